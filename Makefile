@@ -1,0 +1,80 @@
+# One recipe for everything that CI does, so that it runs at home as well. A bare machine needs Python 3.11 or newer,
+# make and pip: the rest is installed into .venv, and again when pyproject.toml changes.
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+PAGES = README.md $(shell find docs -name '*.md' | sort)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:  ## Say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: quickstart
+quickstart: $(VENV)/core.stamp  ## See a run that is executed, the same run found again, and both on the command line
+	@rm -rf quickstart && mkdir quickstart
+	@"$(BIN)/python" docs/blocks.py extract docs/tutorial.md quickstart.py > quickstart/quickstart.py
+	@printf '\n$$ python quickstart.py          # the first time: executed\n'
+	@cd quickstart && "$(BIN)/python" quickstart.py
+	@printf '\n$$ python quickstart.py          # the second time: found\n'
+	@cd quickstart && "$(BIN)/python" quickstart.py
+	@printf '\n$$ python -m consist.cli runs --db-path ./provenance.duckdb --limit 5\n'
+	@cd quickstart && "$(BIN)/python" -m consist.cli runs --db-path ./provenance.duckdb --limit 5
+
+.PHONY: test
+test: $(VENV)/dev.stamp  ## Run the tests
+	"$(BIN)/python" -m pytest -n auto -q
+
+.PHONY: check
+check: $(VENV)/dev.stamp  ## Check style, types, layers, and that the documentation is true
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports"
+	"$(BIN)/python" docs/reference/generate.py --check
+	"$(BIN)/python" docs/blocks.py run $(PAGES)
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp  ## Measure, as ratios to a floor that is measured in the same run
+	"$(BIN)/python" benchmarks/run.py
+
+.PHONY: docs
+docs: $(VENV)/docs.stamp  ## Build the documentation into site/; a warning is an error
+	"$(BIN)/python" docs/reference/generate.py
+	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict
+
+.PHONY: clean
+clean:  ## Remove what the others made, but for .venv
+	rm -rf build dist site quickstart .benchmarks .coverage .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find consist tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean  ## Remove .venv too
+	rm -rf "$(VENV)"
+
+# Debian's Python comes without ensurepip: there, the pip that the machine has fills the environment.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "consist needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv "$(VENV)"; \
+	else $(PYTHON) -m venv --without-pip "$(VENV)" && $(PYTHON) -m pip --python "$@" install -qq pip; fi
+
+$(VENV)/core.stamp: pyproject.toml | $(BIN)/python
+	@echo "installing consist into .venv"
+	@"$(BIN)/python" -m pip install -qq --editable .
+	@touch "$@"
+
+$(VENV)/dev.stamp: pyproject.toml $(VENV)/core.stamp
+	@echo "installing what the tests need into .venv"
+	@"$(BIN)/python" -m pip install -qq --editable '.[all,dev]'
+	@touch "$@"
+
+$(VENV)/docs.stamp: pyproject.toml $(VENV)/core.stamp
+	@echo "installing what the documentation needs into .venv"
+	@"$(BIN)/python" -m pip install -qq --editable '.[docs]'
+	@touch "$@"

@@ -1,0 +1,230 @@
+"""Every error that consist raises on purpose, in one tree grouped by what the caller does about it.
+
+::
+
+    ConsistError
+    ├── UsageError (ValueError)            the call is wrong: change it
+    │   ├── UnencodableError (TypeError)   a value has no stable encoding; `path` says where it sits
+    │   ├── InputError                     an input is missing, unreadable, or no kind of input
+    │   ├── OutputError                    an output was not written, or its type has no format
+    │   └── SettingsError                  a setting is unknown or malformed
+    ├── NotFoundError (LookupError)        no such thing: check the name
+    │   ├── BlobNotFoundError (FileNotFoundError)
+    │   ├── RunNotFoundError
+    │   └── AmbiguousPrefixError           several things: type more of the name
+    ├── ConflictError                      another writer was there first: look again
+    │   ├── AlreadyExistsError (FileExistsError)
+    │   └── ChangedError                   a compare-and-swap found another version
+    ├── DamagedError                       bytes are not what their name says: verify, then run again to heal
+    ├── RefusedError                       consist will not touch this: read why
+    │   ├── FormatError                    written by a newer consist, or not by consist at all
+    │   └── UnsupportedError               the backend, or this release, cannot do it
+    └── StorageError (OSError)             the storage failed: mend it, then call again
+        ├── StorageFullError
+        ├── StoragePermissionError (PermissionError)
+        └── UnreachableError (ConnectionError)
+
+    ConsistWarning (UserWarning)
+    ├── UncacheableWarning                 the run goes ahead, but no signature leads to it
+    ├── DamagedWarning                     something in the store is missing or damaged; it is recomputed
+    └── IdentityWarning                    two different calls may share one result
+
+An exception of the user's own function is never wrapped: it passes through as it is.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ConsistError(Exception):
+    """The root of the tree.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, with the name of the thing, and why.
+    hint : str, optional
+        What to do about it.
+
+    Attributes
+    ----------
+    kind : str
+        A stable code for programs, the same in every release.
+
+    Examples
+    --------
+    >>> error = BlobNotFoundError("no blob abc", hint="run `consist ls blobs`")
+    >>> error.kind, str(error)
+    ('blob-not-found', 'no blob abc (run `consist ls blobs`)')
+    """
+
+    kind: ClassVar[str] = "consist"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive a process pool: keyword arguments and the bases' constructors defeat the default."""
+        return (_rebuild, (type(self), self.message, self.hint, self.__dict__))
+
+
+def _rebuild(cls: type[ConsistError], message: str, hint: str | None, state: dict[str, object]) -> ConsistError:
+    error = cls(message, hint=hint)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(ConsistError, ValueError):
+    """The call is wrong; nothing was done."""
+
+    kind = "usage"
+
+
+class UnencodableError(UsageError, TypeError):
+    """A value has no stable encoding, so it cannot be part of a signature.
+
+    Attributes
+    ----------
+    path : str
+        Where the value sits in what was encoded, such as ``["model"]["sigma"]``; empty for the value itself.
+    """
+
+    kind = "unencodable"
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.path}: {text}" if self.path else text
+
+
+class InputError(UsageError):
+    """An input is missing, unreadable, or no kind of input that consist knows."""
+
+    kind = "input"
+
+
+class OutputError(UsageError):
+    """An output was not written, or there is no format for its type."""
+
+    kind = "output"
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or malformed."""
+
+    kind = "settings"
+
+
+class NotFoundError(ConsistError, LookupError):
+    """There is no such thing."""
+
+    kind = "not-found"
+
+
+class BlobNotFoundError(NotFoundError, FileNotFoundError):
+    """The store has no such blob or object."""
+
+    kind = "blob-not-found"
+
+
+class RunNotFoundError(NotFoundError):
+    """The store has no such run, step or output."""
+
+    kind = "run-not-found"
+
+
+class AmbiguousPrefixError(NotFoundError):
+    """A prefix fits several names."""
+
+    kind = "ambiguous"
+
+
+class ConflictError(ConsistError):
+    """Another writer was there first."""
+
+    kind = "conflict"
+
+
+class AlreadyExistsError(ConflictError, FileExistsError):
+    """Put-if-absent found the key taken."""
+
+    kind = "exists"
+
+
+class ChangedError(ConflictError):
+    """A compare-and-swap or conditional delete found another version."""
+
+    kind = "changed"
+
+
+class DamagedError(ConsistError):
+    """Bytes are not what their name or check says."""
+
+    kind = "damaged"
+
+
+class RefusedError(ConsistError):
+    """Going on could harm something, so consist does not."""
+
+    kind = "refused"
+
+
+class FormatError(RefusedError):
+    """Written by a newer consist, or not by consist at all."""
+
+    kind = "format"
+
+
+class UnsupportedError(RefusedError):
+    """The backend, or this release, cannot do it."""
+
+    kind = "unsupported"
+
+
+class StorageError(ConsistError, OSError):
+    """The storage below failed; nothing half written is left under a final name."""
+
+    kind = "storage"
+
+
+class StorageFullError(StorageError):
+    """No space left, or over quota."""
+
+    kind = "storage-full"
+
+
+class StoragePermissionError(StorageError, PermissionError):
+    """Not allowed to read or write there."""
+
+    kind = "storage-permission"
+
+
+class UnreachableError(StorageError, ConnectionError):
+    """The storage did not answer."""
+
+    kind = "unreachable"
+
+
+class ConsistWarning(UserWarning):
+    """The root of consist's warnings."""
+
+
+class UncacheableWarning(ConsistWarning):
+    """The run goes ahead, but no signature leads to it."""
+
+
+class DamagedWarning(ConsistWarning):
+    """Something in the store is missing or damaged; what needs it is computed again."""
+
+
+class IdentityWarning(ConsistWarning):
+    """Two different calls may share one result."""
