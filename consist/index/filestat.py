@@ -1,0 +1,73 @@
+"""The cache of file digests: path -> (size, times, inode, digest). Shared by all stores of an index.
+
+Only kept and given back here; when an entry holds, and that nothing is kept for a file that changed a moment ago, is
+for the caller to see.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from consist.errors import DamagedError
+from consist.hashing.digest import Digest
+from consist.index.schema import raw_name, seal, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from consist.index.schema import Tables, Transaction
+
+_MAX_PATH = 440
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """What a file was when it was hashed.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    mtime_ns, ctime_ns : int
+        Times of the last change of content and of inode: nanoseconds since 1970.
+    inode : int
+        Of the file.
+    digest : Digest
+        Of its content.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    digest: Digest
+
+
+def file_key(path: str) -> bytes:
+    """Encode a path: its bytes as the system has them, a long one with its end digested."""
+    return raw_name(os.fsencode(path), _MAX_PATH)
+
+
+def decode_entry(key: bytes, data: bytes) -> FileEntry:
+    """Check and decode an entry.
+
+    Raises
+    ------
+    DamagedError
+        If it does not match its check.
+    """
+    try:
+        size, mtime_ns, ctime_ns, inode, raw = unseal("files", key, data)
+        return FileEntry(size, mtime_ns, ctime_ns, inode, Digest(raw))
+    except (TypeError, ValueError) as error:
+        raise DamagedError(f"an entry of the index's table files has other fields: {error}") from error
+
+
+def put_entries(txn: Transaction, tables: Tables, items: Iterable[tuple[str, FileEntry]]) -> None:
+    """Put entries over those of the same paths."""
+    for path, entry in items:
+        key = file_key(path)
+        value = [entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode, entry.digest.raw]
+        txn.put(key, seal("files", key, value), db=tables.files)

@@ -1,0 +1,165 @@
+"""Looking runs up: by id, by prefix, and newest first by what they are. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from consist.errors import DamagedError
+from consist.index.records import COMPLETED, decode_record
+from consist.index.schema import (
+    BY_RECORD,
+    BY_SIGNATURE,
+    SUFFIX_SIZE,
+    is_run_id,
+    name,
+    run_key,
+    stamp,
+    suffix,
+    suffix_run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from consist.index.bound import Bound
+    from consist.index.records import RunRecord
+    from consist.index.view import View
+
+_FIRST_PAGE = 16
+_PAGE = 256
+_SCAN = 4096
+"""Entries looked at in one transaction, so that a rare tag in a large index keeps no snapshot for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What runs must be: each of `places` is a table and the part of its key before start and run id.
+
+    The first place is walked, the others are asked whether they have the same run.
+    """
+
+    places: tuple[tuple[str, bytes], ...]
+    since: bytes
+    step: str | None
+    status: str | None
+    parent: str | None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        step: str | None,
+        status: str | None,
+        tag: str | None = None,
+        parent: str | None = None,
+        since: int | None = None,
+    ) -> Self:
+        """Make a query; what is likely to fit fewer runs is walked before what fits more."""
+        parts = (("by_parent", parent), ("by_tag", tag), ("by_step", step), ("by_status", status))
+        places = tuple((table, name(text)) for table, text in parts if text is not None)
+        return cls(places or (("by_time", b""),), stamp(since) if since is not None else b"", step, status, parent)
+
+    def fits(self, record: RunRecord) -> bool:
+        """Tell whether a record is what the entry that led to it says; tags may differ from the record's."""
+        return (
+            (self.step is None or record.step == self.step)
+            and (self.status is None or record.status == self.status)
+            and (self.parent is None or record.parent == self.parent)
+        )
+
+
+def framed(view: View, run_id: str) -> bytes | None:
+    """Return the bytes of a run's record, unchecked, or None."""
+    found = view.get("runs", run_key(run_id)) if is_run_id(run_id) else None
+    if found is None:
+        return None
+    if found[:1] == BY_SIGNATURE:
+        return view.get("results", found[1:])
+    if found[:1] == BY_RECORD:
+        return found[1:]
+    raise DamagedError(f"the index's entry of run {run_id} is damaged")
+
+
+def get_run(view: View, run_id: str) -> RunRecord | None:
+    """Return a run by its id, or None.
+
+    Raises
+    ------
+    DamagedError
+        If its record is damaged, or another run's.
+    """
+    data = framed(view, run_id)
+    if data is None:
+        return None
+    record = decode_record(data)
+    if record.id != run_id:
+        raise DamagedError(f"the index's entry of run {run_id} leads to run {record.id}")
+    return record
+
+
+def match_runs(view: View, prefix: str, limit: int) -> list[str]:
+    """Return the run ids that begin with a prefix, sorted."""
+    if not prefix.isascii():
+        return []
+    return [key.decode("ascii", "replace") for key, _ in islice(view.scan("runs", prefix.encode()), limit)]
+
+
+def steps(view: View) -> list[tuple[str, int]]:
+    """Return the names of all steps, with the number of their runs."""
+    return [tuple(view.unseal("steps", key, data)) for key, data in view.scan("steps")]
+
+
+def newest(bound: Bound, step: str, key: str | None) -> RunRecord | None:
+    """Return the newest completed run of a step, with an output `key` if one is named."""
+    query = Query.of(step=step, status=COMPLETED)
+    fitting = (
+        record
+        for record in runs(bound, query, None, first_page=1)
+        if key is None or any(output.key == key for output in record.outputs)
+    )
+    return next(fitting, None)
+
+
+def runs(bound: Bound, query: Query, limit: int | None, *, first_page: int = _FIRST_PAGE) -> Iterator[RunRecord]:
+    """Yield what fits a query, the newest first, a page a transaction."""
+    before: bytes | None = None
+    size = first_page
+    left = limit
+    while left is None or left > 0:
+        count = size if left is None else min(size, left)
+        page, before = bound.read(partial(_page, query=query, before=before, count=count))
+        yield from page
+        if before is None:
+            return
+        left = None if left is None else left - len(page)
+        size = min(size * 4, _PAGE)
+
+
+def _page(view: View, query: Query, before: bytes | None, count: int) -> tuple[list[RunRecord], bytes | None]:
+    """Return at most `count` records, and the key to go on from; None at the end."""
+    (table, start), others = query.places[0], query.places[1:]
+    page: list[RunRecord] = []
+    for looked_at, (key, _) in enumerate(view.scan_back(table, start, before=before)):
+        end = key[-SUFFIX_SIZE:]
+        if end < query.since:
+            return page, None
+        if all(view.has(other, part + end) for other, part in others):
+            record = _record(view, end)
+            if record is not None and query.fits(record):
+                page.append(record)
+        if len(page) == count or looked_at == _SCAN:
+            return page, key
+    return page, None
+
+
+def _record(view: View, end: bytes) -> RunRecord | None:
+    """Return the record that an entry leads to; None if the entry is a left-over, or either is damaged."""
+    try:
+        record = get_run(view, suffix_run(end))
+    except DamagedError:
+        return None
+    return record if record is not None and suffix(record.started, record.id) == end else None

@@ -1,0 +1,334 @@
+"""Records: the immutable description of a run, as values and as bytes; events are in ``logobject``.
+
+A record is a msgpack array whose first item is the version of its schema; ``docs/format.md`` lists the others. The
+arrays have no names in them, so a reader must know the version: a newer one is refused, an array of another length
+or with items of other types is damage. Sizes and depth are capped by the codec below.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from consist.errors import DamagedError, FormatError
+from consist.hashing.codec import pack, unpack
+from consist.hashing.digest import Digest
+from consist.hashing.frame import Kind, decode_frame, encode_frame
+from consist.index.logobject import Event, decode_events, encode_events
+
+__all__ = [
+    "COMPLETED",
+    "FAILED",
+    "ArtifactRecord",
+    "Event",
+    "InputRecord",
+    "RunRecord",
+    "decode_events",
+    "decode_record",
+    "encode_events",
+    "encode_record",
+]
+
+VERSION = 0
+_MAX_TIME = 1 << 63
+_RUN_ID = re.compile(r"[0-9a-f]{20}\Z")
+
+COMPLETED = "completed"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRecord:
+    """A named, typed output of a run.
+
+    Attributes
+    ----------
+    key : str
+        Its name within the run.
+    digest : Digest
+        Of its content.
+    size : int
+        Bytes of content.
+    format : str
+        How a value became those bytes, and how it comes back; never sniffed.
+    inline : bytes or None
+        The content itself where it is small; else it is the blob `digest`.
+    media : dict
+        Plain details of the format: a file's name, a table's columns.
+    """
+
+    key: str
+    digest: Digest
+    size: int
+    format: str
+    inline: bytes | None = None
+    media: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """A named input of a run.
+
+    Attributes
+    ----------
+    key : str
+        Its name within the run.
+    kind : str
+        ``file``, ``folder`` or ``artifact``.
+    digest : Digest
+        Of its content.
+    size : int
+        Bytes of content.
+    location : str
+        The path, or ``runs/<id>/<key>`` of an artifact, as it was given; for people, not part of the signature.
+    """
+
+    key: str
+    kind: str
+    digest: Digest
+    size: int
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution, wholly described.
+
+    Attributes
+    ----------
+    id : str
+        20 hexadecimal digits, random.
+    signature : Digest or None
+        What it is; None if no signature leads to it (failed, uncached, cache off).
+    step : str
+        The step's name.
+    status : str
+        ``completed`` or ``failed``.
+    started, ended : int
+        Microseconds since 1970, by the clock of the machine that ran it.
+    parts : dict of str to Digest
+        The digests that the signature was made of: ``code``, ``config``, ``inputs``, ``contract``.
+    code : dict of str to Digest
+        The manifest of the code: what was reached, and the digest of each.
+    config : object
+        The config as plain data, readable.
+    config_parts : dict of str to Digest
+        A digest for each top-level key of the config, from which a miss is explained.
+    inputs, outputs : tuple
+        What went in and came out, in order.
+    returns : str
+        How the outputs make up the return value: ``none``, ``single``, ``dict`` or ``tuple``.
+    parent : str
+        Id of the run that it ran within, or ``""``.
+    tags : tuple of str
+        Sorted.
+    description : str
+        Free text.
+    facet : dict
+        Plain values to search by.
+    error : tuple of str
+        Type and message of the exception, for a failed run; else empty.
+    machine : dict
+        Plain facts: host, python, platform, consist.
+    notes : tuple of str
+        Warnings that belong to the run.
+    """
+
+    id: str
+    signature: Digest | None
+    step: str
+    status: str
+    started: int
+    ended: int
+    parts: dict[str, Digest] = field(default_factory=dict)
+    code: dict[str, Digest] = field(default_factory=dict)
+    config: Any = None
+    config_parts: dict[str, Digest] = field(default_factory=dict)
+    inputs: tuple[InputRecord, ...] = ()
+    outputs: tuple[ArtifactRecord, ...] = ()
+    returns: str = "none"
+    parent: str = ""
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    facet: dict[str, Any] = field(default_factory=dict)
+    error: tuple[str, ...] = ()
+    machine: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frame_key(self) -> bytes:
+        """The key of its frame: the signature that leads to it, else its id."""
+        return self.signature.raw if self.signature is not None else self.id.encode()
+
+    def without_signature(self) -> RunRecord:
+        """Return the same run as one that no signature leads to any more: superseded, or forgotten."""
+        return replace(self, signature=None)
+
+
+def new_run_id() -> str:
+    """Return a run id: 80 random bits, so that no two machines ever make the same one."""
+    return os.urandom(10).hex()
+
+
+def encode_record(record: RunRecord) -> bytes:
+    """Return the framed bytes of a record, as the store and the index keep them.
+
+    Raises
+    ------
+    UsageError
+        If its config, facet or media hold anything but plain data.
+
+    Examples
+    --------
+    >>> record = RunRecord("0" * 20, None, "clean", COMPLETED, 0, 1)
+    >>> decode_record(encode_record(record), b"0" * 20) == record
+    True
+    """
+    fields = [
+        VERSION,
+        record.id,
+        record.signature.raw if record.signature is not None else None,
+        record.step,
+        record.status,
+        record.started,
+        record.ended,
+        _pack_digests(record.parts),
+        _pack_digests(record.code),
+        record.config,
+        _pack_digests(record.config_parts),
+        [[item.key, item.kind, item.digest.raw, item.size, item.location] for item in record.inputs],
+        [[item.key, item.digest.raw, item.size, item.format, item.inline, item.media] for item in record.outputs],
+        record.returns,
+        record.parent,
+        list(record.tags),
+        record.description,
+        record.facet,
+        list(record.error),
+        record.machine,
+        list(record.notes),
+    ]
+    return encode_frame(Kind.RECORD, record.frame_key, pack(fields))
+
+
+def decode_record(data: bytes, key: bytes | None = None) -> RunRecord:
+    """Read framed bytes back into a record.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole object.
+    key : bytes, optional
+        What the frame must be about: the signature or run id that was looked up.
+
+    Raises
+    ------
+    FormatError
+        If a newer consist wrote it.
+    DamagedError
+        If it is not what it should be.
+    """
+    frame = decode_frame(data, Kind.RECORD, key)
+    fields = unpack(frame.payload)
+    if not isinstance(fields, list) or not fields or not isinstance(fields[0], int):
+        raise DamagedError("a record has no version")
+    if fields[0] > VERSION:
+        raise FormatError(
+            f"a record of version {fields[0]}; this consist reads up to {VERSION}", hint="upgrade consist"
+        )
+    try:
+        record = _from_fields(*fields[1:])
+        _check_types(record)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DamagedError(f"a record does not have the fields of version {VERSION}: {error}") from error
+    if frame.key != record.frame_key:
+        raise DamagedError(f"the record of run {record.id} lies under another key")
+    return record
+
+
+def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
+    run_id: str,
+    signature: bytes | None,
+    step: str,
+    status: str,
+    started: int,
+    ended: int,
+    parts: dict[str, bytes],
+    code: dict[str, bytes],
+    config: Any,
+    config_parts: dict[str, bytes],
+    inputs: list[list[Any]],
+    outputs: list[list[Any]],
+    returns: str,
+    parent: str,
+    tags: list[str],
+    description: str,
+    facet: dict[str, Any],
+    error: list[str],
+    machine: dict[str, Any],
+    notes: list[str],
+) -> RunRecord:
+    return RunRecord(
+        id=run_id,
+        signature=Digest(signature) if signature is not None else None,
+        step=step,
+        status=status,
+        started=started,
+        ended=ended,
+        parts=_unpack_digests(parts),
+        code=_unpack_digests(code),
+        config=config,
+        config_parts=_unpack_digests(config_parts),
+        inputs=tuple(InputRecord(key, kind, Digest(raw), size, where) for key, kind, raw, size, where in _list(inputs)),
+        outputs=tuple(
+            ArtifactRecord(key, Digest(raw), size, name, inline, media)
+            for key, raw, size, name, inline, media in _list(outputs)
+        ),
+        returns=returns,
+        parent=parent,
+        tags=tuple(_list(tags)),
+        description=description,
+        facet=facet,
+        error=tuple(_list(error)),
+        machine=machine,
+        notes=tuple(_list(notes)),
+    )
+
+
+def _pack_digests(digests: dict[str, Digest]) -> dict[str, bytes]:
+    return {name: digest.raw for name, digest in digests.items()}
+
+
+def _unpack_digests(digests: dict[str, bytes]) -> dict[str, Digest]:
+    return {name: Digest(raw) for name, raw in digests.items()}
+
+
+def _list(value: list[Any]) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError("a list is no list")
+    return value
+
+
+def _check_types(record: RunRecord) -> None:
+    """Refuse a record that is whole but not what a writer of this version makes: its fields are relied on."""
+    texts = (record.step, record.status, record.returns, record.parent, record.description)
+    if not all(type(text) is str for text in texts + record.tags + record.error + record.notes):
+        raise TypeError("a text is no text")
+    if type(record.id) is not str or not _RUN_ID.match(record.id):
+        raise ValueError("the run id is not 20 hexadecimal digits")
+    if not all(type(at) is int and abs(at) < _MAX_TIME for at in (record.started, record.ended)):
+        raise TypeError("a time is no integer of 63 bits")
+    if not all(type(item) is dict for item in (record.facet, record.machine)):
+        raise TypeError("facet or machine is no map")
+    for given in record.inputs:
+        _check_item((given.key, given.kind, given.location), given.size)
+    for output in record.outputs:
+        _check_item((output.key, output.format), output.size)
+        if type(output.media) is not dict or (output.inline is not None and type(output.inline) is not bytes):
+            raise TypeError("media or inline content of an output is of another type")
+
+
+def _check_item(texts: tuple[str, ...], size: int) -> None:
+    if not all(type(text) is str for text in texts) or type(size) is not int or size < 0:
+        raise TypeError("an input or output has fields of other types")

@@ -1,0 +1,84 @@
+"""Damaged files: an error of our tree, or right answers; never wrong ones. Each in a process of its own.
+
+LMDB believes its pages: bytes that changed within one can make it stop the process by an assertion (SIGABRT). That is
+all that may happen besides, and `Environment.verify` finds all such damage without LMDB.
+"""
+
+import dataclasses
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from consist.index.environment import Environment
+from consist.index.index import Index
+from consist.index.lmdbfile import problems
+from consist.index.records import ArtifactRecord, encode_record
+
+RUNS = 60
+GOOD = {"fine", "damaged", "storage", "format", "untrusted-index"}
+
+
+@pytest.fixture
+def whole(db_path, make, digest):
+    """Return the bytes of a good index."""
+    index = Index(Environment(db_path), "store-1")
+    for number in range(RUNS):
+        output = ArtifactRecord("out", digest(f"out{number}"), 3000, "bytes", str(number).encode() * 1000)
+        record = dataclasses.replace(make(number, number, step="step", started=number), outputs=(output,))
+        index.put_run(record, encode_record(record))
+    index.close()
+    return Path(db_path).read_bytes()
+
+
+def outcome(child, path, data):
+    Path(path).write_bytes(data)
+    Path(path + "-lock").unlink(missing_ok=True)
+    process = child("user.py", path, RUNS)
+    answer, trouble = process.communicate()
+    return process.returncode, answer.strip(), trouble
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_file_that_is_cut_short_is_an_error_or_whole_enough(db_path, whole, child, part):
+    chance = random.Random(part)  # noqa: S311 - which place, not a secret
+    places = [[1, 100, 152, 4000], [4096, 4100, 8191, 8192], [8193, 12288], [len(whole) - 1, len(whole) - 4096]][part]
+    for size in [*places, *(chance.randrange(len(whole)) for _ in range(3))]:
+        code, answer, trouble = outcome(child, db_path, whole[:size])
+        assert (code, trouble) == (0, "")
+        assert answer in {"damaged", "format"} or (answer == "fine" and size > len(whole) - 8192)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_bytes_that_changed_anywhere_never_give_a_wrong_answer(db_path, whole, child, part):
+    chance = random.Random(100 + part)  # noqa: S311 - the same
+    for turn in range(8):
+        data = bytearray(whole)
+        if turn % 4 == 0:
+            start = chance.randrange(8192)
+            data[start : start + 8] = chance.randbytes(8)
+        elif turn % 4 == 1:
+            start = chance.randrange(2, len(data) // 4096) * 4096
+            data[start : start + 4096] = chance.choice([bytes(4096), chance.randbytes(4096)])
+        else:
+            for _ in range(chance.choice([1, 30, 300])):
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        Path(db_path).write_bytes(data)
+        sound = not problems(db_path)
+        code, answer, trouble = outcome(child, db_path, bytes(data))
+        if sound:
+            assert (code, trouble) == (0, "")
+            assert answer in GOOD
+        else:
+            assert (code == 0 and answer in GOOD) or code == -signal.SIGABRT, trouble
+
+
+def test_every_page_of_zeros_is_found_by_verify(db_path, whole):
+    live = 0
+    for start in range(8192, len(whole) - 4095, 4096):
+        data = bytearray(whole)
+        data[start : start + 4096] = bytes(4096)
+        Path(db_path).write_bytes(data)
+        live += bool(problems(db_path))
+    assert live > len(whole) // 4096 // 3  # the others are free pages, or the middle of a long value

@@ -1,0 +1,166 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consist.errors import DamagedError, FormatError, UsageError
+from consist.hashing.codec import pack, unpack
+from consist.hashing.digest import Digest
+from consist.hashing.frame import Kind, decode_frame, encode_frame
+from consist.index.records import (
+    ArtifactRecord,
+    Event,
+    InputRecord,
+    RunRecord,
+    decode_events,
+    decode_record,
+    encode_events,
+    encode_record,
+)
+
+digests = st.binary(min_size=32, max_size=32).map(Digest)
+ids = st.text("0123456789abcdef", min_size=20, max_size=20)
+texts = st.text(max_size=20)
+numbers = st.integers(1 - 2**63, 2**63 - 1)
+sizes = st.integers(0, 2**63 - 1)
+leaves = st.none() | st.booleans() | numbers | st.floats(allow_nan=False) | texts | st.binary(max_size=10)
+plain = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+maps = st.dictionaries(texts, plain, max_size=3)
+tables = st.dictionaries(texts, digests, max_size=3)
+tuples = st.lists(texts, max_size=3).map(tuple)
+inputs = st.builds(InputRecord, texts, texts, digests, sizes, texts)
+outputs = st.builds(ArtifactRecord, texts, digests, sizes, texts, st.none() | st.binary(max_size=20), maps)
+records = st.builds(
+    RunRecord,
+    ids,
+    st.none() | digests,
+    texts,
+    texts,
+    numbers,
+    numbers,
+    parts=tables,
+    code=tables,
+    config=plain,
+    config_parts=tables,
+    inputs=st.lists(inputs, max_size=2).map(tuple),
+    outputs=st.lists(outputs, max_size=2).map(tuple),
+    returns=texts,
+    parent=texts,
+    tags=tuples,
+    description=texts,
+    facet=maps,
+    error=tuples,
+    machine=maps,
+    notes=tuples,
+)
+events = st.builds(
+    Event,
+    st.sampled_from(["hit", "tag", "untag", "pin", "unpin", "member", "forget"]),
+    ids,
+    numbers,
+    st.integers(1, 2**40),
+    texts,
+)
+RECORD = RunRecord(
+    "0" * 20, None, "clean", "completed", 1, 2, outputs=(ArtifactRecord("a", Digest(bytes(32)), 1, "x"),)
+)
+
+
+@given(records)
+def test_a_record_comes_back(record):
+    assert decode_record(encode_record(record), record.frame_key) == record
+
+
+@given(st.lists(events, max_size=5).map(tuple), texts)
+def test_events_come_back(items, log_key):
+    assert decode_events(encode_events(log_key, items), log_key) == items
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_record_with_any_byte_changed_is_refused(place, change):
+    data = bytearray(encode_record(RECORD))
+    data[place % len(data)] ^= change
+    with pytest.raises((DamagedError, FormatError)):
+        decode_record(bytes(data), RECORD.frame_key)
+
+
+def test_a_record_under_another_key_is_damaged():
+    with pytest.raises(DamagedError):
+        decode_record(encode_record(RECORD), b"1" * 20)
+
+
+def payload_of(record):
+    return unpack(decode_frame(encode_record(record), Kind.RECORD, None).payload)
+
+
+def framed(fields, key=b"0" * 20):
+    return encode_frame(Kind.RECORD, key, pack(fields))
+
+
+def test_a_newer_record_is_refused_with_what_to_do():
+    with pytest.raises(FormatError, match="upgrade consist"):
+        decode_record(framed([1, *payload_of(RECORD)[1:]]))
+
+
+@pytest.mark.parametrize("length", [0, 1, 20, 22])
+def test_a_record_of_another_length_is_damaged(length):
+    with pytest.raises(DamagedError):
+        decode_record(framed([*payload_of(RECORD), None][:length]))
+
+
+@pytest.mark.parametrize("place", [*range(8 + 1), *range(10, 21)])
+@pytest.mark.parametrize("value", [{"x": 1}, [["x"]], -1.5, b"x"])
+def test_a_hostile_record_with_a_field_of_another_type_is_an_error_of_ours(place, value):
+    fields = payload_of(RECORD)
+    if type(fields[place]) is type(value) and type(value) is dict:
+        value = 7
+    fields[place] = value
+    with pytest.raises((DamagedError, FormatError)):
+        decode_record(framed(fields))
+
+
+def test_a_record_that_is_no_list_is_damaged():
+    for payload in ({}, None, 7, "x"):
+        with pytest.raises(DamagedError):
+            decode_record(framed(payload))
+
+
+def test_config_that_is_no_plain_data_is_refused():
+    with pytest.raises(UsageError):
+        encode_record(dataclasses.replace(RECORD, config=object()))
+
+
+def test_events_of_a_newer_consist_are_refused():
+    with pytest.raises(FormatError, match="upgrade"):
+        decode_events(encode_frame(Kind.LOG, b"k", pack([1, []])), "k")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["party", "0" * 20, 1, 1, ""],
+        ["hit", "0" * 19, 1, 1, ""],
+        ["hit", 7, 1, 1, ""],
+        ["hit", "0" * 20, 1.5, 1, ""],
+        ["hit", "0" * 20, 1, 0, ""],
+        ["hit", "0" * 20, 1, True, ""],
+        ["tag", "0" * 20, 1, 1, b"x"],
+        ["tag", "0" * 20, 1, 1, "x" * 5000],
+        ["tag", "0" * 20],
+        "hit",
+        7,
+    ],
+)
+def test_a_malformed_event_is_damaged_when_read_and_refused_when_written(row):
+    with pytest.raises(DamagedError):
+        decode_events(encode_frame(Kind.LOG, b"k", pack([0, [row]])), "k")
+    if isinstance(row, list) and len(row) == 5:
+        with pytest.raises(UsageError):
+            encode_events("k", [Event(*row)])
+
+
+@pytest.mark.parametrize("payload", [None, [], ["x"], [0], [0, 7], [0, [], []]])
+def test_a_log_object_of_another_shape_is_damaged(payload):
+    with pytest.raises(DamagedError):
+        decode_events(encode_frame(Kind.LOG, b"k", pack(payload)), "k")
