@@ -1,0 +1,4 @@
+"""Digest to bytes, written once: the `Backend` port, its adapters, and `BlobStore` on top.
+
+The only layer, beside ``fs``, that imports ``fsspec``. It knows nothing of runs.
+"""

@@ -1,0 +1,66 @@
+"""From a URL or a path to a `Backend`. A local store never imports ``fsspec``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consist.blobs.local import LocalBackend
+from consist.blobs.urls import clean_url, is_remote, normalise_url
+from consist.errors import SettingsError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from consist.blobs.backend import Backend
+
+__all__ = ["normalise_url", "open_backend"]
+
+
+def open_backend(
+    url_or_path: str | os.PathLike[str],
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    durable: bool = True,
+    sharing: str = "private",
+) -> Backend:
+    """Make the backend for a place; nothing is read, written or connected to yet.
+
+    Parameters
+    ----------
+    url_or_path : str or path
+        A folder, ``file:///folder``, or the URL of any other fsspec filesystem, such as ``memory://name`` or
+        ``s3://bucket/folder``.
+    storage_options : mapping, optional
+        Passed to the fsspec filesystem; a folder takes none. Never shown nor stored.
+    durable : bool
+        Folders only: sync before a write returns.
+    sharing : {"private", "group"}
+        Folders only: who may use them.
+
+    Returns
+    -------
+    Backend
+        A `LocalBackend` or a `RemoteBackend`.
+
+    Raises
+    ------
+    SettingsError
+        If the URL is malformed, nobody knows its protocol, or the package that does is not installed.
+
+    Examples
+    --------
+    >>> open_backend("/data/store").url
+    '/data/store'
+    >>> open_backend("memory://team/store").capabilities.files
+    False
+    """
+    url = clean_url(url_or_path)
+    if not is_remote(url):
+        if storage_options:
+            names = ", ".join(sorted(storage_options))
+            raise SettingsError(f"storage_options ({names}) are for remote stores; {url} is a folder")
+        return LocalBackend(url, durable=durable, sharing=sharing)
+    from consist.blobs.remote import RemoteBackend
+
+    return RemoteBackend(url, storage_options)

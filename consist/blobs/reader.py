@@ -1,0 +1,204 @@
+"""Reading a blob that is one object: at any position, and checked as far as that can be.
+
+A whole object has one digest, over all of it. So a range of it cannot be checked on its own:
+
+- Up to `SMALL` bytes the object is read and checked whole when it is opened; whatever is read then is right.
+- Beyond, bytes are checked once all of them went by: `BlobReader` hashes what is read in order from the start (seeking
+  away and back is allowed), and raises `DamagedError` instead of giving the *last* piece if the digest is not that of
+  the blob. A reader that sees the end of the blob without an error has read right bytes; one that stops before, or
+  that jumps, has bytes that nobody checked. `BlobStore.verify`, `read` and `get` always check everything.
+
+Blobs in packs are checked chunk by chunk instead, also on a range read; they are not this module's.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Protocol
+
+from consist.blobs import posix
+from consist.errors import BlobNotFoundError
+from consist.fileops import storage_error
+from consist.hashing.hasher import BLOCK, Hasher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.blobs.backend import Backend
+    from consist.errors import DamagedError
+    from consist.hashing.digest import Digest
+
+SMALL = BLOCK
+"""Bytes up to which an object is read and checked whole when it is opened."""
+
+LOCAL_BUFFER = 128 << 10
+REMOTE_BUFFER = 1 << 20
+"""Bytes fetched at a time: over a network a request costs as much as about a MiB."""
+
+
+class Source(Protocol):
+    """The bytes of one object, by position."""
+
+    def size(self) -> int:
+        """Bytes in the object."""
+
+    def read_into(self, buffer: memoryview, start: int) -> int:
+        """Fill a buffer from a position; return how many bytes came, 0 at the end of the object only."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def open_source(backend: Backend, key: str) -> Source:
+    """Open an object for reading.
+
+    Raises
+    ------
+    BlobNotFoundError
+        If the key is free; from a remote backend on the first read only.
+    """
+    path = backend.path_of(key)
+    if path is None:
+        return RangeSource(backend, key)
+    file = posix.open_for_reading(path)
+    if file is None:
+        raise BlobNotFoundError(f"no object {key} in {backend.url}")
+    return FileSource(file, path)
+
+
+class FileSource:
+    """An object that is a local file."""
+
+    def __init__(self, file: posix.OpenFile, path: str) -> None:
+        self._descriptor, self._size = file
+        self._path = path
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._size
+
+    def read_into(self, buffer: memoryview, start: int) -> int:
+        """Fill a buffer from a position."""
+        done = 0
+        try:
+            while done < len(buffer) and (count := os.preadv(self._descriptor, [buffer[done:]], start + done)):
+                done += count
+        except OSError as error:
+            raise storage_error("read", self._path, error) from error
+        return done
+
+    def close(self) -> None:
+        """Close the file."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class RangeSource:
+    """An object somewhere else, fetched in ranges."""
+
+    def __init__(self, backend: Backend, key: str) -> None:
+        self._backend = backend
+        self._key = key
+
+    def size(self) -> int:
+        """Bytes in the object, asked for now."""
+        found = self._backend.stat(self._key)
+        if found is None:
+            raise BlobNotFoundError(f"no object {self._key} in {self._backend.url}")
+        return found.size
+
+    def read_into(self, buffer: memoryview, start: int) -> int:
+        """Fill a buffer from a position."""
+        data = self._backend.get_range(self._key, start, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class BlobReader(io.RawIOBase):
+    """A large object as a seekable file that checks itself when it is read in order.
+
+    Parameters
+    ----------
+    source : Source
+        Its bytes; closed with the reader.
+    digest : Digest
+        Its name.
+    damaged : callable
+        Called with the digest when the bytes are not the blob's; returns what to raise.
+    """
+
+    def __init__(self, source: Source, digest: Digest, damaged: Callable[[Digest], DamagedError]) -> None:
+        super().__init__()
+        self._source = source
+        self._digest = digest
+        self._damaged = damaged
+        self._size = source.size()
+        self._position = 0
+        self._hasher = Hasher()
+        self._hashed = 0
+        self._checked = False
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go elsewhere; nothing is read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"cannot seek to {base + offset}, before the start")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: object, /) -> int:
+        """Read up to a buffer's length, checking on the way."""
+        if self.closed:
+            raise ValueError("read of a closed blob")
+        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]  # type: ignore[arg-type]
+        if not len(view):
+            return 0
+        count = self._source.read_into(view, self._position)
+        if not count:  # shorter than it was said to be
+            raise self._damaged(self._digest)
+        self._follow(view[:count])
+        self._position += count
+        return count
+
+    def readall(self) -> bytes:
+        """Read the rest; its room is taken once."""
+        rest = bytearray(max(0, self._size - self._position))
+        done = 0
+        with memoryview(rest) as view:
+            while done < len(view) and (count := self.readinto(view[done : done + BLOCK])):
+                done += count
+        return bytes(rest)
+
+    def close(self) -> None:
+        """Close what is read from."""
+        if not self.closed:
+            self._source.close()
+        super().close()
+
+    def _follow(self, piece: memoryview) -> None:
+        """Hash what continues the part that was hashed; at the end of the content, compare."""
+        start, end = self._position, self._position + len(piece)
+        if start <= self._hashed < end:
+            self._hasher.update(piece[self._hashed - start :])
+            self._hashed = end
+        if self._hashed == self._size and not self._checked:
+            if self._hasher.result().digest != self._digest:
+                raise self._damaged(self._digest)
+            self._checked = True
