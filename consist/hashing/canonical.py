@@ -136,8 +136,15 @@ class Encoder:
         return tag + _LENGTH.pack(len(parts)) + b"".join(key + value for key, value in parts)
 
 
-def encode(value: Any) -> bytes:
-    r"""Return the canonical encoding of a value of a config.
+def encode(value: Any, encoder: Encoder | None = None) -> bytes:
+    r"""Return the canonical encoding of a value.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+    encoder : Encoder, optional
+        What encodes it; default the plain one.
 
     Raises
     ------
@@ -150,7 +157,7 @@ def encode(value: Any) -> bytes:
     True
     """
     try:
-        return _PLAIN.encode(value)
+        return (encoder or _PLAIN).encode(value)
     except RecursionError:
         raise UnencodableError("the value contains itself, or nests too deeply", hint=HINT) from None
 

@@ -1,0 +1,122 @@
+"""A class as a node: name, metaclass, bases, and what its body left in it."""
+
+from __future__ import annotations
+
+import _abc  # type: ignore[import-not-found] # the registry of `ABC.register` has no public reader
+import dataclasses
+import enum
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from consist.hashing.canonical import encode, text
+from consist.identity.code.distributions import Kind
+from consist.identity.code.owners import is_a, label_of, origin_of_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.identity.code.state import WalkState
+
+_NOISE = frozenset(
+    {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
+    | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__abstractmethods__"}
+    | {"_abc_impl", "__dataclass_fields__", "__signature__", "__slotnames__"}
+)
+_ENUM_NOISE = frozenset(
+    {"_member_map_", "_member_names_", "_value2member_map_", "_unhashable_values_", "_hashable_values_"}
+    | {"_unhashable_values_map_", "__new__", "_new_member_", "_use_args_", "_member_type_", "_value_repr_"}
+    | {"_generate_next_value_", "__reduce_ex__"}
+)
+_MEMBER_NOISE = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+_FIELD = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only", "metadata", "type")
+_PYDANTIC_FIELD = (
+    *("annotation", "default", "default_factory", "alias", "alias_priority", "validation_alias", "serialization_alias"),
+    *("exclude", "discriminator", "frozen", "validate_default", "repr", "init", "init_var", "kw_only", "metadata"),
+)
+
+
+def describe(walk: WalkState, cls: type) -> None:
+    """Describe a class of the project."""
+    label = label_of(cls)
+    walk.watch.a_class(cls)
+    piece = walk.piece(label)
+    names = sorted(name for name, _ in _attributes(cls))
+    piece.data = b"T" + text(cls.__name__) + encode(names)
+    walk.value(f"{label} (bases)", (type(cls), *cls.__bases__))
+    for name, value in sorted(_attributes(cls), key=lambda item: item[0]):
+        if not walk.ignores(f"{label}.{name}"):
+            # A method is a node of its own and has the plain label.
+            walk.value(f"{label}.{name} (attribute)" if is_a(value, *_METHODS) else f"{label}.{name}", value)
+    for name, value in _declared(cls):
+        walk.value(f"{label} ({name})", value, lenient=True)
+
+
+def _attributes(cls: type) -> Iterator[tuple[str, Any]]:
+    """List what the class body left, without what Python and well-known base classes derive from it."""
+    is_enum = issubclass(cls, enum.Enum)
+    is_pydantic = "__pydantic_fields__" in vars(cls)
+    for name, value in vars(cls).items():
+        if name in _NOISE or (is_enum and (name in _ENUM_NOISE or name in cls._member_map_)):  # type: ignore[attr-defined]
+            continue
+        if is_pydantic and (name.startswith("__pydantic") or name in {"__class_vars__", "model_fields"}):
+            continue
+        if is_a(value, types.GetSetDescriptorType, types.MemberDescriptorType):
+            continue
+        yield name, _stripped(value)
+
+
+def _stripped(value: Any) -> Any:
+    """Take the function out of a cached property, whose lock and name are no content."""
+    return (functools.cached_property, value.func) if type(value) is functools.cached_property else value
+
+
+def _declared(cls: type) -> Iterator[tuple[str, Any]]:
+    """List what a class declares: members, fields, validators, registered subclasses."""
+    slots = [name for name, value in vars(cls).items() if is_a(value, types.MemberDescriptorType)]
+    if slots:
+        yield "slots", tuple(sorted(slots))
+    if issubclass(cls, enum.Enum):
+        yield "members", tuple(_member(name, member) for name, member in cls._member_map_.items())
+    if "_abc_impl" in vars(cls):
+        registered = [found() for found in _abc._get_dump(cls)[0]]  # noqa: SLF001 - the same
+        if registered:
+            yield "registered", frozenset(registered) - {None}
+    fields = vars(cls).get("__dataclass_fields__")
+    if isinstance(fields, dict):
+        yield "fields", tuple(_field(found) for found in fields.values())
+    if "__pydantic_fields__" in vars(cls):
+        yield from _pydantic(cls)
+    elif _annotations_matter(cls):
+        yield "annotations", dict(vars(cls).get("__annotations__") or {})
+
+
+def _member(name: str, member: enum.Enum) -> tuple[Any, ...]:
+    """Describe a member by name, value, and what the class's own ``__init__`` or ``__new__`` left in it."""
+    extra = [item for item in sorted(vars(member).items()) if item[0] not in _MEMBER_NOISE]
+    return (name, member._value_, *extra)
+
+
+def _field(found: dataclasses.Field[Any]) -> tuple[Any, ...]:
+    return (found.name, *(getattr(found, name, None) for name in _FIELD))
+
+
+def _pydantic(cls: Any) -> Iterator[tuple[str, Any]]:
+    """List fields and validators of a pydantic model; its compiled schema differs from process to process."""
+    for name, found in vars(cls)["__pydantic_fields__"].items():
+        yield f"field {name}", tuple(getattr(found, attribute, None) for attribute in _PYDANTIC_FIELD)
+    decorators = vars(cls).get("__pydantic_decorators__")
+    if dataclasses.is_dataclass(decorators):
+        for kind in dataclasses.fields(decorators):
+            found = getattr(decorators, kind.name)
+            if isinstance(found, dict):
+                yield kind.name, tuple((name, getattr(item, "info", None)) for name, item in sorted(found.items()))
+
+
+def _annotations_matter(cls: type) -> bool:
+    """Tell whether somebody else's base class or metaclass may have read the annotations."""
+    above = (*cls.__mro__[1:], type(cls))
+    return any(origin_of_class(base).kind in {Kind.INSTALLED, Kind.NATIVE} for base in above) or hasattr(
+        cls, "__attrs_attrs__"
+    )

@@ -1,0 +1,139 @@
+"""How code is encoded where a value leads to it: the project's by reference, everybody else's by name."""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+from consist.hashing.canonical import text
+from consist.identity.code.distributions import Kind, origin_of_module_name
+from consist.identity.code.instructions import code_facts
+from consist.identity.code.owners import is_a, is_own, module_label, origin_of, origin_of_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.identity.code.encoder import CodeEncoder
+
+    Handler = Callable[[CodeEncoder, Any], bytes]
+
+
+def own(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode an object of consist: a token; round a user's function it is as if it were not there."""
+    wrapped = getattr(value, "__wrapped__", None)
+    if wrapped is not None:
+        return encoder.encode(wrapped)
+    if is_a(value, types.FunctionType, types.ModuleType):
+        return b"@consist"
+    # A project's subclass is code of the project; the state of its instances is consist's.
+    cls = value if is_a(value, type) else type(value)
+    return b"@consist" + (b"" if _is_own_class(cls) else encoder.reference(cls))
+
+
+def _is_own_class(cls: type) -> bool:
+    return origin_of_class(cls).kind is Kind.CONSIST
+
+
+def function(encoder: CodeEncoder, value: types.FunctionType) -> bytes:
+    """Encode a function: the project's by reference; a library's by name, and what it closes over by reference."""
+    if is_own(value):
+        return own(encoder, value)
+    if value.__code__.co_filename.startswith("<attrs generated"):
+        # Follows from the class's attributes, which count; its hash method holds a number that differs by process.
+        return b"@G" + text(value.__name__)
+    if _is_single_dispatch(value):
+        encoder.sink.also(value.registry)  # type: ignore[attr-defined] # singledispatch gives its function one
+        return b"@D" + encoder.mapping(dict(value.registry))  # type: ignore[attr-defined]
+    origin = origin_of(value)
+    if origin.kind is Kind.PROJECT:
+        return encoder.reference(value)
+    named = encoder.symbol(origin, module_label(value.__globals__), value.__code__.co_qualname) + _intruders(
+        encoder, value
+    )
+    return named + (encoder.reference(value) if value.__closure__ or value.__dict__ else b"-")
+
+
+def _intruders(encoder: CodeEncoder, value: Any) -> bytes:
+    return encoder.attributes(encoder.sink.intruders(value))
+
+
+def _is_single_dispatch(value: types.FunctionType) -> bool:
+    return value.__globals__ is vars(functools) and value.__code__.co_qualname == "singledispatch.<locals>.wrapper"
+
+
+def builtin(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a function written in C: by name, and what it is bound to."""
+    bound = value.__self__
+    if bound is not None and not is_a(bound, types.ModuleType):
+        return b"@b" + text(value.__name__) + encoder.encode(bound)
+    module = value.__module__ or (vars(bound).get("__name__") if bound is not None else "") or ""
+    return encoder.symbol(origin_of_module_name(module or "builtins"), str(module), value.__qualname__)
+
+
+def descriptor(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a method or attribute of a type written in C, or a slot: by name and type."""
+    owner = value.__objclass__
+    named = text(owner.__qualname__) if origin_of_class(owner).kind is Kind.PROJECT else encoder.encode(owner)
+    return b"@M" + named + text(value.__name__)
+
+
+def method(encoder: CodeEncoder, value: types.MethodType) -> bytes:
+    """Encode a bound method: function and instance."""
+    if is_own(value.__func__) or is_own(value.__self__):
+        return own(encoder, value.__func__)
+    return b"@m" + encoder.encode(value.__func__) + encoder.encode(value.__self__)
+
+
+def a_class(encoder: CodeEncoder, value: type) -> bytes:
+    """Encode a class: the project's by reference, others by name."""
+    if is_own(value):
+        return own(encoder, value)
+    origin = origin_of_class(value)
+    if origin.kind is Kind.PROJECT:
+        return encoder.reference(value)
+    return encoder.symbol(origin, value.__module__, value.__qualname__) + _intruders(encoder, value)
+
+
+def a_module(encoder: CodeEncoder, value: types.ModuleType) -> bytes:
+    """Encode a module used as a value: all of it counts if it is the project's."""
+    if is_own(value):
+        return own(encoder, value)
+    origin = origin_of(value)
+    if origin.kind is Kind.PROJECT:
+        return encoder.reference(value)
+    return encoder.symbol(origin, value.__name__, "")
+
+
+def code_object(_encoder: CodeEncoder, value: types.CodeType) -> bytes:
+    """Encode a code object without what its names stand for: nothing says whose globals it will see."""
+    return b"@c" + code_facts(value).body
+
+
+def wrapping(tag: bytes, *names: str) -> Handler:
+    """Encode an object that some of its attributes describe wholly."""
+
+    def encode(encoder: CodeEncoder, value: Any) -> bytes:
+        return tag + encoder.attributes((name, getattr(value, name, None)) for name in names)
+
+    return encode
+
+
+def lru_cache(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a cached function: the function and the size of its cache, not what is in it."""
+    return b"@l" + encoder.encode(value.__wrapped__) + encoder.encode(dict(value.cache_parameters()))
+
+
+def partial(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a partial: function, arguments and attributes."""
+    return encoder.shared(
+        value,
+        lambda: (
+            b"@p"
+            + encoder.encode(type(value))
+            + encoder.encode(value.func)
+            + encoder.items(b"t", value.args)
+            + encoder.pairs(b"d", value.keywords.items(), keep_order=True)
+            + encoder.attributes(sorted(value.__dict__.items()))
+        ),
+    )

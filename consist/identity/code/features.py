@@ -1,0 +1,103 @@
+"""What an identity cannot see, each with a warning: text run as code, the environment, files, the clock, chance."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from consist.identity.code.instructions import CodeFacts
+    from consist.identity.code.references import Found
+
+RUNS_TEXT = frozenset({"eval", "exec", "compile"})
+"""Builtins by which text becomes code; constant text in such a function is looked at as code."""
+
+READS_NAMES_IN_TEXT = frozenset({"query", "eval"})
+"""Methods of tables in whose text ``@name`` is a variable."""
+
+READS_NAMESPACE = frozenset({"globals"})
+READS_DOCS = frozenset({"__doc__", "getdoc", "help"})
+READS_ANNOTATIONS = frozenset(
+    {"__annotations__", "get_type_hints", "get_annotations", "signature", "getfullargspec", "validate_call"}
+)
+
+_BY_NAME = {
+    "eval": "runs text as code (eval)",
+    "exec": "runs text as code (exec)",
+    "compile": "makes code from text (compile)",
+    "__import__": "imports by name (__import__)",
+    "open": "reads or writes files (open)",
+    "input": "asks the user (input)",
+}
+_BY_MODULE = {
+    "random": "draws random numbers (random)",
+    "secrets": "draws random numbers (secrets)",
+    "subprocess": "runs other programs (subprocess)",
+    "socket": "talks to the network (socket)",
+    "urllib.request": "talks to the network (urllib)",
+    "requests.api": "talks to the network (requests)",
+}
+_BY_ATTRIBUTE = {
+    "import_module": "imports by name (import_module)",
+    "read_text": "reads files (read_text)",
+    "read_bytes": "reads files (read_bytes)",
+    "read_csv": "reads files (read_csv)",
+    "read_parquet": "reads files (read_parquet)",
+    "read_json": "reads files (read_json)",
+    "read_excel": "reads files (read_excel)",
+    "loadtxt": "reads files (loadtxt)",
+    "iterdir": "lists files (iterdir)",
+    "listdir": "lists files (listdir)",
+    "scandir": "lists files (scandir)",
+    "glob": "lists files (glob)",
+    "rglob": "lists files (rglob)",
+    "genfromtxt": "reads files (genfromtxt)",
+    "environ": "reads the environment (os.environ)",
+    "getenv": "reads the environment (os.getenv)",
+    "now": "reads the clock (now)",
+    "utcnow": "reads the clock (utcnow)",
+    "today": "reads the clock (today)",
+    "urandom": "draws random numbers (urandom)",
+    "uuid4": "draws random numbers (uuid4)",
+    "uuid1": "draws random numbers (uuid1)",
+    "_getframe": "looks at its caller (_getframe)",
+    "currentframe": "looks at its caller (currentframe)",
+}
+_BY_FUNCTION = {
+    ("_pickle", "loads"): "loads objects whose classes it finds by name (pickle)",
+    ("_pickle", "load"): "loads objects whose classes it finds by name (pickle)",
+    ("numpy", "load"): "reads files (numpy.load)",
+    ("numpy", "fromfile"): "reads files (numpy.fromfile)",
+    ("numpy", "memmap"): "reads files (numpy.memmap)",
+}
+_CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
+_CLOCK = frozenset({"time", "time_ns", "monotonic", "perf_counter", "process_time", "localtime", "gmtime", "strftime"})
+_SEEDED = frozenset({"Random", "default_rng", "Generator", "RandomState", "SeedSequence", "PCG64"})
+
+
+def features_of_names(facts: CodeFacts) -> list[str]:
+    """Describe what the attribute names of a code object give away."""
+    return [_BY_ATTRIBUTE[name] for name in sorted(facts.names & _BY_ATTRIBUTE.keys())]
+
+
+def feature_of(found: Found) -> str | None:
+    """Describe what a name stands for, if it is something that an identity cannot see."""
+    value: Any = found.value
+    if found.where == "builtins":
+        return _BY_NAME.get(found.name)
+    if found.where == "sys" and found.name in {"modules", "argv", "path"}:
+        return f"reads sys.{found.name}"
+    if not issubclass(type(value), _CODE):
+        # Nothing else is asked for its attributes: a user's object may do anything then.
+        return None
+    module = getattr(value, "__module__", None) or getattr(type(getattr(value, "__self__", None)), "__module__", None)
+    name = getattr(value, "__name__", found.name)
+    if found.where == "time" or module == "time":
+        return f"reads the clock (time.{name})" if name in _CLOCK else None
+    if found.where in {"numpy.random", "random"} or module == "random":
+        return None if name in _SEEDED else f"draws random numbers ({found.where}.{found.name})"
+    return (
+        _BY_FUNCTION.get((str(module), str(name)))
+        or _BY_MODULE.get(str(module))
+        or (_BY_ATTRIBUTE.get(str(name)) if module in {"os", "uuid", "importlib"} else None)
+    )

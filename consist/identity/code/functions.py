@@ -1,0 +1,221 @@
+"""A function as a node: its code, defaults, attributes, closure, and what each name in it stands for."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from consist.hashing.canonical import encode, text
+from consist.identity.code import features, references
+from consist.identity.code.distributions import Kind
+from consist.identity.code.instructions import CodeFacts, code_facts
+from consist.identity.code.intruders import registered
+from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of
+from consist.identity.code.state import WRITE_ONLY
+from consist.identity.code.uses import Use
+from consist.identity.code.values import ValueEncoder
+
+if TYPE_CHECKING:
+    from consist.identity.code.state import WalkState
+
+_ATTRIBUTE_NOISE = frozenset({"__signature__", "__annotations__", "__doc__"})
+_RUN_TIME_STATE = re.compile(r"cache|memo|lock|stat(s|istics)|running|token")
+"""Variables that a library's wrapper closes over to remember, not to decide."""
+
+
+def describe(walk: WalkState, function: types.FunctionType) -> None:
+    """Describe a function of the project, or a library's wrapper round one."""
+    walk.watch.function(function)
+    if origin_of(function).kind is Kind.PROJECT:
+        _describe_project(walk, function)
+    else:
+        _describe_wrapper(walk, function)
+
+
+def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
+    label = label_of(function)
+    facts = code_facts(function.__code__)
+    piece = walk.piece(label)
+    piece.data = b"F" + facts.body + text(function.__name__)
+    _note_features(walk, label, facts)
+    _describe_defaults(walk, label, function)
+    for name, value in sorted(function.__dict__.items()):
+        if name not in _ATTRIBUTE_NOISE:
+            walk.value(f"{label}.{name}", value)
+    uses = [*facts.uses, *_late_uses(facts)]
+    used_cells = {use.name for use in uses if use.kind == "cell"}
+    # ``super()`` reads its cell without an instruction that says so.
+    uses += [Use("cell", name) for name in function.__code__.co_freevars if name not in used_cells]
+    for use in uses:
+        _describe_use(walk, label, use, function)
+    if facts.names & features.READS_NAMESPACE:
+        _describe_namespace(walk, label, function)
+
+
+def _describe_wrapper(walk: WalkState, function: types.FunctionType) -> None:
+    """Describe a library's function by what it closes over: the project's function, and how it was set up."""
+    label = label_of(function)
+    if origin_of(function).kind is Kind.INSTALLED:
+        for held in (*(references.contents(cell) for cell in function.__closure__ or ()), *function.__dict__.values()):
+            walk.read_by_library(held)
+    walk.piece(label).data = b"W"
+    names = function.__code__.co_freevars
+    for name, cell in zip(names, function.__closure__ or (), strict=True):
+        if not _RUN_TIME_STATE.search(name):
+            walk.value(f"{label}:{name}", references.contents(cell), lenient=True)
+    for name, value in sorted(function.__dict__.items()):
+        if name not in _ATTRIBUTE_NOISE and not _RUN_TIME_STATE.search(name):
+            walk.value(f"{label}.{name}", value, lenient=True)
+    if function.__closure__ and "<locals>" in function.__code__.co_qualname:
+        _describe_defaults(walk, label, function, lenient=True)
+
+
+def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType, *, lenient: bool = False) -> None:
+    defaults: list[Any] = list(function.__defaults__ or ())
+    keyword = function.__kwdefaults__ or {}
+    if defaults or keyword:
+        walk.value(f"{label} (defaults)", (tuple(defaults), *sorted(keyword.items())), lenient=lenient)
+
+
+def _describe_use(walk: WalkState, label: str, use: Use, function: types.FunctionType) -> None:
+    """Describe what one name in a function stands for."""
+    found = references.find(use, function)
+    name = f"{found.where}:{found.name}" if found.name else found.where
+    if _is_ignored(walk, use, found, function):
+        walk.watch.names(found.bindings[:-1])
+        walk.piece(f"{name} (ignored by {label})").data = b"ignored"
+        return
+    walk.watch.names(found.bindings)
+    feature = features.feature_of(found)
+    if feature is not None:
+        walk.warnings[f"{label} {feature}"] = None
+    if found.library is not None:
+        _describe_absent(walk, found)
+    elif found.value is references.MISSING:
+        walk.piece(f"{name} (missing in {label})").data = b"missing" + text(use.name) + encode(use.chain)
+    elif found.name in {"__name__", "__file__", "__spec__", "__package__", "__builtins__"}:
+        walk.piece(f"{name} (used by {label})").data = b"module attribute" + text(found.name)
+    elif use.writes and _is_container(found.value):
+        walk.written(name, found.value)
+    elif use.writes and is_a(found.value, types.ModuleType):
+        walk.piece(f"{name} (written by {label})").data = b"module written"
+    elif found.owner is not None and origin_of(found.owner).kind is not Kind.PROJECT:
+        _describe_library_attribute(walk, label, found)
+    else:
+        walk.value(f"{name} (used by {label})", found.value)
+
+
+def _is_ignored(walk: WalkState, use: Use, found: references.Found, function: types.FunctionType) -> bool:
+    """Tell whether a name is left out: as the manifest shows it, as the module calls it, or as what it stands for."""
+    names = {use.name, f"{found.where}.{found.name}", f"{function.__globals__.get('__name__')}.{use.name}"}
+    if is_a(found.value, type, types.FunctionType):
+        names.add(label_of(found.value))
+    used = names & walk.ignored
+    walk.ignored_used |= used
+    return bool(used)
+
+
+def _is_container(value: Any) -> bool:
+    return type(value) in WRITE_ONLY
+
+
+def _describe_absent(walk: WalkState, found: references.Found) -> None:
+    """Describe what is imported from an installed package that nobody has imported yet: by version and name."""
+    piece = walk.piece(found.where)
+    assert found.library is not None  # noqa: S101 - for the type checker; the caller asked
+    piece.data = ValueEncoder(walk).symbol(found.library, found.where, "")
+
+
+def _describe_library_attribute(walk: WalkState, label: str, found: references.Found) -> None:
+    """Describe what is taken from a module that somebody else wrote.
+
+    Code and modules are described as such, so that a patch by the project is walked; numbers count, because the
+    project may have set them; other values of the library are their name.
+    """
+    value = found.value
+    plain = value is None or type(value) in {bool, int, float, complex}
+    if plain or callable(value) or is_a(value, types.ModuleType) or is_own(value) or _is_projects(value):
+        walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=not _is_projects(value))
+        return
+    piece = walk.piece(f"{found.where}.{found.name} (used by {label})")
+    owner = found.owner
+    assert owner is not None  # noqa: S101 - for the type checker; the caller asked
+    piece.data = ValueEncoder(walk).symbol(origin_of(owner), owner.__name__, found.name)
+    if origin_of(owner).kind is Kind.INSTALLED:
+        if type(value) is dict:
+            walk.watch.namespace(value)
+        elif type(value) is list:
+            walk.watch.value(value)
+        for key, item in registered(value):
+            walk.value(f"{found.where}.{found.name}[{key}] (used by {label})", item)
+
+
+def _is_projects(value: Any) -> bool:
+    return is_a(value, types.FunctionType) or origin_of(type(value)).kind is Kind.PROJECT
+
+
+def _describe_namespace(walk: WalkState, label: str, function: types.FunctionType) -> None:
+    """Describe all globals of a function that asks for them."""
+    module = sys.modules.get(function.__globals__.get("__name__", ""))
+    if module is not None and vars(module) is function.__globals__:
+        walk.value(f"{module_label(function.__globals__)} (used by {label})", module)
+    else:
+        walk.watch.namespace(function.__globals__)
+        for name, value in sorted(function.__globals__.items()):
+            if not name.startswith("__"):
+                walk.value(f"{label}:{name}", value)
+
+
+def _note_features(walk: WalkState, label: str, facts: CodeFacts) -> None:
+    for feature in features.features_of_names(facts):
+        walk.warnings[f"{label} {feature}"] = None
+    walk.reads_subclasses = walk.reads_subclasses or "__subclasses__" in facts.names
+    walk.reads_docs = walk.reads_docs or bool(facts.names & features.READS_DOCS)
+    walk.reads_annotations = walk.reads_annotations or bool(facts.names & features.READS_ANNOTATIONS)
+
+
+def _late_uses(facts: CodeFacts) -> list[Use]:
+    """List what constant text in a function refers to, if it makes code of text or looks modules up by name."""
+    uses: list[Use] = []
+    if any(use.kind == "global" and use.name in features.RUNS_TEXT for use in facts.uses):
+        for string in facts.strings:
+            uses += _uses_in_text(string)
+    if facts.names & features.READS_NAMES_IN_TEXT:
+        uses += [Use("global", name) for string in facts.strings for name in re.findall(r"@([A-Za-z_]\w*)", string)]
+    if "modules" in facts.names:
+        # Only what is imported already: text may be the name of any file, and importing one runs it.
+        loaded = [sys.modules.get(string) for string in facts.strings]
+        names = [module.__name__ for module in loaded if module and origin_of(module).kind is Kind.PROJECT]
+        uses += [Use("import", name, whole=True) for name in names]
+    return uses
+
+
+def _uses_in_text(string: str) -> tuple[Use, ...]:
+    try:
+        return code_facts(compile(string, "<text>", "exec")).uses
+    except (SyntaxError, ValueError):
+        return ()
+
+
+def describe_docs(walk: WalkState, node: Any) -> None:
+    """Add a node's docstrings."""
+    walk.watch.docs(node)
+    if isinstance(node, types.FunctionType):
+        docs = code_facts(node.__code__).docs + encode(node.__doc__ if isinstance(node.__doc__, str) else None)
+    else:
+        doc = vars(node).get("__doc__")
+        docs = encode(doc if isinstance(doc, str) else None)
+    walk.piece(f"{label_of(node)} (docstrings)").data = docs
+
+
+def describe_annotations(walk: WalkState, node: Any) -> None:
+    """Add a node's annotations."""
+    if isinstance(node, types.FunctionType):
+        walk.piece(f"{label_of(node)} (inner annotations)").data = code_facts(node.__code__).annotations
+    holder = vars(node) if isinstance(node, type) else {"__annotations__": getattr(node, "__annotations__", None)}
+    annotations = holder.get("__annotations__")
+    if isinstance(annotations, dict):
+        walk.watch.namespace(annotations)
+        walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)

@@ -1,0 +1,110 @@
+"""The state of an instance: attributes, slots and what its builtin base holds, taken round the instance's own methods.
+
+Types of C keep state that Python cannot see; `is_opaque` tells them by their size: an instance of a class written in
+Python is as large as its base, its slots, and the pointers to its ``__dict__`` and weak references make it.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_HEAP_TYPE = 1 << 9
+_POINTER = object.__basicsize__ // 2
+
+CONTENT: dict[type, Callable[[Any], Any]] = {
+    bool: bool,
+    int: int.__int__,
+    float: float.__float__,
+    complex: complex.__complex__,
+    str: str.__str__,
+    bytes: bytes.__bytes__,
+    bytearray: lambda value: bytes(memoryview(value)),
+    list: list.copy,
+    tuple: lambda value: tuple.__getitem__(value, slice(None)),
+    collections.OrderedDict: lambda value: dict(collections.OrderedDict.items(value)),
+    collections.defaultdict: lambda value: (value.default_factory, dict.copy(value)),
+    dict: dict.copy,
+    set: set.copy,
+    frozenset: lambda value: frozenset(set.union(set(), frozenset.__iter__(value))),
+    collections.deque: lambda value: (value.maxlen, list(collections.deque.__iter__(value))),
+    BaseException: BaseException.args.__get__,  # type: ignore[attr-defined]
+    types.SimpleNamespace: lambda _: None,
+}
+"""How what a builtin base holds is taken by the builtin's own method, so that a subclass cannot answer for it."""
+
+
+def content_of(value: Any) -> tuple[type, Any] | None:
+    """Return the builtin base of an instance and what it holds, or None for a plain object."""
+    for base, take in CONTENT.items():
+        if issubclass(type(value), base):
+            return base, take(value)
+    return None
+
+
+def state_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """List the attributes of an instance: its ``__dict__`` by name, then its slots, base classes last.
+
+    Results that `functools.cached_property` left there are no state: they follow from the rest.
+    """
+    cls = type(value)
+    attributes = _dict_of(value)
+    for name in sorted(attributes, key=str):
+        if not issubclass(type(_class_attribute(cls, name)), functools.cached_property):
+            yield str(name), attributes[name]
+    for base in cls.__mro__:
+        for name, member in sorted(vars(base).items()):
+            if issubclass(type(member), types.MemberDescriptorType):
+                try:
+                    yield name, member.__get__(value)
+                except AttributeError:
+                    continue
+
+
+def _dict_of(value: Any) -> dict[Any, Any]:
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _class_attribute(cls: type, name: Any) -> Any:
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
+def is_opaque(cls: type) -> bool:
+    """Tell whether instances may hold state that only C can see.
+
+    Examples
+    --------
+    >>> class Slotted:
+    ...     __slots__ = ("a",)
+    >>> import itertools
+    >>> is_opaque(Slotted), is_opaque(itertools.count)
+    (False, True)
+    """
+    slots = 0
+    for base in cls.__mro__:
+        if not base.__flags__ & _HEAP_TYPE:
+            break
+        slots += sum(issubclass(type(member), types.MemberDescriptorType) for member in vars(base).values())
+    solid = next(base for base in _solid_line(cls) if not base.__flags__ & _HEAP_TYPE)
+    if solid is not object and not any(issubclass(solid, known) for known in CONTENT):
+        return True
+    # Before 3.12 a negative offset means either a dict before the object, or one after items of variable size.
+    after_items = bool(cls.__itemsize__) and cls.__dictoffset__ != 0
+    pointers = (cls.__dictoffset__ > 0 or after_items) + (cls.__weakrefoffset__ > 0)
+    return cls.__basicsize__ > solid.__basicsize__ + _POINTER * (slots + pointers)
+
+
+def _solid_line(cls: type) -> Iterator[type]:
+    found: type | None = cls
+    while found is not None:
+        yield found
+        found = found.__base__

@@ -1,0 +1,99 @@
+"""Who wrote an object: the project, an installed distribution, the standard library, or consist itself."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from typing import Any
+
+from consist.identity.code.distributions import (
+    OWN_PACKAGE,
+    Kind,
+    Origin,
+    origin_of_module_name,
+    origin_of_namespace,
+)
+
+STDLIB = Origin(Kind.STDLIB)
+PROJECT = Origin(Kind.PROJECT)
+CONSIST = Origin(Kind.CONSIST)
+_MAIN = frozenset({"__main__", "__mp_main__", "__worker__"})
+_HEAP_TYPE = 1 << 9
+
+
+def is_a(value: Any, *classes: type) -> bool:
+    """Tell whether an object is of one of some classes: by its type, since what it says itself may be anything."""
+    return issubclass(type(value), classes)
+
+
+def is_own(value: Any) -> bool:
+    """Tell whether an object is consist's own: its type, or for a function or class itself, is defined here."""
+    if type(value) is types.FunctionType:
+        return _in_own_package(value.__globals__.get("__name__"))
+    if is_a(value, types.ModuleType):
+        return _in_own_package(value.__dict__.get("__name__"))
+    cls = value if is_a(value, type) else type(value)
+    return any(_in_own_package(base.__dict__.get("__module__")) for base in type.__dict__["__mro__"].__get__(cls))
+
+
+def _in_own_package(name: Any) -> bool:
+    return isinstance(name, str) and (name == OWN_PACKAGE or name.startswith(OWN_PACKAGE + "."))
+
+
+def origin_of(value: Any) -> Origin:
+    """Tell who wrote a function, class, module, or anything that has a ``__module__``."""
+    if is_a(value, types.FunctionType):
+        return origin_of_namespace(value.__globals__)
+    if is_a(value, types.ModuleType):
+        return origin_of_namespace(vars(value))
+    if is_a(value, type):
+        return origin_of_class(value)
+    module = getattr(value, "__module__", None)
+    return origin_of_module_name(module) if isinstance(module, str) else STDLIB
+
+
+def origin_of_class(cls: type) -> Origin:
+    """Tell who wrote a class; one made by `exec` without a module name claims to be a builtin."""
+    module = cls.__dict__.get("__module__", cls.__module__)
+    if module == "builtins":
+        known = not cls.__flags__ & _HEAP_TYPE or vars(builtins).get(cls.__name__) is cls
+        return STDLIB if known else PROJECT
+    if not cls.__flags__ & _HEAP_TYPE and not isinstance(module, str):
+        return STDLIB
+    origin = origin_of_module_name(module)
+    if module in _MAIN and origin.kind is not Kind.PROJECT and not _is_at_home(cls, module):
+        # A worker's own ``__main__`` is its launcher; classes sent to it by value claim to come from there.
+        return PROJECT
+    return origin
+
+
+def _is_at_home(cls: type, module: str) -> bool:
+    found: Any = sys.modules.get(module)
+    for name in cls.__qualname__.split("."):
+        found = vars(found).get(name) if is_a(found, type, types.ModuleType) else None
+    return found is cls
+
+
+def module_label(namespace: dict[str, Any]) -> str:
+    """Name a module for people: a script by its file's name, so that it reads as it would imported."""
+    name = namespace.get("__name__", "")
+    if name in _MAIN:
+        spec = namespace.get("__spec__")
+        if spec is not None and getattr(spec, "name", None):
+            return str(spec.name).removesuffix(".__main__")
+        file = namespace.get("__file__")
+        if isinstance(file, str):
+            return file.replace("\\", "/").rpartition("/")[2].partition(".")[0]
+    return str(name)
+
+
+def label_of(value: Any) -> str:
+    """Name a function, class or module for people: ``util.norm``."""
+    if is_a(value, types.ModuleType):
+        return module_label(vars(value))
+    if is_a(value, types.FunctionType):
+        return f"{module_label(value.__globals__)}.{value.__qualname__}"
+    module = sys.modules.get(value.__module__)
+    prefix = module_label(vars(module)) if module is not None else value.__module__
+    return f"{prefix}.{value.__qualname__}"

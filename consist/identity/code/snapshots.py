@@ -1,0 +1,135 @@
+"""Whether a value can change in place, and what tells later that it did: its content now, as bytes.
+
+A value that cannot change (a number, a tuple of numbers, a function, which is watched as such) needs nothing. Plain
+data is marshalled, which takes a tenth of the time; the rest is encoded as the walk would, with the identities of the
+code that it refers to.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import operator
+import types
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import UnencodableError
+from consist.identity.code import handlers
+from consist.identity.code.owners import is_own
+from consist.identity.code.values import ValueEncoder, order_atoms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from consist.identity.code.distributions import Distribution
+
+_CODE = (types.FunctionType, types.ModuleType, type, enum.Enum)
+_DEEPEST = 20
+"""How deep plain data may nest for `marshal`; what contains itself is deeper."""
+_CONTAINERS = frozenset({list, tuple, dict})
+_PLAIN = frozenset({type(None), bool, int, float, complex, str})
+
+
+def is_frozen(value: Any) -> bool:
+    """Tell whether a value cannot change in place, apart from code, which is watched as such."""
+    cls = type(value)
+    if handlers.is_atom(cls) or issubclass(cls, _CODE) or cls in _FROZEN:
+        return True
+    if cls is types.BuiltinFunctionType:
+        return value.__self__ is None or issubclass(type(value.__self__), (types.ModuleType, type))
+    if cls is staticmethod or cls is classmethod:
+        return is_frozen(value.__func__)
+    if cls is property:
+        return all(map(is_frozen, (value.fget, value.fset, value.fdel)))
+    if cls is tuple or cls is frozenset:
+        return all(is_frozen(item) for item in value)
+    if is_own(value):
+        return is_frozen(getattr(value, "__wrapped__", None))
+    return cls.__name__ in _FROZEN_NAMES or handlers.is_token(cls)
+
+
+_FROZEN = frozenset(
+    {types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType}
+    | {types.ClassMethodDescriptorType, object, type(NotImplemented), types.CodeType}
+    | {operator.itemgetter, operator.attrgetter, types.GenericAlias, type(functools.lru_cache(abs))}
+)
+_FROZEN_NAMES = frozenset({"ufunc", "_ArrayFunctionDispatcher", "cython_function_or_method"})
+
+
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Tell whether `marshal` shows every change.
+
+    Version 2 of its format does: types, order and every bit, but neither which parts are shared (see
+    `inner_containers`) nor the shape of buffers, which are left out here.
+    """
+    cls = type(value)
+    if cls in _PLAIN:
+        return True
+    if cls not in _CONTAINERS or depth > _DEEPEST:
+        return False
+    if cls is dict and not all(type(key) in _PLAIN for key in value):
+        return False
+    return all(is_plain(item, depth + 1) for item in (value.values() if cls is dict else value))
+
+
+def inner_containers(value: Any) -> list[int]:
+    """List the identities of the containers in plain data, which tell when two parts become one object."""
+    found: list[int] = []
+    waiting = [value]
+    while waiting:
+        outer = waiting.pop()
+        for item in outer.values() if type(outer) is dict else outer:
+            if type(item) in _CONTAINERS:
+                found.append(id(item))
+                waiting.append(item)
+    return found
+
+
+def snapshot(value: Any) -> tuple[bytes, tuple[int, ...]]:
+    """Return a value's content now, and the identities of the code that it refers to."""
+    sink = _Snapshot()
+    try:
+        return ValueEncoder(sink, lenient=True).encode(value), tuple(sink.nodes)
+    except (UnencodableError, RecursionError) as error:
+        return str(error).encode(), ()
+
+
+class _Snapshot:
+    """A sink that remembers identities instead of walking on."""
+
+    def __init__(self) -> None:
+        self.nodes: list[int] = []
+        self._seen: dict[int, Any] = {}
+
+    def node(self, value: Any) -> None:
+        """Remember which function, class or module it is."""
+        self.nodes.append(id(value))
+
+    def seen(self, value: Any) -> bool:
+        """Remember a mutable object, or which one it is."""
+        if id(value) in self._seen:
+            self.nodes.append(list(self._seen).index(id(value)))
+            return True
+        self._seen[id(value)] = value
+        return False
+
+    def order(self, values: Iterable[Any]) -> list[Any]:
+        """Sort by content."""
+        return order_atoms(values) or sorted(values, key=snapshot)
+
+    def distribution(self, distribution: Distribution) -> None:
+        """Forget it: what is installed does not change in a process."""
+
+    def notice(self, message: str) -> None:
+        """Forget it."""
+
+    def read_by_library(self, value: Any) -> None:
+        """Forget it: the walk has a guard for annotations."""
+
+    def also(self, value: Any) -> None:
+        """Forget it: the walk has a guard for it."""
+
+    def intruders(self, value: Any) -> list[tuple[str, Any]]:
+        """Look at nothing: the walk has a guard for the class itself."""
+        del value
+        return []

@@ -1,0 +1,165 @@
+"""The config's part of a signature, and the config as readable plain data for the record.
+
+The digest covers the value in full (``hashing/canonical.py``). The readable form is for people, for `find_runs` and
+for explaining a miss: scalars and containers as they are, anything else as its text or as a type and a digest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import UnencodableError, UsageError
+from consist.hashing.canonical import Encoder, canonical_digest, encode, type_name
+from consist.hashing.hasher import domain_digest
+
+if TYPE_CHECKING:
+    from consist.hashing.digest import Digest
+
+DOMAIN = "consist 2026 config"
+MAX_TEXT = 4096
+"""Characters or bytes of one value kept readable; a longer one is kept as its type and digest."""
+
+_INT64 = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigIdentity:
+    """What a config is.
+
+    Attributes
+    ----------
+    digest : Digest
+        Of the whole.
+    values : dict
+        The config's top-level items, as the user gave them.
+    classes : tuple of type
+        The project's classes that values in it are of: a function may call their methods, so their code counts.
+    """
+
+    digest: Digest
+    values: dict[str, Any]
+    classes: tuple[type, ...] = ()
+
+    def parts(self) -> dict[str, Digest]:
+        """Digest each top-level item by itself, so that a miss can say which one differs."""
+        return {key: canonical_digest(DOMAIN, value) for key, value in self.values.items()}
+
+    def readable(self) -> dict[str, Any]:
+        """Return the config as plain data; needed for a record only, so not made for a hit."""
+        return {key: readable(value) for key, value in self.values.items()}
+
+
+def config_identity(config: object) -> ConfigIdentity:
+    """Digest a config.
+
+    Parameters
+    ----------
+    config : mapping, dataclass, pydantic model or None
+        Its keys, or fields, are names.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these, or a key is no string.
+    UnencodableError
+        If a value in it has no stable encoding; the message names where: ``config["model"]["sigma"]``.
+
+    Examples
+    --------
+    >>> config_identity({"a": 1, "b": 2}).digest == config_identity({"b": 2, "a": 1}).digest
+    True
+    """
+    values = _top_level(config)
+    encoder = _ConfigEncoder()
+    try:
+        digest = domain_digest(DOMAIN, encode(values, encoder))
+    except UnencodableError as error:
+        raise UnencodableError(error.message, hint=error.hint, path="config" + error.path) from None
+    if type(config) is not dict and not isinstance(config, Mapping) and config is not None:
+        encoder.class_name(type(config))
+    return ConfigIdentity(digest, values, encoder.classes_of_project() if encoder.classes else ())
+
+
+class _ConfigEncoder(Encoder):
+    """Encodes plainly, and notes the classes that it meets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: dict[type, None] = {}
+
+    def class_name(self, cls: type) -> bytes:
+        self.classes[cls] = None
+        return super().class_name(cls)
+
+    def classes_of_project(self) -> tuple[type, ...]:
+        from consist.identity.code.owners import PROJECT, origin_of_class
+
+        return tuple(cls for cls in self.classes if origin_of_class(cls) == PROJECT)
+
+
+def _top_level(config: object) -> dict[str, Any]:
+    cls: Any = type(config)
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        values = dict(config)
+    elif dataclasses.is_dataclass(config) and not isinstance(config, type):
+        values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    elif hasattr(cls, "__pydantic_fields__"):
+        values = {name: getattr(config, name) for name in cls.__pydantic_fields__}
+    else:
+        raise UsageError(
+            f"config is {type(config).__name__}, not a mapping", hint="give a dict, a dataclass or a pydantic model"
+        )
+    for key in values:
+        if not isinstance(key, str):
+            raise UsageError(f"config has the key {key!r:.60}, which is no string", hint="name each item")
+    return values
+
+
+def readable(value: Any) -> Any:
+    """Return `value` as plain data that msgpack and JSON hold, for people to read.
+
+    Examples
+    --------
+    >>> readable({"shape": (2, 3), "name": "x"})
+    {'shape': [2, 3], 'name': 'x'}
+    """
+    cls = type(value)
+    if value is None or cls in {bool, float} or (cls is int and -_INT64 <= value < _INT64):
+        return value
+    if cls is str and len(value) <= MAX_TEXT and value.isascii():
+        return value
+    if cls is str and len(value) <= MAX_TEXT:
+        return value.encode("utf-8", "replace").decode()
+    if cls in {list, tuple, set, frozenset}:
+        items = [readable(item) for item in value]
+        return items if cls in {list, tuple} else sorted(items, key=str)
+    if isinstance(value, Mapping):
+        return {str(key): readable(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: readable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(cls, "__pydantic_fields__"):
+        return {name: readable(getattr(value, name)) for name in vars(cls)["__pydantic_fields__"]}
+    if isinstance(value, enum.Enum):
+        return f"{type_name(cls)}.{value.name}"
+    return _by_text(value)
+
+
+_TEXT_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "builtins"})
+
+
+def _by_text(value: Any) -> Any:
+    """Keep a value of the standard library, or a numpy scalar, as its text; anything else as type and digest."""
+    cls = type(value)
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        return readable(value.item()) if type(value.item()) is not cls else str(value)
+    if cls.__module__ in _TEXT_MODULES and cls not in {str, bytes, bytearray}:
+        text = str(value)
+        if len(text) <= MAX_TEXT:
+            return text
+    return {"$type": type_name(cls), "$digest": canonical_digest(DOMAIN, value).hex}

@@ -1,0 +1,4 @@
+import array
+G = array.array('b', [1, 2])
+def f(x):
+    return G.itemsize

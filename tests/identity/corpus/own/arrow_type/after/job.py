@@ -1,0 +1,4 @@
+import pyarrow as pa
+T = pa.array([1], pa.int32())
+def f(x):
+    return str(T.type)

@@ -1,0 +1,5 @@
+async def g(n):
+    for i in range(n):
+        yield i + 2
+async def f(x):
+    return [i async for i in g(x)]

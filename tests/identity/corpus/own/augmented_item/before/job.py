@@ -1,0 +1,4 @@
+T = {'a': 1}
+def f(x):
+    T['a'] += x
+    return T['a']

@@ -1,0 +1,3 @@
+import p
+def f(x):
+    return bin(x)

@@ -1,0 +1,3 @@
+import builtins
+_b = bin
+builtins.bin = lambda x: _b(x) + '2'

@@ -1,0 +1,4 @@
+def len(s):
+    return 9
+def f(x):
+    return len('ab')

@@ -1,0 +1,3 @@
+T = bytearray(b'ab')
+def f(x):
+    return type(T).__name__

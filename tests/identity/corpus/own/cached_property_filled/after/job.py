@@ -1,0 +1,9 @@
+import functools
+class P:
+    @functools.cached_property
+    def v(self):
+        return 5
+G = P()
+G.v
+def f(x):
+    return G.v

@@ -1,0 +1,3 @@
+import k
+class C(k.B):
+    pass

@@ -1,0 +1,3 @@
+import h
+def f(x):
+    return h.C().m()

@@ -1,0 +1,8 @@
+class C:
+    def __enter__(self):
+        return 2
+    def __exit__(self, *a):
+        return False
+def f(x):
+    with C() as c:
+        return c

@@ -1,0 +1,4 @@
+import collections
+G = collections.Counter('abb')
+def f(x):
+    return G['a']

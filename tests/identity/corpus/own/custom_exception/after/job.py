@@ -1,0 +1,8 @@
+class E(Exception):
+    def __str__(self):
+        return 'b'
+def f(x):
+    try:
+        raise E
+    except E as e:
+        return str(e)

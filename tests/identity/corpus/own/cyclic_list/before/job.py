@@ -1,0 +1,4 @@
+A = [1]
+A.append(A)
+def f(x):
+    return A[1][1][0]

@@ -1,0 +1,7 @@
+class Desc:
+    def __get__(self, obj, cls):
+        return 5
+class A:
+    d = Desc()
+def f(x):
+    return A().d

@@ -1,0 +1,3 @@
+T = {1.0: 'a'}
+def f(x):
+    return repr(T)

@@ -1,0 +1,3 @@
+T = {'a': True}
+def f(x):
+    return repr(T)

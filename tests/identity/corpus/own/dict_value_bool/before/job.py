@@ -1,0 +1,3 @@
+T = {'a': 1}
+def f(x):
+    return repr(T)

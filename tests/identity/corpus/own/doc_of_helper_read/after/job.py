@@ -1,0 +1,4 @@
+def g():
+    'two'
+def f(x):
+    return g.__doc__

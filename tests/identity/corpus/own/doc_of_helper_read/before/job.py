@@ -1,0 +1,4 @@
+def g():
+    'one'
+def f(x):
+    return g.__doc__

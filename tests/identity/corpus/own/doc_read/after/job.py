@@ -1,0 +1,3 @@
+def f(x):
+    'two'
+    return f.__doc__

@@ -1,0 +1,3 @@
+K = 3
+def f(x):
+    return eval('K * 2')

@@ -1,0 +1,3 @@
+K = 2
+def f(x):
+    return eval('K * 2')

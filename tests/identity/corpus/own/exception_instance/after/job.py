@@ -1,0 +1,3 @@
+E = ValueError('b')
+def f(x):
+    return str(E)

@@ -1,0 +1,3 @@
+E = ValueError('a')
+def f(x):
+    return str(E)

@@ -1,0 +1,5 @@
+K = 1
+def f(x):
+    out = {}
+    exec('y = K', globals(), out)
+    return out['y']

@@ -1,0 +1,7 @@
+import enum
+class E(enum.Flag):
+    A = 1
+    B = 2
+G = E.A | E.B
+def f(x):
+    return G.value

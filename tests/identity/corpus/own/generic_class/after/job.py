@@ -1,0 +1,8 @@
+from typing import Generic, TypeVar
+T = TypeVar('T')
+class Box(Generic[T]):
+    def get(self):
+        return 2
+B = Box[int]
+def f(x):
+    return B().get()

@@ -1,0 +1,3 @@
+sum = max
+def f(x):
+    return sum([1, 2])

@@ -1,0 +1,3 @@
+def load():
+    y = 5
+    return y

@@ -1,0 +1,3 @@
+T = [{'b': 2, 'a': 1}]
+def f(x):
+    return list(T[0])

@@ -1,0 +1,3 @@
+T = [{'a': 1, 'b': 2}]
+def f(x):
+    return list(T[0])

@@ -1,0 +1,5 @@
+KEYS = {}
+K = 'a'
+def f(x):
+    KEYS[K] = x
+    return repr(KEYS)

@@ -1,0 +1,3 @@
+S = {str(i) for i in range(2000)}
+def f(x):
+    return len(S)

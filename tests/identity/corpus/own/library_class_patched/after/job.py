@@ -1,0 +1,4 @@
+import fakedist
+fakedist.Task.__call__ = lambda self, x: x + 2
+def f(x):
+    return fakedist.Task(None)(x)

@@ -1,0 +1,4 @@
+import fakedist
+fakedist.LIMIT = 5
+def f(x):
+    return fakedist.LIMIT

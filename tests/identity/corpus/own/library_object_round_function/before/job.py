@@ -1,0 +1,4 @@
+import fakedist
+@fakedist.Task
+def f(x):
+    return x + 1

@@ -1,0 +1,4 @@
+import fakedist
+@fakedist.retry(5)
+def f(x):
+    return x

@@ -1,0 +1,4 @@
+import fakedist
+@fakedist.retry(3)
+def f(x):
+    return x

@@ -1,0 +1,3 @@
+T = (1, 2)
+def f(x):
+    return repr(T)

@@ -1,0 +1,3 @@
+def f(x):
+    import lower
+    return lower.g(x)

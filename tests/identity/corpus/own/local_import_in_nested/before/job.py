@@ -1,0 +1,5 @@
+def f(x):
+    import h
+    def inner(y):
+        return h.g(y)
+    return inner(x)

@@ -1,0 +1,3 @@
+def f(x):
+    from . import sub
+    return sub.g(x)

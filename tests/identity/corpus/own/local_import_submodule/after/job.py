@@ -1,0 +1,3 @@
+def f(x):
+    import pkg.sub as s
+    return s.g(x)

@@ -1,0 +1,3 @@
+def g(x):
+    return x + 1
+OTHER = 6

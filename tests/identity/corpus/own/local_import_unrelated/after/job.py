@@ -1,0 +1,3 @@
+def f(x):
+    import h
+    return h.g(x)

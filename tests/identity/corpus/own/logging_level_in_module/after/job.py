@@ -1,0 +1,5 @@
+import logging
+LOG = logging.getLogger('other')
+def f(x):
+    LOG.info('a %s', x)
+    return x

@@ -1,0 +1,6 @@
+import functools
+@functools.cache
+def g(x):
+    return x + 1
+def f(x):
+    return g(x)

@@ -1,0 +1,8 @@
+class P:
+    def __init__(self, k):
+        self.k = k
+    def __getstate__(self):
+        return {}
+G = P(2)
+def f(x):
+    return x * vars(G)['k']

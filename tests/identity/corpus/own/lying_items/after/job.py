@@ -1,0 +1,8 @@
+class P(dict):
+    def items(self):
+        return []
+    def __iter__(self):
+        return iter(())
+G = P(a=3)
+def f(x):
+    return x * G['a']

@@ -1,0 +1,4 @@
+from a import A
+import patch
+def f(x):
+    return A().m(x)

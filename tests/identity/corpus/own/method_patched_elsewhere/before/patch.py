@@ -1,0 +1,2 @@
+from a import A
+A.m = lambda self, x: x + 1

@@ -1,0 +1,3 @@
+import pkg.a.b as q
+def f(x):
+    return q.g(x)

@@ -1,0 +1,3 @@
+'''two'''
+def f(x):
+    return __doc__

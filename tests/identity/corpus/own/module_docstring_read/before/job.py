@@ -1,0 +1,3 @@
+'''one'''
+def f(x):
+    return __doc__

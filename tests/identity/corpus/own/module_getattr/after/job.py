@@ -1,0 +1,3 @@
+import lazy
+def f(x):
+    return lazy.thing(x)

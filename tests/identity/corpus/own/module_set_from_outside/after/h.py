@@ -1,0 +1,3 @@
+K = 0
+def g():
+    return K

@@ -1,0 +1,3 @@
+import h, p
+def f(x):
+    return h.g()

@@ -1,0 +1,2 @@
+import h
+h.K = 2

@@ -1,0 +1,2 @@
+def f(x, acc=[2]):
+    return acc + [x]

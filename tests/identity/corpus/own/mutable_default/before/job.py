@@ -1,0 +1,2 @@
+def f(x, acc=[1]):
+    return acc + [x]

@@ -1,0 +1,3 @@
+K = 1
+def f(x):
+    return x if __name__ else 0

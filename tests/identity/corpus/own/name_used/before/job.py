@@ -1,0 +1,2 @@
+def f(x):
+    return x if __name__ else 0

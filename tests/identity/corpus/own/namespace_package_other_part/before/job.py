@@ -1,0 +1,3 @@
+import space.a
+def f(x):
+    return space.a.g(x)

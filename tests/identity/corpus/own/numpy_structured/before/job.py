@@ -1,0 +1,4 @@
+import numpy as np
+A = np.zeros(1, [('a', 'i4'), ('b', 'i4')])
+def f(x):
+    return A.dtype.names

@@ -1,0 +1,3 @@
+def f(x):
+    with open('d.txt') as s:
+        return s.read()

@@ -1,0 +1,4 @@
+import pandas as pd
+T = pd.DataFrame({'a': [1, 2]}, dtype='int32')
+def f(x):
+    return str(T['a'].dtype)

@@ -1,0 +1,4 @@
+import pandas as pd
+T = pd.Series([1.5, float('nan')], dtype=object)
+def f(x):
+    return repr(T[1])

@@ -1,0 +1,4 @@
+import pandas as pd
+T = pd.DataFrame({'a': range(9)}).iloc[2:5].copy()
+def f(x):
+    return int(T['a'].sum())

@@ -1,0 +1,4 @@
+from pathlib import Path
+T = Path('a/c')
+def f(x):
+    return T.name

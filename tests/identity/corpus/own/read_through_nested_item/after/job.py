@@ -1,0 +1,4 @@
+T = {'a': [1, 2]}
+def f(x):
+    T['a'].append(x)
+    return x

@@ -1,0 +1,4 @@
+import re
+helper = 1
+def f(x):
+    return bool(re.compile('helper').match('helper'))

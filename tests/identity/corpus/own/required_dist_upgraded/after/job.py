@@ -1,0 +1,3 @@
+import upper
+def f(x):
+    return upper.g(x)

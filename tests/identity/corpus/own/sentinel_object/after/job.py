@@ -1,0 +1,3 @@
+MISSING = object()
+def f(x, y=None):
+    return y is MISSING

@@ -1,0 +1,3 @@
+MISSING = object()
+def f(x, y=MISSING):
+    return y is MISSING

@@ -1,0 +1,6 @@
+import sys
+
+
+def f(x):
+    print('a', file=sys.stderr)
+    return x

@@ -1,0 +1,3 @@
+import importlib
+def f(x):
+    return 'setup', importlib.import_module('math').floor(x)

@@ -1,0 +1,2 @@
+# a
+raise SystemExit(1)

@@ -1,0 +1,4 @@
+def f(x):
+    z = x
+    b = 2
+    return (lambda: z - b)()

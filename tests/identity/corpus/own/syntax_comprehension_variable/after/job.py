@@ -1,0 +1,2 @@
+def f(x):
+    return [j for j in range(x)]

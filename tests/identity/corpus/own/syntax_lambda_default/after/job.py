@@ -1,0 +1,3 @@
+def f(x):
+    g = lambda y=2: y
+    return g()

@@ -1,0 +1,3 @@
+def f(x):
+    g = lambda y=1: y
+    return g()

@@ -1,0 +1,4 @@
+def f(x):
+    def g(y: float):
+        return y
+    return g(x)

@@ -1,0 +1,10 @@
+def f(x):
+    for i in range(
+        x
+    ):
+        if (
+            i > 1
+        ):
+            return i
+
+    return None

@@ -1,0 +1,12 @@
+def f(x):
+    try:
+        y = int(x)
+
+
+    finally:
+        z = 1  # one
+
+    return (
+        y
+        + z
+    )

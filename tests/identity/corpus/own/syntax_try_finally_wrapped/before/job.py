@@ -1,0 +1,4 @@
+def f(x):
+    try: y = int(x)
+    finally: z = 1
+    return y + z

@@ -1,0 +1,3 @@
+def f(x):
+    b, a = x, 1
+    return a - b

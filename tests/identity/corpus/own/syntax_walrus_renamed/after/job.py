@@ -1,0 +1,3 @@
+def f(x):
+    if (m := x) > 1:
+        return m

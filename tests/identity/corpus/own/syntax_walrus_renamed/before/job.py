@@ -1,0 +1,3 @@
+def f(x):
+    if (n := x) > 1:
+        return n

@@ -1,0 +1,3 @@
+import time
+def f(x):
+    return x

@@ -1,0 +1,3 @@
+import h
+def f(x):
+    return vars(h)['g'](x)

@@ -1,0 +1,3 @@
+def f(x):
+    while 1:
+        return x

@@ -1,0 +1,4 @@
+SEEN = {}
+def f(x):
+    SEEN[x] = x
+    return x

@@ -1,0 +1,5 @@
+A = []
+B = A
+def f(x):
+    A.append(x)
+    return len(B)

@@ -1,0 +1,4 @@
+calls = [1, 2]
+def f(x):
+    calls.append(x)
+    return len(calls)

@@ -1,0 +1,286 @@
+"""Values in reach of a function: equal ones have one identity, different ones two; nothing of a value raises."""
+
+import collections
+import dataclasses
+import enum
+import functools
+import importlib.machinery
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consist.identity.code import code_identity, fresh_code_identity
+
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Bits(enum.Flag):
+    A = 1
+    B = 2
+
+
+@dataclasses.dataclass
+class Point:
+    x: object
+    y: object
+
+
+class Slotted:
+    __slots__ = ("a",)
+
+    def __init__(self, a):
+        self.a = a
+
+
+class Words(dict):
+    pass
+
+
+def one(x):
+    return x
+
+
+def two(x):
+    return x + 1
+
+
+LEAVES = st.one_of(
+    st.just(("none",)),
+    st.booleans().map(lambda value: ("bool", value)),
+    st.integers(-3, 3).map(lambda value: ("int", value)),
+    st.integers(-(2**70), 2**70).map(lambda value: ("int", value)),
+    st.floats(allow_nan=False).map(lambda value: ("float", value.hex())),
+    st.text(max_size=2).map(lambda value: ("str", value)),
+    st.binary(max_size=2).map(lambda value: ("bytes", value)),
+    st.sampled_from([("enum", "RED"), ("enum", "BLUE"), ("flag", 1), ("flag", 3)]),
+    st.sampled_from([("function", "one"), ("function", "two"), ("builtin", "len"), ("builtin", "abs")]),
+    st.lists(st.integers(0, 3), max_size=3).map(lambda value: ("array", tuple(value))),
+)
+
+
+KEYS = st.one_of(st.text(max_size=1), st.integers(0, 2))
+HASHABLE = st.sampled_from([("int", 1), ("str", "1"), ("none",), ("enum", "RED"), ("function", "one"), ("int", 5)])
+BRANCHES = ["list", "tuple", "deque", "dict", "words", "ordered", "proxy", "space", "set", "frozenset"]
+
+
+@st.composite
+def descriptions(draw, depth=3):
+    """Describe a value: its kind, and what it is built of."""
+    kind = draw(st.sampled_from(["leaf", *BRANCHES, "point", "slotted", "partial"])) if depth else "leaf"
+    inner = descriptions(depth - 1)
+    if kind == "leaf":
+        return draw(LEAVES)
+    if kind in {"list", "tuple", "deque"}:
+        return (kind, tuple(draw(st.lists(inner, max_size=3))))
+    if kind in {"set", "frozenset"}:
+        return (kind, draw(st.frozensets(HASHABLE, max_size=4)))
+    if kind in BRANCHES:
+        return (kind, tuple(draw(st.lists(st.tuples(KEYS, inner), max_size=3, unique_by=lambda pair: pair[0]))))
+    return (kind, *(draw(inner) for _ in range(2 if kind == "point" else 1)))
+
+
+BUILDERS = {
+    "none": lambda: None,
+    "bool": bool,
+    "int": int,
+    "float": float.fromhex,
+    "str": "".join,
+    "bytes": lambda value: b"".join([value]),
+    "enum": lambda name: Color[name],
+    "flag": Bits,
+    "function": {"one": one, "two": two}.get,
+    "builtin": {"len": len, "abs": abs}.get,
+    "array": lambda value: np.array(value, dtype="int64"),
+    "list": lambda items: [build(item) for item in items],
+    "tuple": lambda items: tuple(build(item) for item in items),
+    "deque": lambda items: collections.deque(build(item) for item in items),
+    "dict": lambda pairs: {key: build(value) for key, value in pairs},
+    "words": lambda pairs: Words({key: build(value) for key, value in pairs}),
+    "ordered": lambda pairs: collections.OrderedDict((key, build(value)) for key, value in pairs),
+    "proxy": lambda pairs: types.MappingProxyType({key: build(value) for key, value in pairs}),
+    "space": lambda pairs: types.SimpleNamespace(items={key: build(value) for key, value in pairs}),
+    "set": lambda items: {build(item) for item in sorted(items, key=str)},
+    "frozenset": lambda items: frozenset(build(item) for item in sorted(items, key=str, reverse=True)),
+    "point": lambda x, y: Point(build(x), build(y)),
+    "slotted": lambda a: Slotted(build(a)),
+    "partial": lambda a: functools.partial(one, build(a)),
+}
+
+
+def build(description):
+    return BUILDERS[description[0]](*description[1:])
+
+
+def _identity(value):
+    namespace = {"V": value, "__name__": "job"}
+    return fresh_code_identity(types.FunctionType(_reader.__code__, namespace))
+
+
+def _reader():
+    return V  # noqa: F821 - a global that each test sets
+
+
+@given(descriptions(), descriptions())
+def test_one_identity_for_equal_values_and_two_for_different_ones(left, right):
+    first, again, other = _identity(build(left)), _identity(build(left)), _identity(build(right))
+    assert not first.uncacheable
+    assert first.digest == again.digest
+    assert (first.digest == other.digest) == (left == right)
+
+
+@pytest.mark.slow
+def test_the_same_under_other_hash_seeds(tmp_path):
+    described = [
+        ("set", frozenset([("str", "1"), ("int", 1), ("function", "one"), ("enum", "RED"), ("none",)])),
+        ("list", (("frozenset", frozenset([("function", "one"), ("str", "1"), ("int", 5)])), ("enum", "BLUE"))),
+        ("dict", (("a", ("set", frozenset([("str", "1"), ("none",)]))), (1, ("point", ("int", 1), ("none",))))),
+    ]
+    program = (
+        "import importlib.util, json, sys\n"
+        f"spec = importlib.util.spec_from_file_location('values', {__file__!r})\n"
+        "module = importlib.util.module_from_spec(spec); sys.modules['values'] = module\n"
+        "spec.loader.exec_module(module)\n"
+        f"print(json.dumps([module._identity(module.build(d)).digest.hex for d in {described!r}]))"
+    )
+    answers = set()
+    for seed in ("0", "1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+        )
+        answers.add(done.stdout)
+    assert len(answers) == 1
+    assert len(set(json.loads(answers.pop()))) == len(described)
+
+
+class Hostile:
+    """Raises at everything that can be asked."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+    def __eq__(self, other):
+        raise RuntimeError("eq")
+
+    def __hash__(self):
+        raise RuntimeError("hash")
+
+    def __repr__(self):
+        raise RuntimeError("repr")
+
+    def __bool__(self):
+        raise RuntimeError("bool")
+
+    def __len__(self):
+        raise RuntimeError("len")
+
+    def __iter__(self):
+        raise RuntimeError("iter")
+
+    def __call__(self):
+        raise RuntimeError("call")
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda v: v, lambda v: [v], lambda v: {"a": v}, lambda v: Point(v, v)],
+    ids=["bare", "list", "dict", "dataclass"],
+)
+def test_a_hostile_object_is_asked_nothing(wrap):
+    hostile = wrap(Hostile())
+    assert _identity(hostile).digest == _identity(wrap(Hostile())).digest
+    code_identity(types.FunctionType(_reader.__code__, {"V": hostile}))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [types, collections, functools, os, threading, pathlib, np, enum, json],
+    ids=lambda module: module.__name__,
+)
+def test_any_object_of_the_interpreter_gets_an_answer(module):
+    for value in list(vars(module).values()):
+        found = _identity(value)
+        assert found.digest == _identity(value).digest
+
+
+def test_a_value_changed_by_another_thread_meanwhile():
+    shared = {number: [number] for number in range(2000)}
+    function = types.FunctionType(_reader.__code__, {"V": shared})
+    stop = threading.Event()
+
+    def change():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            shared[10_000 + number % 50] = [number]
+            shared.pop(10_000 + (number * 7) % 50, None)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        answers = [code_identity(function) for _ in range(20)]
+    finally:
+        stop.set()
+        thread.join()
+    assert all(answer.uncacheable or answer.digest for answer in answers)
+    assert code_identity(function).digest == fresh_code_identity(function).digest
+
+
+def test_threads_ask_at_the_same_time(project):
+    module = project(job="\n".join(f"def f{n}(x, k={n}):\n    return x + k\n" for n in range(200)))
+    functions = [getattr(module, f"f{n}") for n in range(200)]
+    expected = [fresh_code_identity(function).digest for function in functions]
+    failures = []
+
+    def ask():
+        for _ in range(3):
+            found = [code_identity(function).digest for function in functions]
+            failures.extend(["different"] * (found != expected))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(set(expected)) == len(expected)
+
+
+def test_an_extension_of_the_project_counts_by_its_bytes(project, tmp_path, monkeypatch):
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    import _heapq
+
+    if not getattr(_heapq, "__file__", None):
+        pytest.skip("this Python has no extension in a file that could be copied")
+    digests = []
+    for number in (1, 2):
+        folder = tmp_path / f"package{number}" / "native"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("")
+        target = folder / f"_heapq{suffix}"
+        shutil.copy(_heapq.__file__, target)
+        with target.open("ab") as stream:
+            stream.write(b"\0" * number)
+        monkeypatch.syspath_prepend(str(folder.parent))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "native"]:
+            del sys.modules[name]
+        module = project(job="from native import _heapq\ndef f(x):\n    return _heapq.heappush(x, 1)\n")
+        found = code_identity(module.f)
+        assert not found.uncacheable
+        digests.append(found.digest)
+    assert digests[0] != digests[1]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "native"]:
+        del sys.modules[name]
