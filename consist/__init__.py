@@ -1,0 +1,72 @@
+"""Runs a Python function once and never again for the same code, config and inputs.
+
+The public names load when they are first used: ``import consist`` itself imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from consist.version import VERSION
+
+__version__ = VERSION
+
+TYPE_CHECKING = False  # typing's own costs 8 ms to import, half of a bare start; checkers know the name
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from consist.errors import ConsistError, ConsistWarning
+    from consist.hashing.digest import Digest
+    from consist.runs.api import run
+    from consist.runs.artifact import Artifact
+    from consist.runs.context import RunContext
+    from consist.runs.current import current_tracker, use_tracker
+    from consist.runs.options import CacheOptions, ExecutionOptions
+    from consist.runs.run import Run, RunResult
+    from consist.runs.tracker import Tracker
+
+_HOMES = {
+    "Artifact": "consist.runs.artifact",
+    "CacheOptions": "consist.runs.options",
+    "ConsistError": "consist.errors",
+    "ConsistWarning": "consist.errors",
+    "Digest": "consist.hashing.digest",
+    "ExecutionOptions": "consist.runs.options",
+    "Run": "consist.runs.run",
+    "RunContext": "consist.runs.context",
+    "RunResult": "consist.runs.run",
+    "Tracker": "consist.runs.tracker",
+    "current_tracker": "consist.runs.current",
+    "run": "consist.runs.api",
+    "use_tracker": "consist.runs.current",
+}
+
+__all__ = [
+    "Artifact",
+    "CacheOptions",
+    "ConsistError",
+    "ConsistWarning",
+    "Digest",
+    "ExecutionOptions",
+    "Run",
+    "RunContext",
+    "RunResult",
+    "Tracker",
+    "current_tracker",
+    "run",
+    "use_tracker",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'consist' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

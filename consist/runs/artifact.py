@@ -1,0 +1,142 @@
+"""`Artifact`: a named, typed output of a run, and the ways to its content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from consist.runs.formats.registry import FILE, format_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consist.hashing.digest import Digest
+    from consist.index.records import ArtifactRecord
+    from consist.runs.library import Library
+
+_SHOWN = 60
+"""Characters of a value that a printed artifact shows."""
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+class Artifact:
+    """An output of a run: an immutable value with a name.
+
+    Attributes
+    ----------
+    key : str
+        Its name within the run.
+    run_id : str
+        The run that made it.
+    digest : Digest
+        Of its content; `b3sum` of a file output prints the same.
+    size : int
+        Bytes of content.
+    format : str
+        How the content is read back: ``plain``, ``bytes``, ``file``.
+    """
+
+    __slots__ = ("_library", "_record", "run_id")
+
+    def __init__(self, record: ArtifactRecord, run_id: str, library: Library) -> None:
+        self._record = record
+        self._library = library
+        self.run_id = run_id
+
+    @property
+    def key(self) -> str:
+        """Its name within the run."""
+        return self._record.key
+
+    @property
+    def digest(self) -> Digest:
+        """Digest of its content."""
+        return self._record.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self._record.size
+
+    @property
+    def format(self) -> str:
+        """How the content is read back."""
+        return self._record.format
+
+    @property
+    def url(self) -> str:
+        """Its name in the store read as a filesystem."""
+        return f"consist://runs/{self.run_id}/{self.key}"
+
+    @property
+    def path(self) -> Path:
+        """A local file with exactly this content.
+
+        The file that the run wrote, while it still has this content; else a checked copy under
+        ``run_dir/artifacts``. Never another run's bytes.
+
+        Raises
+        ------
+        DamagedError
+            If the store's copy is missing or damaged too; the next run of the step makes it anew.
+        """
+        return self._library.path_of(self._record, self.run_id)
+
+    def read_bytes(self) -> bytes:
+        """Return the content, checked against its digest.
+
+        Raises
+        ------
+        DamagedError, BlobNotFoundError
+            If it is damaged or missing; the next run of the step makes it anew.
+        """
+        return self._library.read(self._record)
+
+    def open(self) -> BinaryIO:
+        """Open the content as a seekable binary file."""
+        return self._library.open(self._record)
+
+    def load(self) -> Any:
+        """Return the value that the run returned; for a file, the path of a local copy.
+
+        Raises
+        ------
+        DamagedError, BlobNotFoundError
+            If the content is damaged or missing.
+        """
+        return self.path if self.format == FILE else format_named(self.format).decode(self.read_bytes())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Artifact):
+            return NotImplemented
+        return (self.run_id, self.key, self.digest, self.format) == (
+            other.run_id,
+            other.key,
+            other.digest,
+            other.format,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.run_id, self.key))
+
+    def __repr__(self) -> str:
+        return f"<Artifact {self.key}{self._shown()} ({self.format}, {human_size(self.size)}, {self.digest.short})>"
+
+    def _shown(self) -> str:
+        """Show a small value as it is, so that a printed result can be read."""
+        if self._record.inline is None or self.format == FILE:
+            return ""
+        text = repr(format_named(self.format).decode(self._record.inline))
+        return f" = {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
+
+
+def human_size(size: int) -> str:
+    """Say a number of bytes as people do.
+
+    Examples
+    --------
+    >>> human_size(1), human_size(15_500), human_size(3 << 30)
+    ('1 B', '15.1 KiB', '3.0 GiB')
+    """
+    power = min((size.bit_length() - 1) // 10, len(_UNITS)) if size else 0
+    return f"{size / (1 << 10 * power):.1f} {_UNITS[power - 1]}" if power else f"{size} B"

@@ -1,0 +1,182 @@
+"""From what a function returned and wrote to the outputs of its run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import OutputError, StorageError
+from consist.hashing.hasher import hash_bytes, hash_file
+from consist.identity.names import as_text, check_name, is_name
+from consist.index.records import ArtifactRecord
+from consist.runs.formats.registry import FILE, format_for
+
+if TYPE_CHECKING:
+    from consist.blobs.blobstore import BlobStore
+
+INLINE_LIMIT = 4096
+"""Bytes up to which content is kept in the record: a hit on it costs no further read."""
+
+MAX_KEYS = 1000
+"""Keys up to which a dict becomes one artifact each; a larger one is a value."""
+
+SINGLE = "value"
+"""The key of a single output that nobody named."""
+
+
+class Declared(NamedTuple):
+    """What outputs a caller declared.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        Names of what is returned, in order; empty leaves them to the value.
+    paths : tuple of (str, str)
+        Names and paths of files that the function writes by itself.
+    """
+
+    keys: tuple[str, ...] = ()
+    paths: tuple[tuple[str, str], ...] = ()
+
+
+class Returned(NamedTuple):
+    """A return value taken apart.
+
+    Attributes
+    ----------
+    returns : str
+        How it is put together again: ``none``, ``single``, ``dict`` or ``tuple``.
+    values : tuple of (str, object)
+        Its parts by key.
+    """
+
+    returns: str
+    values: tuple[tuple[str, Any], ...]
+
+
+def take_apart(value: Any, keys: tuple[str, ...]) -> Returned:
+    """Take a return value apart into named outputs.
+
+    Parameters
+    ----------
+    value : object
+        What the function returned.
+    keys : tuple of str
+        Declared keys.
+
+    Raises
+    ------
+    OutputError
+        If declared outputs are missing.
+
+    Examples
+    --------
+    >>> take_apart({"a": 1, "b": 2}, ())
+    Returned(returns='dict', values=(('a', 1), ('b', 2)))
+    >>> take_apart(7, ("n",))
+    Returned(returns='single', values=(('n', 7),))
+    """
+    if type(value) is dict and _one_artifact_a_key(value, keys):
+        missing = [key for key in keys if key not in value]
+        if missing:
+            raise OutputError(f"declared output {missing[0]!r} was not returned", hint=f"returned are {list(value)}")
+        return Returned("dict", tuple(value.items()))
+    if len(keys) > 1:
+        if type(value) is tuple and len(value) == len(keys):
+            return Returned("tuple", tuple(zip(keys, value, strict=True)))
+        raise OutputError(
+            f"{len(keys)} outputs are declared, but the function returned {type(value).__name__}",
+            hint="return a dict with these keys, or a tuple of that length",
+        )
+    if value is None and not keys:
+        return Returned("none", ())
+    return Returned("single", ((keys[0] if keys else SINGLE, value),))
+
+
+def _one_artifact_a_key(value: dict[Any, Any], keys: tuple[str, ...]) -> bool:
+    if len(keys) == 1 and keys[0] not in value:
+        return False  # the one declared output is the dict itself
+    return len(value) <= MAX_KEYS and all(is_name(key) for key in value)
+
+
+class Collector:
+    """Stores outputs.
+
+    Parameters
+    ----------
+    blobs : BlobStore or None
+        Where content goes; None keeps values in memory and files where they are, for a run that must not write.
+    """
+
+    def __init__(self, blobs: BlobStore | None) -> None:
+        self._blobs = blobs
+
+    def collect(self, returned: Returned, declared: Declared) -> Iterator[ArtifactRecord | OutputError]:
+        """Store each output and yield its record, or the reason why a value has no format.
+
+        Raises
+        ------
+        OutputError
+            If a file was not written.
+        """
+        for key, value in returned.values:
+            if isinstance(value, Path):
+                yield self._file(key, str(value), {})
+                continue
+            try:
+                yield self._value(key, value)
+            except OutputError as error:
+                yield OutputError(f"output {key!r}: {error.message}", hint=error.hint)
+        for key, path in declared.paths:
+            yield self._file(key, path, {"declared_path": True})
+
+    def _value(self, key: str, value: Any) -> ArtifactRecord:
+        chosen = format_for(value)
+        content = chosen.encode(value)
+        if len(content) <= INLINE_LIMIT or self._blobs is None:
+            return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content)
+        stored = self._blobs.put_bytes(content)
+        return ArtifactRecord(key, stored.digest, stored.size, chosen.name)
+
+    def _file(self, key: str, path: str, media: Mapping[str, Any]) -> ArtifactRecord:
+        absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout
+        media = {**media, "path": as_text(absolute)}
+        try:
+            if os.path.getsize(absolute) <= INLINE_LIMIT and os.path.isfile(absolute):  # noqa: PTH113, PTH202 - the same
+                content = Path(absolute).read_bytes()
+                return ArtifactRecord(key, hash_bytes(content), len(content), FILE, content, media)
+            if os.path.isdir(absolute):  # noqa: PTH112 - the same
+                raise OutputError(
+                    f"output {key!r}: {path} is a folder", hint="folders are no outputs yet; return the paths of files"
+                )
+            stored = hash_file(absolute) if self._blobs is None else self._blobs.put_file(absolute)
+        except StorageError:
+            raise
+        except FileNotFoundError:
+            raise OutputError(
+                f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
+            ) from None
+        except OSError as error:
+            raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
+        return ArtifactRecord(key, stored.digest, stored.size, FILE, None, media)
+
+
+def declare(outputs: object, output_paths: object) -> Declared:
+    """Check what a caller declared."""
+    keys = () if outputs is None else tuple(check_name("output", key) for key in _sequence(outputs))
+    if len(set(keys)) < len(keys):
+        raise OutputError(f"an output is declared twice: {list(keys)}")
+    if output_paths is None:
+        return Declared(keys)
+    if not isinstance(output_paths, Mapping):
+        raise OutputError(f"output_paths is {type(output_paths).__name__}", hint="give a mapping of names to paths")
+    paths = tuple((check_name("output", key), os.fspath(path)) for key, path in output_paths.items())
+    return Declared(keys, paths)
+
+
+def _sequence(outputs: object) -> list[Any]:
+    if isinstance(outputs, str) or not isinstance(outputs, (list, tuple)):
+        raise OutputError(f"outputs is {type(outputs).__name__}", hint='give a list of names, such as ["table"]')
+    return list(outputs)

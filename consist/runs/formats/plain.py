@@ -1,0 +1,147 @@
+"""Plain values as msgpack: numbers, text, bytes, containers, dates and the like, each back as the type it was.
+
+What msgpack has no type for is an extension value; ``docs/format.md`` lists the codes. Only exact types are taken: a
+subclass could hold state that would be lost without a word.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from typing import Any
+
+from consist.errors import DamagedError, OutputError, UsageError
+from consist.hashing import codec
+
+HINT = "return plain data, bytes, or the Path of a file that you wrote"
+
+_TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME = range(1, 9)
+
+_CONTAINERS: dict[int, type] = {_TUPLE: tuple, _SET: set, _FROZENSET: frozenset}
+
+_BY_TEXT = {"decimal": "decimal.Decimal", "fraction": "fractions.Fraction", "uuid": "uuid.UUID"}
+"""Types whose text says all, by name: their modules are imported only where one of their values is."""
+_TEXT_NAMES = {path: name for name, path in _BY_TEXT.items()}
+
+
+def encode(value: Any) -> bytes:
+    """Encode a plain value.
+
+    Raises
+    ------
+    OutputError
+        If something in it is not plain, or it is too large to be read back whole.
+
+    Examples
+    --------
+    >>> decode(encode({"a": (1, 2), "b": {3}}))
+    {'a': (1, 2), 'b': {3}}
+    """
+    try:
+        data = codec.pack(value, default=_extend)
+    except UsageError as error:
+        reason = str(error.__cause__) if isinstance(error.__cause__, TypeError) else error.message
+        raise OutputError(reason, hint=HINT) from error
+    if len(data) > codec.MAX_BYTES:
+        raise OutputError(
+            f"a plain value of {len(data):,} bytes is too large", hint="write it to a file, return its Path"
+        )
+    return data
+
+
+def decode(data: bytes) -> Any:
+    """Decode what `encode` encoded.
+
+    Raises
+    ------
+    DamagedError
+        If the bytes are no such encoding.
+    """
+    return codec.unpack(data, ext_hook=_restore)
+
+
+def _extend(value: Any) -> codec.ExtType:
+    cls = type(value)
+    if cls is tuple:
+        return codec.ExtType(_TUPLE, encode(list(value)))
+    if cls is set or cls is frozenset:
+        code = _SET if cls is set else _FROZENSET
+        return codec.ExtType(code, encode(sorted(value, key=encode)))  # equal sets are one blob
+    if cls is int:
+        return codec.ExtType(_INT, value.to_bytes((value.bit_length() + 8) // 8, "big", signed=True))
+    if cls is complex:
+        return codec.ExtType(_COMPLEX, encode([value.real, value.imag]))
+    path = f"{cls.__module__}.{cls.__qualname__}"
+    if path in _TEXT_NAMES:
+        return codec.ExtType(_TEXT, encode([_TEXT_NAMES[path], str(value)]))
+    if cls.__module__ == "datetime":
+        return codec.ExtType(_TIME, encode(_time_fields(value)))
+    if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
+        return codec.ExtType(_NUMPY, encode([value.dtype.str, value.tobytes()]))
+    raise TypeError(f"a value of type {cls.__qualname__} has no format")
+
+
+def _restore(code: int, data: bytes) -> Any:
+    if code == _INT:
+        return int.from_bytes(data, "big", signed=True)
+    inner = decode(data)
+    if code in _CONTAINERS:
+        return _CONTAINERS[code](inner)
+    if code == _COMPLEX:
+        return complex(*inner)
+    if code == _TEXT:
+        module, _, name = _BY_TEXT[inner[0]].partition(".")
+        return getattr(importlib.import_module(module), name)(inner[1])
+    if code == _TIME:
+        return _restore_time(*inner)
+    if code == _NUMPY:
+        import numpy as np
+
+        return np.frombuffer(inner[1], dtype=np.dtype(inner[0]))[0]
+    raise DamagedError(f"a plain value holds the unknown extension {code}")
+
+
+def _time_fields(value: Any) -> list[Any]:
+    """Take a date, time, span or zone apart into plain fields."""
+    cls = type(value)
+    if cls is dt.timedelta:
+        return ["timedelta", value.days, value.seconds, value.microseconds]
+    if cls is dt.date:
+        return ["date", value.isoformat()]
+    if cls in {dt.datetime, dt.time}:
+        return [cls.__name__, value.replace(tzinfo=None).isoformat(), value.fold, _zone_fields(value.tzinfo)]
+    raise TypeError(f"a value of type {cls.__qualname__} has no format")
+
+
+def _zone_fields(zone: dt.tzinfo | None) -> Any:
+    if zone is None:
+        return None
+    if type(zone).__module__ == "zoneinfo" and getattr(zone, "key", None):
+        return zone.key  # type: ignore[attr-defined]  # a ZoneInfo, which is not imported for this question
+    if type(zone) is dt.timezone:
+        offset = zone.utcoffset(None)
+        name = zone.tzname(None)
+        return [offset.total_seconds(), None if name == dt.timezone(offset).tzname(None) else name]
+    raise TypeError(f"a time zone of type {type(zone).__qualname__} has no format")
+
+
+def _restore_time(kind: str, *fields: Any) -> Any:
+    if kind == "timedelta":
+        return dt.timedelta(*fields)
+    if kind == "date":
+        return dt.date.fromisoformat(fields[0])
+    iso, fold, zone = fields
+    cls = dt.datetime if kind == "datetime" else dt.time
+    return cls.fromisoformat(iso).replace(fold=fold, tzinfo=_restore_zone(zone))
+
+
+def _restore_zone(zone: Any) -> dt.tzinfo | None:
+    if zone is None:
+        return None
+    if isinstance(zone, str):
+        import zoneinfo
+
+        return zoneinfo.ZoneInfo(zone)
+    seconds, name = zone
+    offset = dt.timedelta(seconds=seconds)
+    return dt.timezone(offset) if name is None else dt.timezone(offset, name)

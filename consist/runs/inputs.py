@@ -1,0 +1,131 @@
+"""What a user calls an input, as content: files, folders, and artifacts of earlier runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import InputError, UsageError
+from consist.identity.inputs import folder_identity, inputs_digest
+from consist.identity.names import as_text, check_name
+from consist.index.records import InputRecord
+from consist.runs.artifact import Artifact
+from consist.runs.formats.registry import FILE
+
+if TYPE_CHECKING:
+    from consist.hashing.digest import Digest
+    from consist.hashing.hasher import Hashed
+    from consist.store.files import FileDigests
+
+FOLDER = "folder"
+ARTIFACT = "artifact"
+
+
+class ResolvedInput(NamedTuple):
+    """An input, looked at.
+
+    Attributes
+    ----------
+    record : InputRecord
+        Its name, kind and content.
+    source : Artifact or Path
+        What was given.
+    """
+
+    record: InputRecord
+    source: Artifact | Path
+
+    @property
+    def form(self) -> str:
+        """What the content is read as."""
+        return self.source.format if isinstance(self.source, Artifact) else self.record.kind
+
+
+NO_INPUTS = inputs_digest(())
+
+
+def resolve_inputs(given: object, files: FileDigests) -> tuple[ResolvedInput, ...]:
+    """Look at the inputs of a run.
+
+    Parameters
+    ----------
+    given : mapping or sequence or None
+        Names to paths or artifacts; in a sequence each is named by its file's name or its key.
+    files : FileDigests
+        Digests files.
+
+    Raises
+    ------
+    InputError
+        If one is missing, unreadable, or no kind of input; the message names it.
+    """
+    if not given:
+        return ()
+    resolved = []
+    for name, source in _named(given):
+        try:
+            resolved.append(_resolve(check_name("input", name), source, files))
+        except InputError as error:
+            raise InputError(f"input {name!r}: {error.message}", hint=error.hint) from error
+    return tuple(resolved)
+
+
+def digest_of_inputs(inputs: tuple[ResolvedInput, ...]) -> Digest:
+    """Digest the inputs for the signature."""
+    if not inputs:
+        return NO_INPUTS
+    return inputs_digest((item.record.key, item.form, item.record.digest) for item in inputs)
+
+
+def changed_inputs(inputs: tuple[ResolvedInput, ...], files: FileDigests) -> list[str]:
+    """Look at files and folders again, and name those that are not what they were."""
+    changed = []
+    for item in inputs:
+        if isinstance(item.source, Artifact):
+            continue
+        try:
+            now = _content(str(item.source), files)
+        except InputError:
+            changed.append(item.record.key)
+            continue
+        if now.digest != item.record.digest:
+            changed.append(item.record.key)
+    return changed
+
+
+def _named(given: object) -> list[tuple[Any, Any]]:
+    if isinstance(given, Mapping):
+        return list(given.items())
+    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
+        raise UsageError(f"inputs is {type(given).__name__}", hint="give a mapping of names to paths or artifacts")
+    named = [(item.key if isinstance(item, Artifact) else os.path.basename(os.fspath(item)), item) for item in given]  # noqa: PTH119 - any path-like
+    names = [name for name, _ in named]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two inputs would be called {name!r}", hint="give inputs as a mapping, with names")
+    return named
+
+
+def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
+    if isinstance(source, Artifact):
+        location = f"runs/{source.run_id}/{source.key}"
+        return ResolvedInput(InputRecord(name, ARTIFACT, source.digest, source.size, location), source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(
+            f"a {type(source).__name__} is no input",
+            hint="an input is a file, a folder, or an artifact (result.outputs[…]); a value belongs into config",
+        )
+    path = os.fspath(source)
+    if not isinstance(path, str) or "://" in path:
+        raise InputError(f"{path!r} is not a local path", hint="copy it to a local file first")
+    content = _content(path, files)
+    kind = FOLDER if os.path.isdir(path) else FILE  # noqa: PTH112 - strings throughout
+    return ResolvedInput(InputRecord(name, kind, content.digest, content.size, as_text(path)), Path(path))
+
+
+def _content(path: str, files: FileDigests) -> Hashed:
+    if os.path.isdir(path):  # noqa: PTH112 - the same
+        return folder_identity(path, files.digest)
+    return files.digest(path)

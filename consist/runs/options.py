@@ -1,0 +1,69 @@
+"""Options of a run, as small values: what to do goes into `run`, how to do it in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CACHE_MODES = ("reuse", "overwrite", "readonly", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """How the function is called.
+
+    Parameters
+    ----------
+    runtime_kwargs : mapping, optional
+        Arguments that are passed but not hashed: handles, verbosity, a number of workers.
+    load_inputs : bool, optional
+        True: artifacts that are inputs arrive as their values. False: as `Artifact`. None: as the parameter's
+        annotation asks, else values as values and files as paths.
+    inject_context : bool or str
+        Pass a `RunContext` as the parameter ``_consist_ctx``, or as the one that is named.
+    runtime_only : sequence of str
+        Names in `runtime_kwargs` that are meant to have no say in the result; they are not warned of.
+
+    Examples
+    --------
+    >>> ExecutionOptions(runtime_kwargs={"workers": 4}, runtime_only=["workers"]).load_inputs is None
+    True
+    """
+
+    runtime_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    load_inputs: bool | None = None
+    inject_context: bool | str = False
+    runtime_only: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CacheOptions:
+    """How the cache is used.
+
+    Parameters
+    ----------
+    cache_mode : str
+        ``reuse``: a hit is returned, a miss is executed and published. ``overwrite``: always executed, and what was
+        published is replaced. ``readonly``: a hit is returned; a miss is executed, and nothing is written to the
+        store. ``off``: always executed; the run is kept, but no signature leads to it.
+
+    Raises
+    ------
+    UsageError
+        If the mode is none of these.
+    """
+
+    cache_mode: str = "reuse"
+
+    def __post_init__(self) -> None:
+        if self.cache_mode not in CACHE_MODES:
+            raise UsageError(f"cache_mode is {self.cache_mode!r}", hint=f"it is one of {', '.join(CACHE_MODES)}")
+
+
+DEFAULT_EXECUTION = ExecutionOptions()
+DEFAULT_CACHE = CacheOptions()

@@ -1,0 +1,204 @@
+"""A miss: call the function, store what it made, and record how it went.
+
+The order is the promise. Inputs and code are looked at before the body and again after it; outputs are in the store
+before the record is; the record is in the store before the index hears of it (``store/publish.py``).
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import ConsistError, ConsistWarning, IdentityWarning, OutputError, UncacheableWarning, UsageError
+from consist.identity.code import code_identity
+from consist.identity.config import readable
+from consist.index.records import COMPLETED, FAILED, ArtifactRecord, RunRecord, new_run_id
+from consist.runs.bind import bind
+from consist.runs.collect import Collector, take_apart
+from consist.runs.context import RunContext, running, runs_under_way
+from consist.runs.inputs import changed_inputs
+from consist.runs.machine import machine_facts
+from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
+from consist.store.publish import keep, publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consist.runs.library import Library
+    from consist.runs.request import Identified, Request
+    from consist.store.store import Store
+
+_STACK = 6
+"""Frames between a warning of this module and the user's call of `run`."""
+
+
+class Workshop(NamedTuple):
+    """What executing needs of a tracker.
+
+    Attributes
+    ----------
+    store : Store
+        Where results are.
+    library : Library
+        Hands out artifacts.
+    run_dir : Path
+        Where runs may write files.
+    strict : bool
+        Whether what cannot be cached is an error.
+    """
+
+    store: Store
+    library: Library
+    run_dir: Path
+    strict: bool
+
+
+def run_body(identified: Identified, workshop: Workshop) -> RunResult:
+    """Call the function of a request and record the run.
+
+    Returns
+    -------
+    RunResult
+        The new run; or the one of another machine that published the same signature meanwhile.
+    """
+    request = identified.request
+    if request.cache.cache_mode == "readonly":
+        record, value = _call(identified, workshop, Collector(None))
+        return _result(record, value, workshop.library)
+    draft = _draft(identified)
+    try:
+        record, value = _call(identified, workshop, Collector(workshop.store.blobs), draft)
+    except BaseException as error:
+        _record_failure(draft, error, workshop.store)
+        raise
+    if record.signature is None:
+        keep(workshop.store, record)
+        return _result(record, value, workshop.library)
+    published = publish(workshop.store, record, overwrite=request.cache.cache_mode == "overwrite")
+    if published.id != record.id:
+        return recorded_result(published, workshop.library, cache_hit=False)
+    return _result(record, value, workshop.library)
+
+
+def _call(
+    identified: Identified, workshop: Workshop, collector: Collector, draft: RunRecord | None = None
+) -> tuple[RunRecord, Any]:
+    """Call the function and store its outputs; return the finished record and the value as it was returned."""
+    request = identified.request
+    draft = draft or _draft(identified)
+    signature = identified.signature
+    context = RunContext(
+        draft.id, draft.step, signature.raw if signature else b"", workshop.run_dir / draft.step / draft.id
+    )
+    arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    started = _now()
+    with running(context):
+        value = request.fn(*arguments.args, **arguments.kwargs)
+    ended = _now()
+    _refuse_lazy(request, value)
+    returned = take_apart(value, request.declared.keys)
+    outputs, without_format = _split(collector.collect(returned, request.declared))
+    reasons = [*without_format, *_input_changes(identified, workshop)]
+    if reasons:
+        _warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
+    record = replace(
+        draft,
+        signature=signature if not reasons and request.cache.cache_mode != "off" else None,
+        status=COMPLETED,
+        started=started,
+        ended=ended,
+        outputs=outputs,
+        returns=returned.returns,
+        notes=(*draft.notes, *reasons, *_code_changes(identified)),
+    )
+    return record, value
+
+
+def _draft(identified: Identified) -> RunRecord:
+    """Describe a run before it runs: as it is recorded if it fails."""
+    request = identified.request
+    around = runs_under_way()
+    now = _now()
+    return RunRecord(
+        id=new_run_id(),
+        signature=None,
+        step=request.step,
+        status=FAILED,
+        started=now,
+        ended=now,
+        parts=identified.parts,
+        code=dict(identified.code.manifest),
+        config=identified.config.readable(),
+        config_parts=identified.config.parts(),
+        inputs=tuple(item.record for item in identified.inputs),
+        parent=around[-1].run_id if around else "",
+        tags=request.tags,
+        description=request.description,
+        facet=readable(request.facet or {}),
+        machine=machine_facts(),
+        notes=tuple(identified.code.warnings),
+    )
+
+
+def _result(record: RunRecord, value: Any, library: Library) -> RunResult:
+    return RunResult(Run(record), artifacts_of(record, library), cache_hit=False, _value=lambda: value)
+
+
+def _refuse_lazy(request: Request, value: Any) -> None:
+    """Refuse what is only a promise of a value: its work would be done after the run was recorded."""
+    if inspect.isgenerator(value) or inspect.iscoroutine(value) or inspect.isasyncgen(value):
+        kind = type(value).__name__.replace("_", " ")
+        if inspect.iscoroutine(value):
+            value.close()
+        raise UsageError(
+            f"step {request.step!r} returned a {kind}, which has not done its work yet",
+            hint="return a list, or run the coroutine inside the function",
+        )
+
+
+def _split(collected: Any) -> tuple[tuple[ArtifactRecord, ...], list[str]]:
+    """Part the outputs that were stored from the reasons why others have no format."""
+    outputs, reasons = [], []
+    for item in collected:
+        if isinstance(item, OutputError):
+            reasons.append(str(item))
+        else:
+            outputs.append(item)
+    return tuple(outputs), reasons
+
+
+def _input_changes(identified: Identified, workshop: Workshop) -> list[str]:
+    changed = changed_inputs(identified.inputs, workshop.store.files)
+    return [f"input {name!r} changed while the function ran" for name in changed]
+
+
+def _code_changes(identified: Identified) -> list[str]:
+    """Notice a function that changes what its own identity is made of, such as a global that it reads and writes."""
+    before, after = identified.code, code_identity(identified.request.fn, code=identified.config.classes)
+    if before.digest == after.digest:
+        return []
+    labels = before.manifest.keys() | after.manifest.keys()
+    changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
+    message = f"the function changed what its own identity is made of: {', '.join(changed) or 'its order'}"
+    _warn(f"step {identified.request.step!r}: {message}; the next call is a miss", IdentityWarning)
+    return [message]
+
+
+def _record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:
+    """Record a failed run; if that fails too, the user's own error is still the one that is raised."""
+    record = replace(draft, ended=_now(), error=(type(error).__name__, str(error)[:2000]))
+    try:
+        keep(store, record)
+    except ConsistError as second:
+        _warn(f"the failed run {draft.id} could not be recorded: {second}", ConsistWarning)
+
+
+def _warn(message: str, category: type[Warning]) -> None:
+    warnings.warn(message, category, stacklevel=_STACK)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

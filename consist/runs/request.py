@@ -1,0 +1,156 @@
+"""A call of `run`, checked and identified: what is asked for, and what it *is*."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import IdentityWarning, UncacheableWarning, UsageError
+from consist.identity.code import code_identity
+from consist.identity.config import config_identity
+from consist.identity.names import check_name
+from consist.identity.signature import signature
+from consist.runs import bind
+from consist.runs.inputs import digest_of_inputs, resolve_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.hashing.digest import Digest
+    from consist.identity.code import CodeIdentity
+    from consist.identity.config import ConfigIdentity
+    from consist.runs.collect import Declared
+    from consist.runs.inputs import ResolvedInput
+    from consist.runs.options import CacheOptions, ExecutionOptions
+    from consist.store.store import Store
+
+_warned: set[tuple[str, str]] = set()
+
+
+class Request(NamedTuple):
+    """What a caller of `run` asked for, as given.
+
+    Attributes
+    ----------
+    fn : callable
+        What to run.
+    step : str
+        Its name.
+    config, inputs : object
+        As given.
+    declared : Declared
+        The outputs that were declared.
+    execution : ExecutionOptions
+        How to call it.
+    cache : CacheOptions
+        How to use the cache.
+    tags, facet, description : object
+        What the run is found by; no part of its signature.
+    """
+
+    fn: Callable[..., Any]
+    step: str
+    config: Any
+    inputs: Any
+    declared: Declared
+    execution: ExecutionOptions
+    cache: CacheOptions
+    tags: tuple[str, ...] = ()
+    facet: Any = None
+    description: str = ""
+
+
+class Identified(NamedTuple):
+    """A request with its identity.
+
+    Attributes
+    ----------
+    request : Request
+        What was asked for.
+    code : CodeIdentity
+        Of the function and all that it reaches.
+    config : ConfigIdentity
+        Of the config.
+    inputs : tuple of ResolvedInput
+        As they were looked at.
+    parts : dict of str to Digest
+        What the signature is made of.
+    signature : Digest or None
+        What the run is; None if something cannot be hashed stably.
+    """
+
+    request: Request
+    code: CodeIdentity
+    config: ConfigIdentity
+    inputs: tuple[ResolvedInput, ...]
+    parts: dict[str, Digest]
+    signature: Digest | None
+
+
+def step_name(fn: Callable[..., Any], name: str | None) -> str:
+    """Return the name of a step: the one given, else the function's.
+
+    Raises
+    ------
+    UsageError
+        If `fn` cannot be called, or the name cannot be one.
+    """
+    if not callable(fn):
+        raise UsageError(f"fn is {type(fn).__name__}, which cannot be called")
+    if name is not None:
+        return check_name("step", name)
+    inner = getattr(fn, "func", fn)  # a partial is called what its function is called
+    return check_name("step", getattr(inner, "__name__", type(fn).__name__))
+
+
+def identify(request: Request, store: Store, *, strict: bool) -> Identified:
+    """Find out what a request is.
+
+    Raises
+    ------
+    UsageError
+        If config, inputs or options do not fit together; if `strict`, also if the code cannot be hashed stably.
+    """
+    config = config_identity(request.config)
+    bind.check_agreement(config.values, request.execution)
+    inputs = resolve_inputs(request.inputs, store.files)
+    _warn_of_unseen(request, config, inputs)
+    code = code_identity(request.fn, code=config.classes)
+    modes = bind.input_modes(request.fn, inputs, load=request.execution.load_inputs)
+    declared = request.declared
+    parts = {
+        "code": code.digest,
+        "config": config.digest,
+        "inputs": digest_of_inputs(inputs),
+        "contract": bind.contract(declared.keys, tuple(key for key, _ in declared.paths), modes),
+    }
+    cacheable = not code.uncacheable or _complain(request.step, code, strict=strict)
+    return Identified(request, code, config, inputs, parts, signature(request.step, parts) if cacheable else None)
+
+
+def _complain(step: str, code: CodeIdentity, *, strict: bool) -> bool:
+    """Say that the code cannot be hashed stably, once a step; return False, as an answer to "is it cacheable?"."""
+    message = f"step {step!r} is not cached: {'; '.join(code.uncacheable)}"
+    if strict:
+        raise UsageError(message)
+    if ("uncacheable", step) not in _warned:
+        _warned.add(("uncacheable", step))
+        warnings.warn(message, UncacheableWarning, stacklevel=5)
+    return False
+
+
+def _warn_of_unseen(request: Request, config: ConfigIdentity, inputs: tuple[ResolvedInput, ...]) -> None:
+    """Warn, once, of an argument that two calls can differ in and yet share one result."""
+    kwargs = request.execution.runtime_kwargs
+    if not kwargs:
+        return
+    seen = config.values.keys() | {item.record.key for item in inputs} | set(request.execution.runtime_only)
+    for name in kwargs:
+        if name not in seen and (request.step, name) not in _warned:
+            _warned.add((request.step, name))
+            warnings.warn(
+                f"runtime_kwargs {name!r} of step {request.step!r} is in neither config nor inputs: calls that differ"
+                " only in it share one result; put it into config, or into ExecutionOptions(runtime_only=[…])",
+                IdentityWarning,
+                stacklevel=5,
+            )

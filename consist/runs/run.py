@@ -1,0 +1,127 @@
+"""`Run` and `RunResult`: what a call of `run` gives back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from consist.runs.artifact import Artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.hashing.digest import Digest
+    from consist.index.records import RunRecord
+    from consist.runs.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution, as it was recorded. A hit returns the run that it found.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The record itself, with all that there is.
+    """
+
+    record: RunRecord = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """20 hexadecimal digits; any unique beginning will do where one is typed."""
+        return self.record.id
+
+    @property
+    def step(self) -> str:
+        """The step's name."""
+        return self.record.step
+
+    @property
+    def model(self) -> str:
+        """The step's name, under the title that listings show it by."""
+        return self.record.step
+
+    @property
+    def status(self) -> str:
+        """``completed`` or ``failed``."""
+        return self.record.status
+
+    @property
+    def signature(self) -> Digest | None:
+        """What the run is; None if no signature leads to it."""
+        return self.record.signature
+
+    @property
+    def config(self) -> Any:
+        """The config as plain data."""
+        return self.record.config
+
+    @property
+    def started_at(self) -> dt.datetime:
+        """When the function was called, in UTC."""
+        return _time(self.record.started)
+
+    @property
+    def ended_at(self) -> dt.datetime:
+        """When it had returned, in UTC."""
+        return _time(self.record.ended)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.record.ended - self.record.started) / 1e6
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} {self.step} {self.status} {self.seconds:.3g} s>"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a call gives back.
+
+    Attributes
+    ----------
+    run : Run
+        The execution that made the outputs: this one, or on a hit an earlier one.
+    outputs : dict of str to Artifact
+        By key, in the order in which they were returned.
+    cache_hit : bool
+        Whether the function's body was spared.
+    """
+
+    run: Run
+    outputs: dict[str, Artifact]
+    cache_hit: bool
+    _value: Callable[[], Any] = field(repr=False)
+
+    @property
+    def value(self) -> Any:
+        """What the function returned; on a hit read back from the outputs, anew at each access."""
+        return self._value()
+
+
+def recorded_result(record: RunRecord, library: Library, *, cache_hit: bool) -> RunResult:
+    """Make a result whose value is read back from a record: of a hit, or of a run that another one came before."""
+    outputs = artifacts_of(record, library)
+    return RunResult(Run(record), outputs, cache_hit=cache_hit, _value=lambda: _assemble(record, outputs))
+
+
+def artifacts_of(record: RunRecord, library: Library) -> dict[str, Artifact]:
+    """Make the artifacts of a run."""
+    return {output.key: Artifact(output, record.id, library) for output in record.outputs}
+
+
+def _assemble(record: RunRecord, outputs: dict[str, Artifact]) -> Any:
+    """Put a return value together again from the outputs that were part of it."""
+    returned = [outputs[item.key] for item in record.outputs if not item.media.get("declared_path")]
+    if record.returns == "dict":
+        return {artifact.key: artifact.load() for artifact in returned}
+    if record.returns == "tuple":
+        return tuple(artifact.load() for artifact in returned)
+    return returned[0].load() if record.returns == "single" else None
+
+
+def _time(microseconds: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(microseconds / 1e6, dt.UTC)

@@ -1,0 +1,225 @@
+"""`Tracker`: a store, an index and a folder for runs, opened when first used; `run` and the queries on top."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from consist.blobs.opening import normalise_url
+from consist.identity.names import check_name
+from consist.runs.collect import declare
+from consist.runs.execute import execute
+from consist.runs.library import Library
+from consist.runs.options import DEFAULT_CACHE, DEFAULT_EXECUTION, CacheOptions, ExecutionOptions
+from consist.runs.perform import Workshop
+from consist.runs.request import Request, step_name
+from consist.runs.run import Run, RunResult, artifacts_of
+from consist.store.opening import open_store
+from consist.store.settings import default_store, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from consist.runs.artifact import Artifact
+    from consist.store.store import Store
+
+
+class Tracker:
+    """Runs functions once, and remembers.
+
+    Parameters
+    ----------
+    run_dir : path, optional
+        Where runs write files, and where copies of file outputs go. Default: ``.consist/runs``.
+    db_path : path, optional
+        The index's file; any name will do. Default: ``.consist/index.lmdb``.
+    store : path or URL, optional
+        Where results go: a folder or the URL of any fsspec filesystem. Default: the folder beside the index that is
+        called as the index, with ``.store`` for its suffix.
+    storage_options : mapping, optional
+        Handed to the filesystem of a URL; never stored.
+    durable : bool
+        Wait until every write has reached the disk (default). False is faster, and a crash of the machine may then
+        cost the last runs.
+    strict : bool
+        Make it an error, not a warning, that a function cannot be cached.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with Tracker(run_dir=f"{folder}/runs", db_path=f"{folder}/index.lmdb") as tracker:
+    ...     first = tracker.run(pow, name="power", config={"base": 2, "exp": 5})
+    ...     again = tracker.run(pow, name="power", config={"base": 2, "exp": 5})
+    >>> first.value, first.cache_hit, again.value, again.cache_hit
+    (32, False, 32, True)
+    """
+
+    def __init__(  # noqa: PLR0913 - where things are, and three choices by name
+        self,
+        run_dir: str | os.PathLike[str] | None = None,
+        db_path: str | os.PathLike[str] | None = None,
+        store: str | os.PathLike[str] | None = None,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+        durable: bool = True,
+        strict: bool = False,
+    ) -> None:
+        settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
+        self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
+        self.db_path = Path(os.path.abspath(settings["db_path"].value))  # noqa: PTH100 - the same
+        given = settings["store"].value
+        self.store_url = normalise_url(default_store(str(self.db_path)) if given is None else given)
+        self._storage_options = dict(settings["storage_options"].value or {})
+        self._durable = durable
+        self._strict = strict
+        self._lock = threading.Lock()
+        self._workshop: Workshop | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store, opened by the first use."""
+        return self._open().store
+
+    def run(  # noqa: PLR0913 - what a run is made of, said once; how it is done is in the option values
+        self,
+        fn: Callable[..., Any],
+        *,
+        name: str | None = None,
+        config: Any = None,
+        inputs: Mapping[str, Any] | Sequence[Any] | None = None,
+        outputs: Sequence[str] | None = None,
+        output_paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        execution_options: ExecutionOptions = DEFAULT_EXECUTION,
+        cache_options: CacheOptions = DEFAULT_CACHE,
+        tags: Iterable[str] = (),
+        facet: Mapping[str, Any] | None = None,
+        description: str = "",
+    ) -> RunResult:
+        """Run a function, or return what it returned for the same code, config and inputs.
+
+        Parameters
+        ----------
+        fn : callable
+            What to run. Its arguments come by name from `config`, `inputs` and
+            ``execution_options.runtime_kwargs``.
+        name : str, optional
+            The step's name; part of the signature. Default: the function's.
+        config : mapping, dataclass or pydantic model, optional
+            Hashed; items that are named as parameters are passed.
+        inputs : mapping or sequence, optional
+            Files, folders and artifacts, by name; hashed by content, wherever they lie.
+        outputs : sequence of str, optional
+            Names for what is returned. Default: a dict's keys, else ``value``.
+        output_paths : mapping, optional
+            Names and paths of files that the function writes without returning them.
+        execution_options : ExecutionOptions
+            How the function is called.
+        cache_options : CacheOptions
+            How the cache is used.
+        tags, facet, description : optional
+            What the run is found by; no part of the signature.
+
+        Returns
+        -------
+        RunResult
+            With `run`, `outputs`, `cache_hit` and `value`.
+
+        Raises
+        ------
+        UsageError
+            If something given cannot be used; nothing was run.
+        OutputError
+            If a declared output was not made; the run is recorded as failed.
+        StorageError
+            If store or index cannot be used.
+        Exception
+            Whatever `fn` raises, unchanged; the run is recorded as failed and not cached.
+        """
+        request = Request(
+            fn=fn,
+            step=step_name(fn, name),
+            config=config,
+            inputs=inputs,
+            declared=declare(outputs, output_paths),
+            execution=execution_options,
+            cache=cache_options,
+            tags=tuple(sorted({check_name("tag", tag) for tag in tags})),
+            facet=facet,
+            description=description,
+        )
+        return execute(request, self._workshop or self._open())
+
+    def find_runs(self, *, step: str | None = None, status: str | None = None, limit: int | None = None) -> list[Run]:
+        """Return runs, newest first.
+
+        Parameters
+        ----------
+        step, status : str, optional
+            Only those of this step, or with this status.
+        limit : int, optional
+            At most so many.
+        """
+        return [Run(record) for record in self.store.index.runs(step=step, status=status, limit=limit)]
+
+    def get_run(self, run_id: str) -> Run:
+        """Return the run with an id, or the only one whose id begins so.
+
+        Raises
+        ------
+        RunNotFoundError, AmbiguousPrefixError
+            If there is none, or more than one.
+        """
+        from consist.store.names import find_run
+
+        return Run(find_run(self.store, run_id))
+
+    def outputs_of(self, run: Run | str) -> dict[str, Artifact]:
+        """Return the outputs of a run by key.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is no such run.
+        """
+        found = run if isinstance(run, Run) else self.get_run(run)
+        return artifacts_of(found.record, self._open().library)
+
+    def close(self) -> None:
+        """Write what is still in memory (counts of hits). The tracker opens again when it is used again."""
+        with self._lock:
+            if self._workshop is not None:
+                self._workshop.store.close()
+                self._workshop = None
+
+    def _open(self) -> Workshop:
+        with self._lock:
+            if self._workshop is None:
+                store = open_store(
+                    self.store_url,
+                    str(self.db_path),
+                    storage_options=self._storage_options,
+                    durable=self._durable,
+                )
+                library = Library(lambda: self.store, self.run_dir)
+                self._workshop = Workshop(store, library, self.run_dir, self._strict)
+            return self._workshop
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to another process as paths and choices; everything is opened anew there."""
+        return {**self.__dict__, "_lock": None, "_workshop": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Tracker {self.store_url}>"

@@ -1,0 +1,1 @@
+"""Blobs and index under one root: the write order, look-up, healing, single flight, events, verify, rebuild."""

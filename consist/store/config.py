@@ -1,0 +1,123 @@
+"""``consist.json``: what a store is. Created once, never changed, and refused if a newer consist made it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from consist.blobs import layout
+from consist.errors import AlreadyExistsError, BlobNotFoundError, DamagedError, FormatError
+
+if TYPE_CHECKING:
+    from consist.blobs.backend import Backend
+
+PRIVATE, GROUP = "private", "group"
+
+FORMAT = 0
+"""0 until the first release, with no promise to readers; then 1."""
+
+CHUNKING = {"algorithm": "fastcdc-2020", "min": 65536, "average": 262144, "max": 1048576, "normalisation": 1}
+"""How large blobs will be cut. Written from the start, so that a store never holds two cuttings of one content."""
+
+_ID = re.compile(r"[0-9a-f]{32}\Z")
+
+_CACHEDIR_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a store of consist; backup tools may leave it out.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """What ``consist.json`` says.
+
+    Attributes
+    ----------
+    format : int
+        Version of the store's format.
+    id : str
+        32 hexadecimal digits, random: two stores are one exactly if their ids are.
+    hash : str
+        ``blake3``.
+    sharing : str
+        ``private``: folders for their owner alone; ``group``: shared with the folder's group.
+    chunking : dict
+        Parameters of the chunker.
+    """
+
+    format: int
+    id: str
+    hash: str
+    sharing: str
+    chunking: dict[str, Any]
+
+
+def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreConfig, bool]:
+    """Read a store's config; make it if there is none, which makes the store.
+
+    Returns
+    -------
+    tuple of (StoreConfig, bool)
+        The config, and whether this call made the store.
+
+    Raises
+    ------
+    FormatError
+        If a newer consist made the store.
+    DamagedError
+        If ``consist.json`` is there and cannot be read.
+    """
+    found = load(backend)
+    if found is not None:
+        return found, False
+    config = StoreConfig(FORMAT, os.urandom(16).hex(), "blake3", sharing, CHUNKING)
+    try:
+        backend.create(layout.CONFIG, json.dumps(asdict(config), indent=2).encode() + b"\n")
+        backend.put(layout.CACHEDIR_TAG, _CACHEDIR_TAG)
+    except AlreadyExistsError:  # another process made the store at the same time: its config holds
+        found = load(backend)
+        if found is None:
+            raise
+        return found, False
+    return config, True
+
+
+def load(backend: Backend) -> StoreConfig | None:
+    """Read a store's config, or return None where there is no store."""
+    try:
+        data = backend.get(layout.CONFIG)
+    except BlobNotFoundError:
+        return None
+    return _parse(data, f"{backend.url}/{layout.CONFIG}")
+
+
+def _parse(data: bytes, where: str) -> StoreConfig:
+    try:
+        fields = json.loads(data)
+        found = fields["format"]
+        if isinstance(found, int) and found > FORMAT:
+            raise FormatError(
+                f"{where} is of format {found}; this consist reads up to {FORMAT}", hint="upgrade consist"
+            )
+        config = StoreConfig(**fields)
+        _check(config)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(
+            f"{where} cannot be read: {error}", hint="restore it from another machine's copy of the store"
+        ) from error
+    if config.hash != "blake3":
+        raise FormatError(f"{where} names content by {config.hash!r}, which this consist does not know")
+    return config
+
+
+def _check(config: StoreConfig) -> None:
+    if type(config.format) is not int or config.format < 0:
+        raise ValueError(f"its format is {config.format!r}")
+    if type(config.id) is not str or not _ID.match(config.id):
+        raise ValueError("its id is not 32 hexadecimal digits")
+    if config.sharing not in {PRIVATE, GROUP}:
+        raise ValueError(f"its sharing is {config.sharing!r}")
+    if type(config.chunking) is not dict:
+        raise ValueError("its chunking is no object")

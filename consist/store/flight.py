@@ -1,0 +1,171 @@
+"""Single flight: of all threads and processes of a machine that want one signature, one executes.
+
+A lock is a file named by the signature, held with `flock`, which the kernel takes back when its holder dies, however
+it dies. The holder unlinks the file before it lets go; whoever then gets the lock of the unlinked file notices that
+the name leads elsewhere, and tries again. So no two can hold one name, and nothing is left behind but the empty file
+of a holder that was killed, which `sweep_locks` removes.
+
+The lock saves work. It is not what makes results right: the record is created once, whoever else executes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from consist.blobs import posix
+from consist.blobs.folders import Folders
+from consist.errors import StorageError
+from consist.fileops import perform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.hashing.digest import Digest
+
+
+_descriptors: set[int] = set()
+"""Lock files that this process has open, so that a forked child can close its copies."""
+
+
+@contextlib.contextmanager
+def single_flight(folder: str, signature: Digest, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock of a signature; wait while another thread or process holds it.
+
+    Parameters
+    ----------
+    folder : str
+        Where the machine's locks of this store are; made if missing.
+    signature : Digest
+        What is about to be executed.
+    shared : bool
+        Let the group of the folder above use the locks too.
+
+    Raises
+    ------
+    StorageError
+        If the lock's file cannot be made.
+    """
+    path = f"{folder}/{signature.hex}"
+    descriptor = _acquire(path, shared=shared)
+    try:
+        yield
+    finally:
+        if descriptor in _descriptors:  # else this is a child forked meanwhile: the lock is its parent's
+            _release(descriptor, path)
+
+
+def sweep_locks(folder: str) -> int:
+    """Remove the files of holders that were killed; whoever holds a lock keeps it.
+
+    Parameters
+    ----------
+    folder : str
+        As for `single_flight`; it need not be there.
+
+    Returns
+    -------
+    int
+        How many went.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - strings throughout
+    except OSError:
+        return 0
+    return sum(_remove_if_free(f"{folder}/{name}") for name in names)
+
+
+def _remove_if_free(path: str) -> bool:
+    """Take a lock that nobody holds, as `_acquire` would, and give it back at once, file and all."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(descriptor, path):
+            perform("unlink", path, os.unlink, path)
+            return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _acquire(path: str, *, shared: bool) -> int:
+    while True:
+        descriptor = _open(path, shared=shared)
+        try:
+            perform("lock", path, fcntl.flock, descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BaseException:
+            _close(descriptor)
+            raise
+        _close(descriptor)
+
+
+def _release(descriptor: int, path: str) -> None:
+    try:
+        # Unlinked while still locked: a waiter that wakes up finds another file, or none, under the name. One that
+        # cannot be unlinked is no harm, and no reason to lose the result.
+        with contextlib.suppress(FileNotFoundError, StorageError):
+            perform("unlink", path, os.unlink, path)
+    finally:
+        _close(descriptor)
+
+
+def _open(path: str, *, shared: bool) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    mode = 0o660 if shared else 0o600
+    try:
+        descriptor = perform("open", path, os.open, path, flags, mode)
+    except FileNotFoundError:
+        _make_folder(os.path.dirname(path), shared=shared)  # noqa: PTH120 - strings throughout
+        descriptor = perform("open", path, os.open, path, flags, mode)
+    _descriptors.add(descriptor)
+    found = os.fstat(descriptor)
+    if shared and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:  # the umask took its share
+        posix.change_mode(path, mode, descriptor=descriptor)
+    return descriptor
+
+
+def _make_folder(folder: str, *, shared: bool) -> None:
+    if shared:
+        Folders(os.path.dirname(folder), 0o2770, durable=False).make(folder)  # noqa: PTH120 - the same
+    else:
+        perform("mkdir", folder, os.makedirs, folder, 0o700, exist_ok=True)
+
+
+def _close(descriptor: int) -> None:
+    _descriptors.discard(descriptor)
+    try:
+        # Said aloud: a child forked meanwhile may hold a copy, and closing ours alone would not free the lock.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
+
+
+def _close_copies() -> None:
+    """Close a forked child's copies: a lock must not outlive its holder in a child that knows nothing of it."""
+    for descriptor in _descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _descriptors.clear()
+
+
+os.register_at_fork(after_in_child=_close_copies)
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    """Tell whether the locked file is still the one under its name."""
+    try:
+        named = os.stat(path)  # noqa: PTH116 - the same
+    except FileNotFoundError:
+        return False
+    held = os.fstat(descriptor)
+    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)

@@ -1,0 +1,116 @@
+"""A signature to its record: the index first, then the store; whatever is missing or damaged is a miss.
+
+A record is handed out only if the store still has it and everything that it names. What is found wrong is warned of
+once per look-up and noted, so that the next put of the content replaces it (``blobs/blobstore.py``) and the next
+publish replaces the record (``store/publish.py``): the store heals by running again.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from consist.blobs import layout
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning
+from consist.index.records import decode_record
+
+if TYPE_CHECKING:
+    from consist.blobs.backend import ObjectStat
+    from consist.hashing.digest import Digest
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+_SEEN_LIMIT = 100_000
+"""Records that a process remembers to have compared; 20 MB."""
+
+
+def find(store: Store, signature: Digest) -> RunRecord | None:
+    """Return the completed run of a signature, or None.
+
+    Parameters
+    ----------
+    store : Store
+        Where to look.
+    signature : Digest
+        What the run is.
+
+    Raises
+    ------
+    StorageError
+        If the store cannot be read. Damage is no error: it is warned of, and a miss.
+    """
+    record = _from_index(store, signature) or _from_store(store, signature)
+    if record is None:
+        return None
+    missing = missing_output(store, record)
+    if missing is not None:
+        _warn(f"run {record.id} of {record.step!r}: {missing}; it is computed again")
+        return None
+    return record
+
+
+def missing_output(store: Store, record: RunRecord) -> str | None:
+    """Say which output of a run the store does not have whole, or return None if it has them all."""
+    for output in record.outputs:
+        if output.inline is not None:
+            continue
+        if output.digest in store.blobs.suspects:
+            return f"output {output.key!r} was found damaged"
+        found = store.blobs.stat(output.digest)
+        if found is None:
+            return f"output {output.key!r} is not in the store any more"
+        if found.size != output.size:
+            return f"output {output.key!r} has {found.size} bytes, not {output.size}"
+    return None
+
+
+def _from_index(store: Store, signature: Digest) -> RunRecord | None:
+    try:
+        record = store.index.find(signature)
+    except DamagedError as error:
+        _warn(f"the index has a damaged record ({error.message}); the store is asked")
+        return None
+    if record is None:
+        return None
+    there = store.backend.stat(layout.digest_key(layout.RESULTS, signature))
+    if there is None:
+        store.index.unlink(signature)
+        return None
+    if store.seen.get(signature) == (there.size, there.modified):
+        return record
+    return record if _is_published(store, signature, record, there) else None
+
+
+def _is_published(store: Store, signature: Digest, record: RunRecord, there: ObjectStat) -> bool:
+    """Compare the index's record with the store's, once a process and again when the store's has another date.
+
+    Another machine, or another index, may have replaced it; and a record that is damaged in the store must be noticed
+    while somebody can still make it again.
+    """
+    try:
+        same = store.backend.get(layout.digest_key(layout.RESULTS, signature)) == store.index.framed(record.id)
+    except BlobNotFoundError:
+        return False
+    if same:
+        if len(store.seen) >= _SEEN_LIMIT:
+            store.seen.clear()
+        store.seen[signature] = (there.size, there.modified)
+    return same
+
+
+def _from_store(store: Store, signature: Digest) -> RunRecord | None:
+    """Ask the store itself, which other machines write to, and take what it has into the index."""
+    try:
+        framed = store.backend.get(layout.digest_key(layout.RESULTS, signature))
+        record = decode_record(framed, signature.raw)
+    except BlobNotFoundError:
+        return None
+    except DamagedError as error:
+        _warn(f"the record of signature {signature.short} is damaged ({error.message}); it is computed again")
+        return None
+    store.index.put_run(record, framed)
+    return record
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DamagedWarning, stacklevel=2)

@@ -1,0 +1,104 @@
+"""Opening a store together with an index of it; what is not there is made, what cannot be trusted is made anew."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from consist.blobs import layout
+from consist.blobs.blobstore import BlobStore
+from consist.blobs.opening import normalise_url, open_backend
+from consist.errors import NotFoundError
+from consist.index.environment import Environment, UntrustedIndexError
+from consist.index.index import Index
+from consist.store import config as store_config
+from consist.store.events import EventLog
+from consist.store.files import FileDigests
+from consist.store.store import Store
+
+if TYPE_CHECKING:
+    from consist.blobs.backend import Backend
+
+
+def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
+    url: str,
+    db_path: str,
+    *,
+    storage_options: dict[str, Any] | None = None,
+    durable: bool = True,
+    sharing: str = store_config.PRIVATE,
+    create: bool = True,
+) -> Store:
+    """Open a store and an index of it; make what is not there.
+
+    Parameters
+    ----------
+    url : str
+        A folder, or the URL of any fsspec filesystem.
+    db_path : str
+        The index's file.
+    storage_options : dict, optional
+        Handed to the filesystem, never kept.
+    durable : bool
+        Wait until every write has reached the disk. False leaves the fsyncs out: a crash of the machine may then
+        lose the last runs, or leave damage that `consist verify` finds.
+    sharing : str
+        For a store that is made by this call: ``private`` or ``group``.
+    create : bool
+        Make the store if there is none. Without it nothing is made where there is no store; where there is one, the
+        index still is.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no store, and `create` is False.
+    FormatError
+        If a newer consist wrote the store or the index, or `db_path` is another kind of file.
+    StorageError
+        If the place cannot be used.
+    """
+    environment = Environment(db_path, durable=durable)
+    backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=sharing)
+    if not create and store_config.load(backend) is None:
+        raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
+    trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
+    config, is_new = store_config.load_or_create(backend, sharing=sharing)
+    if config.sharing != sharing:
+        backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=config.sharing)
+    index = Index(environment, config.id)
+    index.remember_store(normalise_url(url))
+    if is_new:
+        index.mark_rebuilt()
+    store = Store(
+        config=config,
+        backend=backend,
+        blobs=BlobStore(backend, suspects=index.suspects),
+        index=index,
+        files=FileDigests(index),
+        events=EventLog(backend, index),
+        locks=_lock_folder(backend, config.id),
+    )
+    if not trusted:
+        from consist.store.rebuild import rebuild
+
+        rebuild(store)
+    return store
+
+
+def _open_index(environment: Environment) -> bool:
+    """Open the index's file; drop one that a crash of the machine may have torn, and return False for it."""
+    try:
+        environment.read(lambda _transaction, _tables: None)
+    except UntrustedIndexError:
+        environment.delete()
+        return False
+    return True
+
+
+def _lock_folder(backend: Backend, store_id: str) -> str:
+    """Return where locks are: in a local store itself, so that all its users meet; else in the user's cache folder."""
+    inside = backend.path_of(layout.LOCKS)
+    if inside is not None:
+        return inside
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - the same
+    return f"{cache}/consist/locks/{store_id}"

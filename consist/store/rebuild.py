@@ -1,0 +1,97 @@
+"""The index, made anew from the store: every run, output, edge, and what the log adds to them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from consist.blobs import layout
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError
+from consist.index.records import decode_events, decode_record
+from consist.store.verify import frame_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.index.records import Event, RunRecord
+    from consist.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild found."""
+
+    runs: int
+    batches: int
+    damaged: int
+
+
+def rebuild(store: Store) -> Rebuilt:
+    """Make the index of a store anew.
+
+    Parameters
+    ----------
+    store : Store
+        Only its objects are read; what the index held of this store is dropped first, undelivered events excepted:
+        they are brought to the store before.
+
+    Returns
+    -------
+    Rebuilt
+        How many runs and batches of events it took in, and how many objects it could not read, each with a warning.
+    """
+    store.events.flush()
+    store.index.clear()
+    found = _Records(store)
+    store.index.put_runs(found)
+    batches = 0
+    for key, events in _batches(store, found):
+        store.index.apply_log(key, events)
+        batches += 1
+    store.index.mark_rebuilt()
+    return Rebuilt(found.count, batches, found.damaged)
+
+
+class _Records:
+    """Iterates over the records of a store, the ones that signatures lead to last, so that they have the last word."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.count = 0
+        self.damaged = 0
+
+    def __iter__(self) -> Iterator[tuple[RunRecord, bytes]]:
+        for area in (layout.RUNS, layout.RESULTS):
+            for found in self._store.backend.list(area):
+                read = self.read(found.key)
+                if read is None:
+                    continue
+                try:
+                    record = decode_record(read, frame_key(found.key))
+                except (DamagedError, FormatError) as error:
+                    self.complain(found.key, error)
+                    continue
+                self.count += 1
+                yield record, read
+
+    def read(self, key: str) -> bytes | None:
+        try:
+            return self._store.backend.get(key)
+        except BlobNotFoundError:  # removed since it was listed
+            return None
+
+    def complain(self, key: str, error: DamagedError | FormatError) -> None:
+        self.damaged += 1
+        warnings.warn(f"{key} is left out of the index: {error.message}", DamagedWarning, stacklevel=3)
+
+
+def _batches(store: Store, found: _Records) -> Iterator[tuple[str, tuple[Event, ...]]]:
+    for listed in sorted(store.backend.list(layout.LOG)):
+        data = found.read(listed.key)
+        if data is None:
+            continue
+        try:
+            yield listed.key, decode_events(data, listed.key)
+        except (DamagedError, FormatError) as error:
+            found.complain(listed.key, error)

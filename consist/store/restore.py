@@ -1,0 +1,96 @@
+"""Restoring content to a file outside the store: whole or not at all, and over nothing that is there unless told."""
+
+# Paths are plain strings throughout: they come from a command line, and go to the system as they are.
+# ruff: noqa: PTH112, PTH118, PTH120
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from consist.blobs.posix import TempFile
+from consist.errors import RefusedError, StorageError, UsageError
+from consist.fileops import perform
+from consist.identity.names import is_name
+from consist.store.names import Found, open_found
+
+if TYPE_CHECKING:
+    from consist.store.store import Store
+
+_BLOCK = 1 << 20
+
+
+def target_of(found: Found, target: str) -> str:
+    """Return the file that content goes to.
+
+    Parameters
+    ----------
+    found : Found
+        The content, with the name that its maker gave it. The name is not trusted: one that is more than a name,
+        such as ``..`` or what holds a slash, is not used.
+    target : str
+        A folder, which the file goes into; or the file itself.
+    """
+    if not target.endswith("/") and not os.path.isdir(target):
+        return target
+    names = (found.name, found.record.key if found.record is not None else "", found.digest.hex)
+    name = next(name for name in names if is_name(name))
+    return name if target == "." else os.path.join(target, name)
+
+
+def restore(store: Store, found: Found, target: str, *, force: bool = False) -> None:
+    """Write content to a file, checked before the file appears.
+
+    Parameters
+    ----------
+    store : Store
+        Where the content is.
+    found : Found
+        The content.
+    target : str
+        The file; its folder must exist.
+    force : bool
+        Replace what is there. A link is replaced, not followed; a folder never.
+
+    Raises
+    ------
+    RefusedError
+        If something is there, and `force` is False.
+    UsageError
+        If the folder does not exist.
+    NotFoundError, DamagedError
+        If the content is not there, or not what it should be; nothing was written.
+    """
+    if not force and os.path.lexists(target):
+        raise _taken(target)
+    folder = os.path.dirname(target) or "."
+    try:
+        temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), 0o666)
+    except FileNotFoundError:
+        raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
+    with temp, open_found(store, found) as source:
+        while piece := source.read(_BLOCK):
+            temp.write(piece)
+        temp.seal(mode=None, durable=False)
+        if force:
+            perform("rename", target, os.replace, temp.path, target)
+            temp.published = True
+        else:
+            _link(temp, target)
+
+
+def _link(temp: TempFile, target: str) -> None:
+    """Give the file its name unless that is taken meanwhile; the temporary name goes when the file is closed."""
+    try:
+        perform("link", target, os.link, temp.path, target)
+    except FileExistsError:
+        raise _taken(target) from None
+    except StorageError:  # a filesystem without links
+        if os.path.lexists(target):
+            raise _taken(target) from None
+        perform("rename", target, os.rename, temp.path, target)
+        temp.published = True
+
+
+def _taken(target: str) -> RefusedError:
+    return RefusedError(f"{target} is there already", hint="choose another name, or replace it with --force")

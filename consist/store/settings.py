@@ -1,0 +1,121 @@
+"""Where a setting comes from: argument or flag, environment, ``consist.toml`` or ``pyproject.toml``, default.
+
+Relative paths in a settings file are relative to that file, in an argument or the environment to the working
+folder. A key that is unknown is an error that names the nearest right one: a typing error must not open another store.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from consist.errors import SettingsError
+
+ENVIRONMENT = {"store": "CONSIST_STORE", "db_path": "CONSIST_DB", "run_dir": "CONSIST_RUN_DIR"}
+DEFAULTS = {"db_path": ".consist/index.lmdb", "run_dir": ".consist/runs"}
+_FILE_KEYS = frozenset({"store", "db_path", "run_dir", "storage_options"})
+
+
+class Setting(NamedTuple):
+    """A value and its origin, for `consist doctor` and for messages."""
+
+    value: Any
+    origin: str
+
+
+def resolve(**given: Any) -> dict[str, Setting]:
+    """Find every setting.
+
+    Parameters
+    ----------
+    **given
+        ``store``, ``db_path``, ``run_dir``, ``storage_options`` as arguments gave them; None means not given.
+
+    Returns
+    -------
+    dict of str to Setting
+        One for each of them; the value of ``store`` is None where the folder beside the index is meant.
+
+    Raises
+    ------
+    SettingsError
+        If a settings file cannot be read, or has an unknown key or a value of the wrong type.
+    """
+    from_file = _settings_file(Path.cwd()) if None in given.values() or len(given) < len(_FILE_KEYS) else {}
+    found = {}
+    for name in ("store", "db_path", "run_dir", "storage_options"):
+        variable = ENVIRONMENT.get(name, "")
+        if given.get(name) is not None:
+            found[name] = Setting(_home(given[name]), "argument")
+        elif variable and os.environ.get(variable):
+            found[name] = Setting(_home(os.environ[variable]), f"environment variable {variable}")
+        elif name in from_file:
+            found[name] = from_file[name]
+        else:
+            found[name] = Setting(DEFAULTS.get(name), "default")
+    return found
+
+
+def default_store(db_path: str) -> str:
+    """Return the store beside an index: its path without the suffix, with ``.store``.
+
+    Examples
+    --------
+    >>> default_store("work/provenance.duckdb")
+    'work/provenance.store'
+    """
+    return str(Path(db_path).with_suffix(".store"))
+
+
+def _settings_file(folder: Path) -> dict[str, Setting]:
+    """Read the nearest settings file at or above a folder."""
+    for place in (folder, *folder.parents):
+        own = place / "consist.toml"
+        if own.is_file():
+            return _checked(_read(own), own)
+        project = place / "pyproject.toml"
+        if project.is_file():
+            tools = _read(project).get("tool")
+            if isinstance(tools, dict) and "consist" in tools:
+                return _checked(tools["consist"], project)
+    return {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read the settings in {path}: {error}") from error
+
+
+def _checked(table: Any, path: Path) -> dict[str, Setting]:
+    if not isinstance(table, dict):
+        raise SettingsError(f"the settings in {path} are no table")
+    for key, value in table.items():
+        if key not in _FILE_KEYS:
+            import difflib
+
+            near = difflib.get_close_matches(key, _FILE_KEYS, n=1)
+            known = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(_FILE_KEYS))}"
+            raise SettingsError(f"unknown setting {key!r} in {path}", hint=known)
+        expected = dict if key == "storage_options" else str
+        if not isinstance(value, expected):
+            raise SettingsError(f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}")
+    return {key: Setting(_relative_to(path.parent, key, value), str(path)) for key, value in table.items()}
+
+
+def _relative_to(folder: Path, key: str, value: Any) -> Any:
+    if key == "storage_options" or "://" in value:
+        return value
+    return str(folder / _home(value))
+
+
+def _home(value: Any) -> Any:
+    """Read a leading ``~`` of a path as the user's home folder, as a shell would."""
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    path = os.fspath(value)
+    return os.path.expanduser(path) if path.startswith("~") else value  # noqa: PTH111 - it may be a URL

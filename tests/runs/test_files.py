@@ -1,0 +1,349 @@
+"""File inputs and file outputs: by content, never another run's bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from consist import Artifact, ExecutionOptions, Tracker, errors
+from consist.hashing.digest import Digest
+
+LONG = "0123456789abcdef" * 1000
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def count():
+    with Path("calls").open("a") as file:
+        file.write("x\n")
+
+
+def calls() -> int:
+    return len(Path("calls").read_text().splitlines())
+
+
+def shout(raw):
+    count()
+    out = Path("out.txt")
+    out.write_text(raw.read_text().upper())
+    return {"out": out}
+
+
+@pytest.mark.parametrize("text", ["short", LONG], ids=["inline", "blob"])
+def test_a_file_output_comes_back_whatever_happens_to_the_file(tracker, text):
+    Path("raw.txt").write_text(text)
+    made = tracker.run(shout, inputs={"raw": "raw.txt"})
+    assert made.value["out"] == Path("out.txt")
+    assert made.outputs["out"].path == Path("out.txt").absolute()
+    Path("out.txt").write_text("somebody else's")
+    again = tracker.run(shout, inputs={"raw": "raw.txt"})
+    assert again.cache_hit
+    path = again.outputs["out"].path
+    assert path == tracker.run_dir / "artifacts" / made.run.id / "out" / "out.txt"
+    assert path.read_text() == text.upper()
+    path.chmod(0o600)
+    path.write_text("spoilt" * 9999)
+    assert again.value["out"].read_text() == text.upper()
+    assert Path("out.txt").read_text() == "somebody else's"
+
+
+def test_two_configs_that_write_one_path_never_mix(tracker):
+    def write(n):
+        path = Path("same.txt")
+        path.write_text(f"number {n} " * 1000)
+        return path
+
+    for n in (15, 25, 15):
+        assert tracker.run(write, config={"n": n}).outputs["value"].path.read_text() == f"number {n} " * 1000
+
+
+def test_b3sum_of_an_output_is_its_digest(tracker):
+    Path("raw.txt").write_text(LONG)
+    artifact = tracker.run(shout, inputs={"raw": "raw.txt"}).outputs["out"]
+    from blake3 import blake3
+
+    assert artifact.digest.hex == blake3(Path("out.txt").read_bytes()).hexdigest()
+
+
+def test_inputs_count_by_content(tracker):
+    Path("raw.txt").write_text("one")
+    tracker.run(shout, inputs={"raw": "raw.txt"})
+    Path("elsewhere").mkdir()
+    shutil.copy("raw.txt", "elsewhere/other.txt")
+    assert tracker.run(shout, inputs={"raw": Path("elsewhere/other.txt")}).cache_hit
+    Path("raw.txt").write_text("two")
+    assert not tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
+    Path("raw.txt").write_text("one")
+    assert tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
+
+
+def test_an_edit_within_the_same_tick_and_size_is_seen(tracker):
+    path = Path("raw.txt")
+    for text in ("aaaa", "bbbb", "cccc"):
+        path.write_text(text)
+        os.utime(path, ns=(10**18, 10**18))
+        assert tracker.run(shout, inputs={"raw": path}).outputs["out"].read_bytes() == text.upper().encode()
+
+
+def test_an_unchanged_old_file_is_not_read_again(tracker, tmp_path, monkeypatch):
+    Path("raw.txt").write_text("settled")
+    deadline = time.monotonic() + 30
+    while time.time() - Path("raw.txt").stat().st_ctime < 2.1 and time.monotonic() < deadline:
+        time.sleep(0.05)  # the rule itself is about two seconds of real time
+    tracker.run(shout, inputs={"raw": "raw.txt"})
+    from consist.store import files
+
+    def refuse(path):
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(files, "hash_file", refuse)
+    assert tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    Path("raw.txt").write_text("changed")
+    assert not tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
+
+
+def test_an_input_that_changes_while_the_body_runs_is_not_cached(tracker):
+    Path("raw.txt").write_text("before")
+
+    def meddle(raw):
+        count()
+        Path(raw).write_text(f"after {time.time_ns()}")
+        return 1
+
+    for _ in range(2):
+        with pytest.warns(errors.UncacheableWarning, match="input 'raw' changed while the function ran"):
+            tracker.run(meddle, inputs={"raw": "raw.txt"})
+    assert calls() == 2
+    assert [run.signature for run in tracker.find_runs()] == [None, None]
+
+
+def test_folders_count_by_names_and_contents(tracker):
+    def listing(data):
+        return sorted(str(path.relative_to(data)) for path in data.rglob("*"))
+
+    Path("data/sub").mkdir(parents=True)
+    Path("data/a").write_text("1")
+    Path("data/sub/b").write_text("2")
+    assert tracker.run(listing, inputs={"data": "data"}).value == ["a", "sub", "sub/b"]
+    shutil.copytree("data", "copy")
+    assert tracker.run(listing, inputs={"data": "copy"}).cache_hit
+    Path("data/sub/b").rename("data/sub/c")
+    assert tracker.run(listing, inputs={"data": "data"}).value == ["a", "sub", "sub/c"]
+    Path("copy/empty").mkdir()
+    assert not tracker.run(listing, inputs={"data": "copy"}).cache_hit
+
+
+def test_a_folder_that_links_to_itself_is_an_error(tracker):
+    Path("data").mkdir()
+    Path("data/again").symlink_to("../data")
+    with pytest.raises(errors.InputError, match=r"input 'data': .*is a link to a folder around it"):
+        tracker.run(len, inputs={"data": "data"})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("missing.txt", r"input 'raw': there is no file .*missing\.txt"),
+        (7, "input 'raw': a int is no input"),
+        ("s3://bucket/key", "input 'raw': 's3://bucket/key' is not a local path"),
+        ("/dev/null", "input 'raw': /dev/null is not a file"),
+    ],
+)
+def test_bad_inputs_are_named(tracker, source, message):
+    with pytest.raises(errors.InputError, match=message):
+        tracker.run(shout, inputs={"raw": source})
+
+
+def test_an_unreadable_input_is_named(tracker):
+    Path("raw.txt").write_text("x")
+    Path("raw.txt").chmod(0)
+    if os.access("raw.txt", os.R_OK):
+        pytest.skip("this user may read everything")
+    with pytest.raises(errors.InputError, match=r"input 'raw': cannot read .*raw\.txt: Permission denied"):
+        tracker.run(shout, inputs={"raw": "raw.txt"})
+
+
+def test_an_output_path_that_was_not_written_is_an_error(tracker):
+    def promise():
+        return Path("never.txt")
+
+    with pytest.raises(errors.OutputError, match=r"output 'value': there is no file never\.txt"):
+        tracker.run(promise)
+    with pytest.raises(errors.OutputError, match=r"output 'log': there is no file run\.log"):
+        tracker.run(time.monotonic, output_paths={"log": "run.log"})
+    assert {run.status for run in tracker.find_runs()} == {"failed"}
+
+
+def test_declared_paths_are_outputs_beside_the_value(tracker):
+    def work():
+        count()
+        Path("run.log").write_text("log " * 2000)
+        return {"n": 1}
+
+    tracker.run(work, output_paths={"log": "run.log"})
+    Path("run.log").unlink()
+    again = tracker.run(work, output_paths={"log": "run.log"})
+    assert again.cache_hit
+    assert again.value == {"n": 1}
+    assert again.outputs["log"].path.read_text() == "log " * 2000
+
+
+def test_a_folder_output_says_that_it_cannot_be(tracker):
+    def make():
+        Path("made").mkdir(exist_ok=True)
+        return Path("made")
+
+    with pytest.raises(errors.OutputError, match="output 'value': made is a folder"):
+        tracker.run(make)
+
+
+def test_artifacts_are_inputs_by_content_and_come_as_asked(tracker):
+    def numbers():
+        return {"list": [1, 2, 3]}
+
+    def as_value(data):
+        return data
+
+    def as_artifact(data: Artifact):
+        return data.key
+
+    def as_path(data: Path):
+        return data.read_text()
+
+    made = tracker.run(numbers).outputs["list"]
+    Path("raw.txt").write_text("text")
+    file = tracker.run(shout, inputs={"raw": "raw.txt"}).outputs["out"]
+    assert tracker.run(as_value, inputs={"data": made}).value == [1, 2, 3]
+    assert tracker.run(as_artifact, inputs={"data": made}).value == "list"
+    assert tracker.run(as_path, inputs={"data": file}).value == "TEXT"
+    plain = ExecutionOptions(load_inputs=False)
+    assert tracker.run(lambda data: data.key, name="k", inputs={"data": made}, execution_options=plain).value == "list"
+    record = tracker.find_runs(step="as_value")[0].record
+    assert (record.inputs[0].kind, record.inputs[0].digest) == ("artifact", made.digest)
+
+
+def test_a_file_and_an_artifact_of_the_same_bytes_are_one_input(tracker):
+    Path("raw.txt").write_text("text")
+    file = tracker.run(shout, inputs={"raw": "raw.txt"}).outputs["out"]
+
+    def read(data: Path):
+        return data.read_text()
+
+    tracker.run(read, inputs={"data": file})
+    Path("copy.txt").write_text("TEXT")
+    assert tracker.run(read, inputs={"data": "copy.txt"}).cache_hit
+
+
+def test_a_list_of_inputs_is_named_by_files_and_keys(tracker):
+    Path("a.csv").write_text("1")
+
+    def read():
+        return Path("a.csv").read_text()
+
+    tracker.run(read, inputs=["a.csv"])
+    assert [item.key for item in tracker.find_runs()[0].record.inputs] == ["a.csv"]
+    with pytest.raises(errors.UsageError, match=r"two inputs would be called 'a\.csv'"):
+        tracker.run(read, inputs=["a.csv", Path("a.csv")])
+
+
+def test_copying_the_folder_elsewhere_still_hits(tracker, tmp_path):
+    Path("raw.txt").write_text(LONG)
+    tracker.run(shout, inputs={"raw": "raw.txt"})
+    tracker.close()
+    tracker.store.index.close()
+    copy = tmp_path.parent / f"{tmp_path.name}-copy"
+    shutil.copytree(tmp_path, copy)
+    shutil.rmtree(tmp_path / "index.store")
+    Path("out.txt").unlink()
+    with Tracker(run_dir=copy / "runs", db_path=copy / "index.lmdb") as moved:
+        again = moved.run(shout, inputs={"raw": str(copy / "raw.txt")})
+        assert again.cache_hit
+        assert again.outputs["out"].path.read_text() == LONG.upper()
+
+
+def test_artifact_opens_as_a_seekable_file(tracker):
+    Path("raw.txt").write_text(LONG)
+    artifact = tracker.run(shout, inputs={"raw": "raw.txt"}).outputs["out"]
+    with artifact.open() as stream:
+        stream.seek(-6, os.SEEK_END)
+        assert stream.read() == b"ABCDEF"
+    assert artifact.read_bytes() == LONG.upper().encode()
+    assert artifact.url == f"consist://runs/{artifact.run_id}/out"
+    assert isinstance(artifact.digest, Digest)
+
+
+def test_a_damaged_output_is_a_miss_and_heals(tracker, tmp_path):
+    Path("raw.txt").write_text(LONG)
+    artifact = tracker.run(shout, inputs={"raw": "raw.txt"}).outputs["out"]
+    blob = tmp_path / "index.store" / "blobs" / artifact.digest.hex[:2] / artifact.digest.hex[2:]
+    blob.chmod(0o600)
+    content = bytearray(blob.read_bytes())
+    content[5] ^= 1
+    blob.write_bytes(content)
+    Path("out.txt").unlink()
+    with pytest.raises(errors.DamagedError):
+        artifact.path.read_bytes()
+    with pytest.warns(errors.DamagedWarning, match="output 'out' was found damaged"):
+        again = tracker.run(shout, inputs={"raw": "raw.txt"})
+    assert not again.cache_hit
+    assert blob.read_bytes() == LONG.upper().encode()
+    assert tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
+
+
+@pytest.mark.parametrize("how", ["missing", "truncated"])
+def test_a_missing_or_short_output_is_a_miss_and_heals(tracker, tmp_path, how):
+    Path("raw.txt").write_text(LONG)
+    artifact = tracker.run(shout, inputs={"raw": "raw.txt"}).outputs["out"]
+    blob = tmp_path / "index.store" / "blobs" / artifact.digest.hex[:2] / artifact.digest.hex[2:]
+    blob.chmod(0o600)
+    if how == "missing":
+        blob.unlink()
+    else:
+        blob.write_bytes(b"short")
+    with pytest.warns(errors.DamagedWarning, match="is not in the store any more|has 5 bytes"):
+        assert not tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
+    assert blob.read_bytes() == LONG.upper().encode()
+
+
+def test_a_large_output_streams_through(tracker):
+    def big():
+        path = Path("big.bin")
+        with path.open("wb") as file:
+            for n in range(8):
+                file.write(bytes([n]) * (1 << 20))
+        return path
+
+    artifact = tracker.run(big).outputs["value"]
+    Path("big.bin").unlink()
+    copy = tracker.run(big).outputs["value"].path
+    assert copy.stat().st_size == 8 << 20
+    assert subprocess.run(["cmp", "-n", "1", copy, "/dev/zero"], check=False).returncode == 0
+    assert artifact.size == 8 << 20
+
+
+def test_a_file_name_that_is_no_utf8_is_an_input_and_an_output(tracker):
+    name = os.fsdecode(b"caf\xe9.txt")
+    try:
+        Path(name).write_text("coffee")
+    except OSError:
+        pytest.skip("this filesystem takes UTF-8 names only")
+
+    def copy(raw):
+        out = raw.with_name(os.fsdecode(b"out\xe9.txt"))
+        out.write_text(raw.read_text().upper())
+        return out
+
+    tracker.run(copy, inputs={"raw": name})
+    again = tracker.run(copy, inputs={"raw": name})
+    assert again.cache_hit
+    assert again.value.read_text() == "COFFEE"

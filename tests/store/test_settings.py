@@ -1,0 +1,154 @@
+"""Where a setting comes from, and that a typing error is never taken for something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from consist import Tracker, errors
+from consist.store.settings import Setting, default_store, resolve
+
+NAMES = ("store", "db_path", "run_dir", "storage_options")
+
+
+@pytest.fixture(autouse=True)
+def _in_project(tmp_path, monkeypatch):
+    (tmp_path / "project/deep/er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project/deep/er")
+
+
+@pytest.fixture
+def project(tmp_path):
+    return tmp_path / "project"
+
+
+def test_nothing_said_is_the_default():
+    found = resolve(db_path=None)
+    assert tuple(found) == NAMES
+    assert found["db_path"] == Setting(".consist/index.lmdb", "default")
+    assert found["run_dir"] == Setting(".consist/runs", "default")
+    assert found["store"] == Setting(None, "default")
+    assert found["storage_options"] == Setting(None, "default")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("store", "CONSIST_STORE"), ("db_path", "CONSIST_DB"), ("run_dir", "CONSIST_RUN_DIR")]
+)
+def test_each_place_gives_way_to_the_one_before_it(project, monkeypatch, name, variable):
+    (project / "pyproject.toml").write_text(f'[tool.consist]\n{name} = "from-pyproject"\n')
+    assert resolve(**{name: None})[name] == Setting(str(project / "from-pyproject"), str(project / "pyproject.toml"))
+    (project / "consist.toml").write_text(f'{name} = "from-toml"\n')
+    assert resolve()[name] == Setting(str(project / "from-toml"), str(project / "consist.toml"))
+    monkeypatch.setenv(variable, "from-environment")
+    assert resolve(**{name: None})[name] == Setting("from-environment", f"environment variable {variable}")
+    assert resolve(**{name: "from-argument"})[name] == Setting("from-argument", "argument")
+    monkeypatch.setenv(variable, "")
+    assert resolve()[name].value == str(project / "from-toml")
+
+
+def test_the_nearest_file_counts_alone(project):
+    (project / "consist.toml").write_text('store = "far"\nrun_dir = "runs"\n')
+    (project / "deep/consist.toml").write_text('store = "near"\n')
+    found = resolve()
+    assert found["store"].value == str(project / "deep/near")
+    assert found["run_dir"].origin == "default"
+
+
+def test_a_pyproject_that_says_nothing_of_consist_is_passed_over(project):
+    (project / "consist.toml").write_text('store = "far"\n')
+    (project / "deep/er/pyproject.toml").write_text('[project]\nname = "theirs"\n')
+    (project / "deep/pyproject.toml").write_text("tool = 7\n")
+    assert resolve()["store"].value == str(project / "far")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('store = "/absolute"', "/absolute"),
+        ('store = "s3://bucket/folder"', "s3://bucket/folder"),
+        ('store = "memory://x"', "memory://x"),
+    ],
+)
+def test_what_is_not_relative_stays(project, text, value):
+    (project / "consist.toml").write_text(text)
+    assert resolve()["store"].value == value
+
+
+def test_storage_options_are_a_table(project):
+    (project / "pyproject.toml").write_text(
+        '[tool.consist.storage_options]\nendpoint_url = "http://here"\nanon = true\n'
+    )
+    assert resolve()["storage_options"].value == {"endpoint_url": "http://here", "anon": True}
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [("stroe", "store"), ("dbpath", "db_path"), ("run-dir", "run_dir"), ("storage_option", "storage_options")],
+)
+@pytest.mark.parametrize("file", ["consist.toml", "pyproject.toml"])
+def test_an_unknown_key_names_the_nearest(project, file, key, near):
+    head = "[tool.consist]\n" if file == "pyproject.toml" else ""
+    (project / file).write_text(f'{head}{key} = "x"\n')
+    with pytest.raises(
+        errors.SettingsError, match=rf"unknown setting '{key}' in .*/{file} \(did you mean '{near}'\?\)"
+    ):
+        resolve()
+
+
+def test_an_unknown_key_like_none_lists_all(project):
+    (project / "consist.toml").write_text("zzz = 1\n")
+    with pytest.raises(errors.SettingsError, match="known are db_path, run_dir, storage_options, store"):
+        resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("store = 7", "the setting 'store' in .* is int, not str"),
+        ('storage_options = "x"', "the setting 'storage_options' in .* is str, not dict"),
+        ("db_path = []", "the setting 'db_path' in .* is list, not str"),
+        ("store = ", "cannot read the settings in .*consist.toml"),
+    ],
+)
+def test_bad_values_are_named(project, text, message):
+    (project / "consist.toml").write_text(text)
+    with pytest.raises(errors.SettingsError, match=message):
+        resolve()
+
+
+def test_a_table_that_is_none(project):
+    (project / "pyproject.toml").write_text("tool.consist = 3\n")
+    with pytest.raises(errors.SettingsError, match="are no table"):
+        resolve()
+
+
+def test_a_file_that_is_not_needed_is_not_read(project):
+    (project / "consist.toml").write_text("nonsense")
+    given = {"store": "s", "db_path": "d", "run_dir": "r", "storage_options": {"a": 1}}
+    assert {name: setting.value for name, setting in resolve(**given).items()} == given
+
+
+@pytest.mark.parametrize(
+    ("db_path", "store"),
+    [
+        ("./provenance.duckdb", "provenance.store"),
+        ("/a/index.lmdb", "/a/index.store"),
+        ("/a/index", "/a/index.store"),
+        ("/a.b/index", "/a.b/index.store"),
+    ],
+)
+def test_the_store_lies_beside_the_index(db_path, store):
+    assert default_store(db_path) == store
+
+
+def test_a_tracker_goes_by_the_settings(project, monkeypatch):
+    (project / "consist.toml").write_text('db_path = "state/any.name"\nrun_dir = "runs"\n')
+    with Tracker() as tracker:
+        tracker.run(pow, name="power", config={"base": 2, "exp": 3})
+        assert tracker.run_dir == project / "runs"
+    assert (project / "state/any.name").is_file()
+    assert (project / "state/any.store/consist.json").is_file()
+    monkeypatch.setenv("CONSIST_DB", "mine.lmdb")
+    assert Tracker().db_path == Path.cwd() / "mine.lmdb"
+    tracker.store.index.close()

@@ -1,0 +1,67 @@
+"""The public names: whole, sorted, and cheap to import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import consist
+
+HEAVY = {"fsspec", "typer", "rich", "numpy", "pandas", "asyncio", "logging", "ssl", "hashlib", "decimal"}
+
+
+def test_all_is_sorted_and_every_name_is_there():
+    assert consist.__all__ == sorted(consist.__all__)
+    for name in consist.__all__:
+        assert getattr(consist, name).__module__.startswith("consist.")
+
+
+def test_all_is_whole():
+    tree = ast.parse(Path(consist.__file__).read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("consist.")
+        for alias in node.names
+    }
+    assert imported - {"VERSION"} == set(consist.__all__) == set(consist._HOMES)
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="module 'consist' has no attribute 'nothing'"):
+        consist.nothing  # noqa: B018 - the access is the test
+
+
+def test_import_is_light():
+    """What takes long to import, or pulls in an event loop, comes with the first use only."""
+    loaded = loaded_after("import consist")
+    assert not loaded & {"lmdb", "blake3", "msgpack", "fsspec", "typer", "rich", "numpy", "typing", "dataclasses"}
+
+
+def test_a_run_imports_no_library_that_it_does_not_need(tmp_path):
+    loaded = loaded_after(
+        "import consist\n"
+        f"t = consist.Tracker(run_dir={str(tmp_path)!r}, db_path={str(tmp_path / 'i.lmdb')!r})\n"
+        "t.run(pow, config={'base': 2, 'exp': 3}); t.close()"
+    )
+    assert not loaded & {
+        "fsspec",
+        "typer",
+        "rich",
+        "numpy",
+        "pandas",
+        "asyncio",
+        "logging",
+        "ssl",
+        "hashlib",
+        "decimal",
+    }
+
+
+def loaded_after(code: str) -> set[str]:
+    """Names of the top-level modules that a fresh process has after running some code."""
+    code += "\nimport sys; print(*(name for name in sys.modules if '.' not in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
