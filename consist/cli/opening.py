@@ -1,0 +1,133 @@
+"""Which store and which index a verb is about, and opening them. Nothing is made here unless a verb says so."""
+
+# Paths are plain strings: pathlib would be imported for this alone.
+# ruff: noqa: PTH100, PTH112
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import ConsistWarning, DamagedError, NotFoundError, UsageError
+from consist.store.settings import default_store, resolve
+
+if TYPE_CHECKING:
+    from consist.store.store import Store
+
+
+class Place(NamedTuple):
+    """Where to look.
+
+    Attributes
+    ----------
+    db_path : str
+        The index's file.
+    store : str
+        The store: a folder or a URL.
+    storage_options : dict
+        For the store's filesystem.
+    """
+
+    db_path: str
+    store: str
+    storage_options: dict[str, Any]
+
+
+def find_place(db_path: str | None, store: str | None) -> Place:
+    """Choose index and store: the options, the environment, a settings file; for the store then what the index knows.
+
+    Parameters
+    ----------
+    db_path, store : str or None
+        As the options gave them.
+
+    Raises
+    ------
+    SettingsError
+        If a settings file is wrong.
+    UsageError
+        If the index was used with several stores, and nobody says which is meant.
+    FormatError
+        If the index's file is another kind of file.
+    """
+    settings = resolve(db_path=db_path, store=store)
+    index = os.path.abspath(os.fspath(settings["db_path"].value))
+    given = settings["store"].value
+    options = dict(settings["storage_options"].value or {})
+    return Place(index, _known_store(index) if given is None else os.fspath(given), options)
+
+
+def open_existing(place: Place) -> Store:
+    """Open a store and its index, both of which must be there.
+
+    Raises
+    ------
+    NotFoundError
+        If either is not.
+    """
+    require_index(place)
+    store = open_place(place)
+    if store.index.needs_rebuild:
+        warnings.warn(
+            f"the index {place.db_path} may lack runs of the store (run `consist index rebuild`)",
+            ConsistWarning,
+            stacklevel=2,
+        )
+    return store
+
+
+def require_index(place: Place) -> None:
+    """Raise unless there is an index at its place.
+
+    Raises
+    ------
+    NotFoundError
+        With what to do: make it from the store, or correct the path.
+    FormatError
+        If there is another kind of file.
+    """
+    from consist.index.filekind import Kind, file_kind
+
+    if file_kind(place.db_path) is not Kind.NEW:
+        return
+    hint = "check --db-path; a Tracker makes the index with its first run"
+    if os.path.isdir(place.store):
+        hint = f"`consist index rebuild --db-path {place.db_path} --store {place.store}` makes it from the store"
+    raise NotFoundError(f"there is no index {place.db_path}", hint=hint)
+
+
+def open_place(place: Place, *, create: bool = False) -> Store:
+    """Open a store with an index that may be new.
+
+    Parameters
+    ----------
+    place : Place
+        Which.
+    create : bool
+        Make the store if there is none.
+    """
+    from consist.store.opening import open_store
+
+    return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)
+
+
+def _known_store(db_path: str) -> str:
+    """Return the store beside an index, or the only one that it was used with."""
+    from consist.index.filekind import Kind, file_kind
+
+    beside = default_store(db_path)
+    if os.path.isdir(beside) or file_kind(db_path) is Kind.NEW:
+        return beside
+    from consist.index.environment import Environment
+    from consist.index.stores import known
+
+    try:
+        places = [store.location for store in known(Environment(db_path)) if store.location]
+    except DamagedError as error:
+        raise DamagedError(error.message, hint="name the store: `consist index rebuild --store PLACE`") from error
+    if len(places) > 1:
+        raise UsageError(
+            f"the index {db_path} was used with {len(places)} stores: {', '.join(places)}", hint="name one with --store"
+        )
+    return places[0] if places else beside

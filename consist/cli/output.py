@@ -1,0 +1,141 @@
+"""Writers: a table on a terminal, tab-separated lines elsewhere, JSON where it is asked for.
+
+All of them stream: nothing here waits for the last row. Off a terminal there are no colours and no boxes, the first
+line names the columns, and a record is a line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from consist.cli.text import Cell, Seconds, Size, escape, plain, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_BATCH = 200
+"""Rows that widths are measured on, on a terminal; the rows after them keep these widths."""
+
+_GAP = 2
+_NARROWEST = 4
+
+
+def on_terminal() -> bool:
+    """Tell whether somebody is looking."""
+    return sys.stdout.isatty()
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexible: Sequence[str] = ()) -> None:
+    """Write rows, each as soon as it is there.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Their names; off a terminal the first line.
+    rows : iterable of sequence
+        The cells of each row.
+    flexible : sequence of str
+        Columns that give way first where a terminal is narrow.
+    """
+    if on_terminal():
+        _write_terminal(columns, rows, flexible)
+        return
+    write_line("\t".join(columns))
+    for row in rows:
+        write_line("\t".join(map(plain, row)))
+
+
+def write_line(text: str) -> None:
+    """Write one line of text."""
+    sys.stdout.write(text + "\n")
+
+
+def write_json(document: dict[str, Any]) -> None:
+    """Write one JSON document, in ASCII so that no terminal and no encoding can spoil it."""
+    write_line(_dumps(document, indent=2))
+
+
+def write_json_list(head: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Write a JSON document whose last member is a list, an item a line, each as soon as it is there.
+
+    Parameters
+    ----------
+    head : dict
+        The members before the list.
+    name : str
+        The list's name.
+    items : iterable
+        What is in it.
+    """
+    members = "".join(f"{_dumps(key)}: {_dumps(value)}, " for key, value in head.items())
+    sys.stdout.write(f"{{{members}{_dumps(name)}: [")
+    between = "\n  "
+    for item in items:
+        sys.stdout.write(between + _dumps(item))
+        between = ",\n  "
+    write_line("\n]}")
+
+
+def _dumps(value: Any, indent: int | None = None) -> str:
+    # ASCII but for DEL, which can only stand within a string.
+    return json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def complain(text: str) -> None:
+    """Write one line to standard error, under the name of the program."""
+    sys.stderr.write(f"consist: {escape(' '.join(text.splitlines()))}\n")
+    sys.stderr.flush()
+
+
+def _write_terminal(columns: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    widths: list[int] = []
+    for batch in _batches(rows):
+        is_first = not widths
+        cells = [[shown(cell) for cell in row] for row in batch]
+        widths = widths or _fit(columns, cells, console.width, flexible)
+        table = Table(box=None, show_header=is_first, pad_edge=False, padding=(0, _GAP, 0, 0))
+        for number, column in enumerate(columns):
+            right = bool(batch) and isinstance(batch[0][number], (int, Size, Seconds))
+            table.add_column(
+                Text(column.replace("_", " ")),
+                width=widths[number],
+                no_wrap=True,
+                overflow="ellipsis",
+                justify="right" if right else "left",
+                header_style="bold",
+            )
+        for row in cells:
+            table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in row))
+        console.print(table)
+
+
+def _batches(rows: Iterable[Sequence[Cell]]) -> Iterator[list[Sequence[Cell]]]:
+    """Yield the rows in batches; one empty batch if there are none, so that the columns are named all the same."""
+    source = iter(rows)
+    batch = list(itertools.islice(source, _BATCH))
+    yield batch
+    while batch := list(itertools.islice(source, _BATCH)):
+        yield batch
+
+
+def _fit(columns: Sequence[str], cells: list[list[str]], width: int, flexible: Sequence[str]) -> list[int]:
+    """Choose widths of columns that fit a terminal."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(text) for text in (column, *(row[n] for row in cells))) for n, column in enumerate(columns)]
+    room = width - _GAP * (len(columns) - 1)
+    for yielding in ([n for n, column in enumerate(columns) if column in flexible], list(range(len(columns)))):
+        while sum(widths) > room and yielding:
+            widest = max(yielding, key=lambda n: widths[n])
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+    return widths

@@ -1,0 +1,92 @@
+"""``consist put``."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.cli.opening import Place
+    from consist.index.records import RunRecord
+
+_STANDARD_INPUT = "-"
+_NAME_OF_INPUT = "stdin"
+
+
+def command() -> Any:
+    """Make the verb."""
+    return make_verb(
+        put,
+        name="put",
+        examples=("consist put model.bin", "curl -s https://example.org/data.csv | consist put - --name data.csv"),
+    )
+
+
+def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False)],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it. Default: the file's name.", show_default=False)
+    ] = None,
+    create: Annotated[bool, typer.Option("--create", help="Make the store if there is none.")] = False,
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> None:
+    """Store a file, pin it, and print its digest, as b3sum prints it.
+
+    It is found again as blobs/DIGEST, and as steps/put/NAME until another file is put under that name.
+    """
+    from consist.cli.opening import find_place
+    from consist.cli.output import write_json, write_line
+    from consist.cli.shapes import head
+
+    record = _put(find_place(db_path, store), file, name, create=create)
+    kept = record.outputs[0]
+    if as_json:
+        document = {"digest": kept.digest.hex, "size": kept.size, "name": kept.key, "run_id": record.id}
+        write_json({**head("put"), **document})
+    else:
+        write_line(kept.digest.hex)
+
+
+def _put(place: "Place", file: str, name: str | None, *, create: bool) -> "RunRecord":
+    from consist.cli.opening import open_place, require_index
+    from consist.identity.names import check_name
+    from consist.runs.machine import machine_facts
+    from consist.store.put import put as put_in_store
+
+    is_input = file == _STANDARD_INPUT
+    path = Path(file).absolute()
+    chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
+    if not create:
+        require_index(place)
+    with (
+        _reading(file),
+        contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
+    ):
+        store = open_place(place, create=create)
+        return put_in_store(store, stream, chosen, origin="" if is_input else str(path), machine=machine_facts())
+
+
+@contextlib.contextmanager
+def _reading(file: str) -> "Iterator[None]":
+    """Say of an `OSError` that it was the file: the storage's errors are errors of our own tree."""
+    from consist.errors import ConsistError, InputError, NotFoundError
+
+    try:
+        yield
+    except ConsistError:
+        raise
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file {file}") from None
+    except IsADirectoryError:
+        raise InputError(f"{file} is a folder", hint="put its files one by one, or an archive of it") from None
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from error

@@ -1,0 +1,76 @@
+"""``consist runs``."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.cli.text import Cell
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
+
+
+def command() -> Any:
+    """Make the verb."""
+    return make_verb(
+        runs,
+        name="runs",
+        examples=(
+            "consist runs --limit 5",
+            "consist runs --step clean --status failed",
+            "consist runs --db-path ./provenance.duckdb --json",
+        ),
+    )
+
+
+def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
+    step: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this step.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="completed|failed", help="Only runs that ended so.")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only runs that have this tag now.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> None:
+    """List runs, the newest first.
+
+    The model is the step's name; the execution time is in seconds; hits say how often the run was found again.
+    """
+    from consist.cli.opening import find_place, open_existing
+    from consist.cli.output import write_json_list, write_table
+    from consist.cli.shapes import head, run_line
+    from consist.errors import UsageError
+    from consist.index.records import COMPLETED, FAILED
+
+    if limit is not None and limit < 0:
+        raise UsageError(f"--limit {limit} is less than none")
+    if status not in {None, COMPLETED, FAILED}:
+        raise UsageError(f"no run has the status {status!r:.60}", hint=f"write {COMPLETED} or {FAILED}")
+    opened = open_existing(find_place(db_path, store))
+    records = opened.index.runs(step=step, status=status, tag=tag, limit=limit)
+    if as_json:
+        write_json_list(head("runs"), "runs", (run_line(opened, record) for record in records))
+    else:
+        write_table(COLUMNS, _rows(opened, records), flexible=("model",))
+
+
+def _rows(store: "Store", records: "Iterator[RunRecord]") -> "Iterator[tuple[Cell, ...]]":
+    from consist.cli.shapes import seconds_of
+    from consist.cli.text import RunId, Seconds, Time
+
+    for record in records:
+        yield (
+            RunId(record.id),
+            record.step,
+            record.status,
+            Time(record.started),
+            Seconds(seconds_of(record)),
+            store.index.hits(record.id).count,
+        )

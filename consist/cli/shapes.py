@@ -1,0 +1,107 @@
+"""The JSON documents: what ``--json`` prints, as ``docs/reference/json.md`` describes it. A name here is a promise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consist.cli.readable import json_ready
+from consist.cli.text import iso_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consist.hashing.digest import Digest
+    from consist.index.records import ArtifactRecord, InputRecord, RunRecord
+    from consist.store.listing import Entry
+    from consist.store.store import Store
+
+
+def head(verb: str) -> dict[str, Any]:
+    """Return the member that every document begins with: which shape it has, and its version."""
+    return {"shape": f"consist.{verb}.v1"}
+
+
+def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
+    """Return a run as `runs` lists it."""
+    return {
+        "run_id": record.id,
+        "model": record.step,
+        "status": record.status,
+        "started": iso_time(record.started),
+        "ended": iso_time(record.ended),
+        "execution_time": seconds_of(record),
+        "hits": store.index.hits(record.id).count,
+        "tags": list(store.index.tags(record.id)),
+        "signature": _hex(record.signature),
+    }
+
+
+def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:
+    """Return a run as `show` shows it."""
+    last_hit = store.index.hits(record.id).last
+    return {
+        **run_line(store, record),
+        "last_hit": iso_time(last_hit) if last_hit else None,
+        "pins": [mark.text for mark in store.index.marks(record.id, "pin")],
+        "description": record.description,
+        "parent": record.parent or None,
+        "config": json_ready(record.config),
+        "facet": json_ready(record.facet),
+        "inputs": [_input(item) for item in record.inputs],
+        "outputs": [output(item) for item in record.outputs],
+        "returns": record.returns,
+        "error": dict(zip(("type", "message"), record.error, strict=False)) or None,
+        "notes": list(record.notes),
+        "parts": _digests(record.parts),
+        "code": _digests(record.code),
+        "machine": json_ready(record.machine),
+    }
+
+
+def output(item: ArtifactRecord) -> dict[str, Any]:
+    """Return an output of a run."""
+    return {
+        "key": item.key,
+        "digest": item.digest.hex,
+        "size": item.size,
+        "format": item.format,
+        "stored": "object" if item.inline is None else "inline",
+        "media": json_ready(item.media),
+    }
+
+
+def entry(item: Entry) -> dict[str, Any]:
+    """Return a line of `ls`."""
+    return {
+        "name": item.name,
+        "path": item.path,
+        "kind": item.kind,
+        "size": item.size,
+        "digest": _hex(item.digest),
+        "format": item.format,
+        "stored": item.stored,
+        "time": None if item.time is None else iso_time(item.time),
+    }
+
+
+def seconds_of(record: RunRecord) -> float:
+    """Return how long a run took."""
+    return (record.ended - record.started) / 1e6
+
+
+def _input(item: InputRecord) -> dict[str, Any]:
+    return {
+        "key": item.key,
+        "kind": item.kind,
+        "digest": item.digest.hex,
+        "size": item.size,
+        "location": item.location,
+    }
+
+
+def _digests(digests: Mapping[str, Digest]) -> dict[str, str]:
+    return {name: digest.hex for name, digest in digests.items()}
+
+
+def _hex(digest: Digest | None) -> str | None:
+    return None if digest is None else digest.hex

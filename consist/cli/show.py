@@ -1,0 +1,130 @@
+"""``consist show``."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.cli.text import Cell
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+
+def command() -> Any:
+    """Make the verb."""
+    return make_verb(show, name="show", examples=("consist show 3f2a", "consist show 3f2a --json | jq .run.config"))
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, or the beginning of one.", show_default=False)],
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> None:
+    """Show all that is recorded of a run: config, inputs, outputs, code, and how it went.
+
+    A line is a fact: what it is about, a tab, and its values.
+    """
+    from consist.cli.opening import find_place, open_existing
+    from consist.cli.output import write_json
+    from consist.cli.shapes import head, run_in_full
+    from consist.store.names import RUNS, SCHEME, find_run
+
+    opened = open_existing(find_place(db_path, store))
+    record = find_run(opened, run.removeprefix(SCHEME).removeprefix(f"{RUNS}/"))
+    if as_json:
+        write_json({**head("show"), "run": run_in_full(opened, record)})
+    else:
+        _write(opened, record)
+
+
+def _write(store: "Store", record: "RunRecord") -> None:
+    from consist.cli.output import on_terminal, write_line
+    from consist.cli.text import escape, plain, shown
+
+    facts = [(name, *cells) for name, *cells in _facts(store, record)]
+    if not on_terminal():
+        for name, *cells in facts:
+            write_line("\t".join((escape(name), *map(plain, cells))))
+        return
+    width = min(max(len(escape(name)) for name, *_ in facts), 32)
+    for name, *cells in facts:
+        write_line(f"{escape(name):{width}}  {'  '.join(map(shown, cells))}")
+
+
+def _facts(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
+    """Yield name and cells of each fact; of what a run has several of, one after the other."""
+    from consist.cli.readable import one_line
+    from consist.cli.text import Size
+
+    yield from _course(store, record)
+    yield from _labels(store, record)
+    yield from _named("config", record.config)
+    yield from _named("facet", record.facet)
+    for item in record.inputs:
+        yield f"input.{item.key}", item.kind, Size(item.size), item.digest, item.location
+    for output in record.outputs:
+        stored = "object" if output.inline is None else "inline"
+        yield f"output.{output.key}", output.format, Size(output.size), output.digest, stored, *_origin(output.media)
+    for note in record.notes:
+        yield "note", note
+    yield "signature", record.signature
+    for name, digest in record.parts.items():
+        yield f"part.{name}", digest
+    for name, digest in record.code.items():
+        yield f"code.{name}", digest
+    for name, value in record.machine.items():
+        yield f"machine.{name}", one_line(value)
+
+
+def _course(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
+    """Yield how a run went."""
+    from consist.cli.shapes import seconds_of
+    from consist.cli.text import Seconds, Time
+
+    hits = store.index.hits(record.id)
+    yield "run_id", record.id
+    yield "model", record.step
+    yield "status", record.status
+    if record.error:
+        yield "error", *record.error
+    yield "started", Time(record.started)
+    yield "ended", Time(record.ended)
+    yield "execution_time", Seconds(seconds_of(record))
+    yield "hits", hits.count
+    if hits.last:
+        yield "last_hit", Time(hits.last)
+
+
+def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
+    """Yield what people said of a run."""
+    from consist.cli.text import Time
+
+    if record.description:
+        yield "description", record.description
+    if record.parent:
+        yield "parent", record.parent
+    for tag in store.index.tags(record.id):
+        yield "tag", tag
+    for mark in store.index.marks(record.id, "pin"):
+        yield "pin", mark.text, Time(mark.at)
+
+
+def _named(name: str, value: Any) -> "Iterator[tuple[str, Cell]]":
+    from consist.cli.readable import one_line
+
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f"{name}.{key}", one_line(item)
+    elif value is not None:
+        yield name, one_line(value)
+
+
+def _origin(media: dict[str, Any]) -> tuple[str, ...]:
+    path = media.get("path")
+    return (path,) if isinstance(path, str) else ()

@@ -1,0 +1,145 @@
+"""Cells: what a table holds, and how each reads on a terminal and elsewhere.
+
+Elsewhere means for programs: whole digests, bytes, UTC. On a terminal they are short and as people say them. Names
+come from whoever wrote the store: whatever could steer a terminal or break a line is escaped in both.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from consist.hashing.digest import Digest
+
+RUN_ID_SHOWN = 12
+"""Digits of a run id on a terminal, as of a digest: 48 bits tell a store's runs apart."""
+
+NOTHING = "-"
+"""What stands in an empty cell, so that columns can be counted."""
+
+
+class Size(NamedTuple):
+    """A number of bytes."""
+
+    bytes: int
+
+
+class Time(NamedTuple):
+    """A time: microseconds since 1970."""
+
+    at: int
+
+
+class Seconds(NamedTuple):
+    """A duration in seconds."""
+
+    value: float
+
+
+class RunId(NamedTuple):
+    """The id of a run."""
+
+    text: str
+
+
+Cell = str | int | Size | Time | Seconds | RunId | Digest | None
+
+
+def plain(cell: Cell) -> str:
+    r"""Return a cell as programs read it.
+
+    Examples
+    --------
+    >>> plain(Time(0)), plain(Size(15500)), plain(Seconds(0.25)), plain("a\tb")
+    ('1970-01-01T00:00:00.000000Z', '15500', '0.250000', 'a\\tb')
+    """
+    match cell:
+        case None:
+            return NOTHING
+        case Time(at=at):
+            return iso_time(at)
+        case Size(bytes=size):
+            return str(size)
+        case Seconds(value=value):
+            return f"{value:.6f}"
+        case RunId(text=text):
+            return escape(text)
+    return escape(str(cell))
+
+
+def shown(cell: Cell) -> str:
+    """Return a cell as people read it."""
+    match cell:
+        case Time(at=at):
+            return _local_time(at)
+        case Size(bytes=size):
+            from consist.runs.artifact import human_size
+
+            return human_size(size)
+        case Seconds(value=value):
+            return human_seconds(value)
+        case RunId(text=text):
+            return escape(text[:RUN_ID_SHOWN])
+        case Digest():
+            return cell.short
+    return plain(cell)
+
+
+def escape(text: str) -> str:
+    r"""Write whatever is not printable as an escape sequence of Python: control characters, newlines, bidi marks.
+
+    Examples
+    --------
+    >>> escape("red \x1b[31m")
+    'red \\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def iso_time(at: int) -> str:
+    """Return microseconds since 1970 as ISO 8601 in UTC; a number that is no date, as it is."""
+    try:
+        moment = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).replace(microsecond=at % 1_000_000)
+    except (OverflowError, ValueError, OSError):
+        return str(at)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def _local_time(at: int) -> str:
+    try:
+        return dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return str(at)
+
+
+def human_seconds(value: float) -> str:
+    """Say a duration in seconds with three digits that count.
+
+    Examples
+    --------
+    >>> human_seconds(0.0000123), human_seconds(4.5678), human_seconds(86400)
+    ('0.0000123 s', '4.57 s', '86400 s')
+    """
+    if abs(value) >= 100:  # noqa: PLR2004 - from here on whole seconds are three digits
+        return f"{value:.0f} s"
+    if abs(value) >= 1:
+        return f"{value:.3g} s"
+    digits = 3
+    while abs(value) * 10**digits < 100 and digits < 7:  # noqa: PLR2004 - three digits; a µs is the clock's
+        digits += 1
+    return f"{value:.{digits}f} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many of something there are.
+
+    Examples
+    --------
+    >>> counted(0, "run"), counted(1, "run"), counted(2, "run")
+    ('no run', '1 run', '2 runs')
+    """
+    if count == 0:
+        return f"no {noun}"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

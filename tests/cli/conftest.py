@@ -1,0 +1,134 @@
+"""A small store made by the real tracker, and two ways to call the program: in this process and as one of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import consist
+from consist.cli.app import run
+from consist.store.opening import open_store
+
+BIG = 3 << 20
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with a store in it, and what is in the store."""
+
+    folder: Path
+    runs: dict
+
+    @property
+    def db_path(self):
+        return self.folder / "provenance.duckdb"
+
+    @property
+    def store(self):
+        return self.folder / "provenance.store"
+
+    def open(self):
+        return open_store(str(self.store), str(self.db_path))
+
+    def let_go(self):
+        """Close the index in this process, whose map of the file would follow what a test does to it."""
+        self.open().index.close()
+
+    def blob(self, digest):
+        return self.store / "blobs" / digest[:2] / digest[2:]
+
+
+def clean(limit):
+    table = Path("table.csv").absolute()
+    table.write_bytes(b"a,b\n" + b"1,2\n" * limit)
+    return {"table": table, "rows": limit, "raw": b"\x00\xff\n", "note": "fine — all of it"}
+
+
+def big():
+    path = Path("big.bin").absolute()
+    path.write_bytes(bytes(range(256)) * (BIG // 256))
+    return path
+
+
+def fail(reason):
+    raise RuntimeError(reason)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    folder = tmp_path / "world"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
+        cleaned = tracker.run(clean, config={"limit": 3, "deep": {"sigma": float("inf")}}, tags=["first", "all"])
+        tracker.run(clean, config={"limit": 3, "deep": {"sigma": float("inf")}}, tags=["first", "all"])
+        summary = tracker.run(_mean, name="summarise", inputs={"table": cleaned.outputs["table"]}, tags=["all"])
+        large = tracker.run(big)
+        with pytest.raises(RuntimeError):
+            tracker.run(fail, config={"reason": "it\nrained"})
+        failed = tracker.find_runs(status="failed")[0]
+    (folder / "table.csv").unlink()
+    (folder / "big.bin").unlink()
+    runs = {"clean": cleaned.run, "summarise": summary.run, "big": large.run, "fail": failed}
+    return World(folder, runs)
+
+
+def _mean(table):
+    lines = Path(table).read_text(encoding="utf-8").splitlines()[1:]
+    return {"summary": {"lines": len(lines), "shape": (1, 2), "mean": float("nan")}}
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self):
+        return self.out.splitlines()
+
+    def rows(self):
+        """Take a table apart: a dict for each line, by the names of the columns."""
+        head, *rest = [line.split("\t") for line in self.lines]
+        return [dict(zip(head, line, strict=True)) for line in rest]
+
+
+@pytest.fixture
+def call(capsys):
+    """Call the program within this process."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = run([str(each) for each in arguments])
+        out, err = capsys.readouterr()
+        return Answer(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def ask(world, call):
+    """Call a verb about the world, and expect that it goes well."""
+
+    def ask(*arguments):
+        answer = call(*arguments, "--db-path", world.db_path)
+        assert (answer.code, answer.err) == (0, "")
+        return answer
+
+    return ask
+
+
+@pytest.fixture
+def start():
+    """Start the program as a process of its own, as a shell would."""
+
+    def start(*arguments, module="consist", **options):
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        options.setdefault("env", {**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])})
+        return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
+
+    return start

@@ -1,0 +1,191 @@
+"""`cat`, `get` and `put`: bytes in, the same bytes out."""
+
+import json
+import os
+import stat
+
+import blake3
+import pytest
+
+TABLE = b"a,b\n" + b"1,2\n" * 3
+BIG = bytes(range(256)) * (3 << 12)
+
+
+@pytest.fixture
+def read(world, start):
+    """Read a path by a process of its own."""
+
+    def read(*arguments):
+        done = start("cat", *arguments, "--db-path", world.db_path)
+        assert (done.returncode, done.stderr.decode()) == (0, "")
+        return done.stdout
+
+    return read
+
+
+def test_cat_gives_files_bytes_and_blobs_byte_for_byte(world, read):
+    assert read("steps/clean/table") == TABLE
+    assert read("steps/clean/raw") == b"\x00\xff\n"
+    assert read(f"runs/{world.runs['big'].id[:8]}/value") == BIG
+    assert read(f"blobs/{blake3.blake3(BIG).hexdigest()[:12]}") == BIG
+    assert read(f"blobs/{blake3.blake3(TABLE).hexdigest()}") == TABLE
+
+
+def test_cat_gives_plain_values_to_be_read(world, ask):
+    assert ask("cat", "steps/clean/rows").out == "3\n"
+    assert ask("cat", "steps/clean/note").out == "fine — all of it\n"
+    summary = ask("cat", "steps/summarise/summary").out
+    assert json.loads(summary) == {"lines": 3, "shape": [1, 2], "mean": "NaN"}
+    assert len(summary.splitlines()) > 3
+
+
+def test_cat_raw_gives_plain_values_as_they_are_stored(world, read):
+    assert read("--raw", "steps/clean/rows") == b"\x03"  # msgpack's fixint
+    assert read("--raw", "steps/clean/table") == TABLE
+
+
+def test_cat_gives_several_paths_one_after_the_other(world, read):
+    assert read("steps/clean/rows", "steps/clean/raw", "steps/clean/table") == b"3\n" + b"\x00\xff\n" + TABLE
+
+
+def test_cat_writes_nothing_if_a_path_is_wrong(world, call):
+    answer = call("cat", "steps/clean/rows", "steps/clean/nothing", "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (3, "")
+
+
+def test_cat_of_a_damaged_blob_never_ends_well(world, start):
+    path = world.blob(blake3.blake3(BIG).hexdigest())
+    path.chmod(0o600)
+    with path.open("r+b") as stream:
+        stream.seek(2 << 20)
+        stream.write(b"!")
+    done = start("cat", "steps/big/value", "--db-path", world.db_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"consist: blob ")
+    assert len(done.stdout) < len(BIG)
+
+
+def test_get_restores_under_the_name_that_a_file_had(world, ask):
+    answer = ask("get", "steps/clean/table")
+    assert answer.out == "table.csv\n"
+    assert (world.folder / "table.csv").read_bytes() == TABLE
+    (world.folder / "there").mkdir()
+    assert ask("get", "steps/clean/raw", "there").out == "there/raw\n"
+    assert (world.folder / "there" / "raw").read_bytes() == b"\x00\xff\n"
+    digest = blake3.blake3(BIG).hexdigest()
+    assert ask("get", f"blobs/{digest[:9]}", "there/").out == f"there/{digest}\n"
+    assert (world.folder / "there" / digest).read_bytes() == BIG
+    assert ask("get", "steps/big/value", "there/other").out == "there/other\n"
+    assert (world.folder / "there" / "other").read_bytes() == BIG
+
+
+def test_get_follows_the_umask_and_leaves_a_file_that_can_be_written(world, ask):
+    ask("get", "steps/big/value", "mine")
+    mode = stat.S_IMODE((world.folder / "mine").stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert mode == 0o666 & ~umask
+
+
+def test_get_replaces_nothing_unless_forced(world, call, ask):
+    target = world.folder / "table.csv"
+    target.write_bytes(b"mine")
+    answer = call("get", "steps/clean/table", "--db-path", world.db_path)
+    assert answer.code == 5
+    assert "table.csv is there already" in answer.err
+    assert target.read_bytes() == b"mine"
+    ask("get", "steps/clean/table", "--force")
+    assert target.read_bytes() == TABLE
+
+
+def test_get_neither_follows_nor_replaces_a_link(world, call, ask):
+    outside = world.folder.parent / "outside"
+    (world.folder / "table.csv").symlink_to(outside)
+    assert call("get", "steps/clean/table", "--db-path", world.db_path).code == 5
+    assert not outside.exists()
+    ask("get", "steps/clean/table", "--force")
+    assert not outside.exists()
+    assert (world.folder / "table.csv").read_bytes() == TABLE
+
+
+def test_get_leaves_nothing_behind_when_content_is_damaged(world, call):
+    path = world.blob(blake3.blake3(BIG).hexdigest())
+    path.chmod(0o600)
+    path.write_bytes(BIG[:-1] + b"!")
+    (world.folder / "there").mkdir()
+    assert call("get", "steps/big/value", "there", "--db-path", world.db_path).code == 1
+    assert list((world.folder / "there").iterdir()) == []
+
+
+def test_get_wants_a_folder_that_is_there(world, call):
+    answer = call("get", "steps/clean/table", "nowhere/table.csv", "--db-path", world.db_path)
+    assert answer.code == 2
+    assert not (world.folder / "nowhere").exists()
+
+
+def test_put_prints_the_digest_and_keeps_the_bytes(world, ask):
+    (world.folder / "model.bin").write_bytes(b"weights")
+    digest = blake3.blake3(b"weights").hexdigest()
+    assert ask("put", "model.bin").out == f"{digest}\n"
+    assert world.blob(digest).read_bytes() == b"weights"
+    (world.folder / "model.bin").unlink()
+    assert ask("get", "steps/put/model.bin").out == "model.bin\n"
+    assert (world.folder / "model.bin").read_bytes() == b"weights"
+
+
+def test_put_takes_standard_input_and_a_name(world, start, ask):
+    done = start("put", "-", "--name", "data.csv", "--db-path", world.db_path, input=BIG)
+    assert (done.returncode, done.stdout) == (0, f"{blake3.blake3(BIG).hexdigest()}\n".encode())
+    done = start("put", "-", "--db-path", world.db_path, input=b"")
+    assert done.stdout == b"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262\n"
+    assert ask("ls", "steps/put").lines == ["stdin", "data.csv"]
+
+
+def test_what_was_put_is_pinned_also_after_the_index_is_lost(world, ask):
+    (world.folder / "a").write_bytes(b"a")
+    run_id = json.loads(ask("put", "a", "--json").out)["run_id"]
+    before = ask("show", run_id).out
+    assert "\npin\tput\t" in before
+    world.db_path.unlink()
+    ask("index", "rebuild")
+    assert ask("show", run_id).out == before
+
+
+def test_putting_the_same_again_changes_nothing(world, ask):
+    for name in ("a", "b"):
+        (world.folder / name).write_bytes(b"same")
+    first = json.loads(ask("put", "a", "--json").out)
+    assert json.loads(ask("put", "a", "--json").out) == first
+    other = json.loads(ask("put", "b", "--json").out)
+    assert other["digest"] == first["digest"]
+    assert other["run_id"] != first["run_id"]
+    assert len(ask("runs", "--step", "put").rows()) == 2
+
+
+def test_put_makes_a_store_only_when_told(tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").write_bytes(b"a")
+    answer = call("put", "a")
+    assert answer.code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert call("put", "a", "--create").out == f"{blake3.blake3(b'a').hexdigest()}\n"
+    assert call("cat", "steps/put/a").out == "a"
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "code", "said"),
+    [
+        ("nothing", (), 3, "there is no file nothing"),
+        (".", ("--name", "x"), 2, ". is a folder"),
+        ("file", ("--name", "../x"), 2, "holds '/'"),
+        ("file", ("--name", "a\nb"), 2, "cannot name an output"),
+    ],
+)
+def test_put_says_what_is_wrong_with_what_it_is_given(  # noqa: PLR0913, PLR0917 - the cases
+    world, call, file, options, code, said
+):
+    (world.folder / "file").write_bytes(b"x")
+    answer = call("put", file, *options, "--db-path", world.db_path)
+    assert answer.code == code
+    assert said in answer.err
+    assert call("runs", "--step", "put", "--db-path", world.db_path).rows() == []

@@ -1,0 +1,141 @@
+"""Every JSON document is what docs/reference/json.md says: the same members, of the types named there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SIMPLE = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: type(value) is int,
+    "number": lambda value: type(value) in {int, float},
+    "boolean": lambda value: type(value) is bool,
+    "object": lambda value: isinstance(value, dict),
+    "null": lambda value: value is None,
+    "any value": lambda _: True,
+    "time": lambda value: isinstance(value, str) and _TIME.fullmatch(value),
+    "digest": lambda value: isinstance(value, str) and _DIGEST.fullmatch(value),
+}
+
+
+def shapes():
+    """Read the page: by heading, the type of each member."""
+    found = {}
+    title = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            title = line.lstrip("# ").strip("`")
+        elif (row := re.fullmatch(r"\| `(\w+)` \| (.+?) \| (.+) \|", line)) is not None:
+            found.setdefault(title, {})[row[1]] = (row[2], row[3])
+        elif line.startswith("All members of a [run]"):
+            found[title] = dict(found["run"])
+    return found
+
+
+def check(value, kind, where, known):
+    """Compare a value with the name of a type on the page."""
+    options = kind.split(" or ")
+    if any(option in _SIMPLE and _SIMPLE[option](value) for option in options):
+        return
+    for option in options:
+        inner = option.removeprefix("array of ")
+        if inner != option:
+            assert isinstance(value, list), where
+            for number, item in enumerate(value):
+                check(item, inner, f"{where}[{number}]", known)
+            return
+        if (link := re.fullmatch(r"\[(.+)\]\(#.+\)", option)) is not None:
+            check_object(value, link[1], where, known)
+            return
+    pytest.fail(f"{where} is {value!r}, not {kind}")
+
+
+def check_object(value, title, where, known):
+    assert value.keys() == known[title].keys(), where
+    for name, (kind, _) in known[title].items():
+        check(value[name], kind, f"{where}.{name}", known)
+
+
+def verbs(world):
+    (world.folder / "file").write_bytes(b"\xff")
+    clean = world.runs["clean"].id
+    return {
+        "consist runs": [("runs",), ("runs", "--limit", "0")],
+        "consist show": [("show", run.id) for run in world.runs.values()],
+        "consist ls": [
+            ("ls",),
+            ("ls", "runs"),
+            ("ls", "steps"),
+            ("ls", f"runs/{clean}"),
+            ("ls", "blobs"),
+            ("ls", "steps/big"),
+        ],
+        "consist cat": [("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "steps/summarise/summary")],
+        "consist get": [("get", "steps/clean/table")],
+        "consist put": [("put", "file")],
+        "consist verify": [("verify",), ("verify", "--read-data")],
+        "consist index rebuild": [("index", "rebuild")],
+        "consist version": [("version",)],
+    }
+
+
+def test_every_document_has_the_members_and_types_of_the_page(world, ask):
+    known = shapes()
+    calls = verbs(world)
+    assert calls.keys() == {title for title in known if title.startswith("consist ")}
+    for title, lines in calls.items():
+        for line in lines:
+            out = ask(*line, "--json").out
+            assert out.isascii()
+            document = json.loads(out)
+            check_object(document, title, " ".join(line), known)
+            assert f"`{document['shape']}`" == known[title]["shape"][1]
+
+
+def test_finding_of_verify_is_as_the_page_says(world, call):
+    for path in (world.store / "blobs").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    document = json.loads(call("verify", "--json", "--db-path", world.db_path).out)
+    assert document["findings"]
+    check_object(document, "consist verify", "verify", shapes())
+
+
+def test_the_model_is_the_step_and_times_are_seconds(world, ask):
+    runs = json.loads(ask("runs", "--json").out)["runs"]
+    assert [run["model"] for run in runs] == ["fail", "big", "summarise", "clean"]
+    by_model = {run["model"]: run for run in runs}
+    assert by_model["clean"]["hits"] == 1
+    assert by_model["clean"]["tags"] == ["all", "first"]
+    assert by_model["fail"]["signature"] is None
+    assert by_model["big"]["execution_time"] == pytest.approx(world.runs["big"].seconds)
+
+
+def test_show_holds_config_and_error_as_they_were(world, ask):
+    run = json.loads(ask("show", world.runs["clean"].id, "--json").out)["run"]
+    assert run["config"] == {"limit": 3, "deep": {"sigma": "Infinity"}}
+    assert [(item["key"], item["format"]) for item in run["outputs"]] == [
+        ("table", "file"),
+        ("rows", "plain"),
+        ("raw", "bytes"),
+        ("note", "plain"),
+    ]
+    run = json.loads(ask("show", world.runs["fail"].id, "--json").out)["run"]
+    assert run["error"] == {"type": "RuntimeError", "message": "it\nrained"}
+
+
+def test_cat_says_how_content_is_written(world, ask):
+    out = ask("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "--json").out
+    contents = json.loads(out)["contents"]
+    assert [(item["encoding"], item["content"]) for item in contents] == [
+        ("value", "fine — all of it"),
+        ("base64", "AP8K"),
+        ("utf-8", "a,b\n" + "1,2\n" * 3),
+    ]
+    (raw,) = json.loads(ask("cat", "steps/clean/rows", "--raw", "--json").out)["contents"]
+    assert (raw["encoding"], raw["content"]) == ("utf-8", "\x03")
