@@ -7,6 +7,7 @@ advisory lock on the folder, which ends with the process that holds it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import warnings
@@ -32,6 +33,8 @@ MAX_READERS = 512
 MAX_TABLES = 32
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
+_FULL = 64 << 10
+"""Bytes left on a disk that counts as full."""
 _DAMAGE = (
     lmdb.CorruptedError,
     lmdb.PageNotFoundError,
@@ -211,8 +214,18 @@ def translated(path: str) -> Iterator[None]:
         if isinstance(error, _DAMAGE):
             raise DamagedError(f"the index {path} is damaged: {error}", hint=REBUILD_HINT) from error
         code = getattr(error, "code", 0)
+        if code == errno.EIO and _is_full(path):  # LMDB's word for a write that the disk took only a part of
+            code = errno.ENOSPC
         system = OSError(code, os.strerror(code)) if code > 0 else OSError(str(error))
         raise storage_error("use", path, system) from error
+
+
+def _is_full(path: str) -> bool:
+    try:
+        room = os.statvfs(os.path.dirname(path))  # noqa: PTH120 - as above
+    except OSError:
+        return False
+    return room.f_bavail * room.f_frsize < _FULL
 
 
 def unlink(path: str) -> None:
@@ -264,6 +277,7 @@ def _open_env(path: str, map_size: int, *, sync: bool) -> lmdb.Environment:
     size = os.path.getsize(path) if os.path.exists(path) else 0  # noqa: PTH110, PTH202 - as above
     while map_size < size + size // 4:
         map_size *= 2
+    _reserve_locks(lock_path(path))
     return perform(
         "open",
         path,
@@ -279,6 +293,22 @@ def _open_env(path: str, map_size: int, *, sync: bool) -> lmdb.Environment:
         sync=sync,
         lib_version=0,  # LMDB 0.9: its files and those of 1.0 cannot read each other
     )
+
+
+def _reserve_locks(path: str) -> None:
+    """Give the lock file its room on the disk before LMDB maps it.
+
+    LMDB makes it with holes and writes to it as memory: on a full disk that would end the process (SIGBUS), where a
+    plain write says that there is no room. The caller holds the lock of the folder.
+    """
+    size = 64 * (MAX_READERS + 2)  # 64 bytes a reader, of which the first is within LMDB's own 192
+    descriptor = perform("open", path, os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        done = os.fstat(descriptor).st_size
+        while done < size:
+            done += perform("write", path, os.pwrite, descriptor, bytes(size - done), done)
+    finally:
+        os.close(descriptor)
 
 
 def _check_ours(env: lmdb.Environment, path: str) -> bool:

@@ -344,7 +344,8 @@ def test_every_change_passes_the_seam(tmp_path):
         fileops.set_tap(None)
     operations = [operation for moment, operation in seen if moment == "before"]
     assert [operation for moment, operation in seen if moment == "after"] == operations
-    assert operations == ["mkdir", "flock", "open", "commit", "commit", "fsync", "flock", "unlink", "unlink"]
+    making = ["mkdir", "flock", "open", "write", "open", "commit"]
+    assert operations == [*making, "commit", "fsync", "flock", "unlink", "unlink"]
 
 
 def marks(path):
