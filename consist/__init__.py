@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from consist.runs.artifact import Artifact
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
-    from consist.runs.options import CacheOptions, ExecutionOptions
+    from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
     from consist.runs.run import Run, RunResult
     from consist.runs.tracker import Tracker
 
 _HOMES = {
     "Artifact": "consist.runs.artifact",
     "CacheOptions": "consist.runs.options",
+    "CodeOptions": "consist.runs.options",
     "ConsistError": "consist.errors",
     "ConsistWarning": "consist.errors",
     "Digest": "consist.hashing.digest",
@@ -43,6 +44,7 @@ _HOMES = {
 __all__ = [
     "Artifact",
     "CacheOptions",
+    "CodeOptions",
     "ConsistError",
     "ConsistWarning",
     "Digest",

@@ -96,6 +96,16 @@ class Artifact:
         """Open the content as a seekable binary file."""
         return self._library.open(self._record)
 
+    def verify(self) -> None:
+        """Read the content and compare it with its digest, in little memory.
+
+        Raises
+        ------
+        DamagedError, BlobNotFoundError
+            If it is damaged or missing; the next run of the step makes it anew.
+        """
+        self._library.verify(self._record)
+
     def load(self) -> Any:
         """Return the value that the run returned; for a file, the path of a local copy.
 

@@ -108,7 +108,7 @@ def bind(
     fn : callable
         What will be called.
     config : mapping
-        Items whose names are parameters are passed.
+        Items whose names are parameters are passed; all of them to a function that takes ``**anything``.
     inputs : tuple of ResolvedInput
         Those whose names are parameters are passed, as their modes say.
     options : ExecutionOptions
@@ -124,7 +124,7 @@ def bind(
     signature = _signature(fn)
     parameters = signature.parameters
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    arguments = {name: value for name, value in config.items() if name in parameters}
+    arguments = {name: value for name, value in config.items() if name in parameters or takes_any}
     modes = dict(input_modes(fn, inputs, load=options.load_inputs))
     for item in inputs:
         if item.record.key in parameters or takes_any:

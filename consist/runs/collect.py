@@ -22,6 +22,9 @@ INLINE_LIMIT = 4096
 MAX_KEYS = 1000
 """Keys up to which a dict becomes one artifact each; a larger one is a value."""
 
+CLOCK_SLACK = 2.0
+"""Seconds by which the clock of a file's system may be behind ours."""
+
 SINGLE = "value"
 """The key of a single output that nobody named."""
 
@@ -98,7 +101,7 @@ def take_apart(value: Any, keys: tuple[str, ...]) -> Returned:
 def _one_artifact_a_key(value: dict[Any, Any], keys: tuple[str, ...]) -> bool:
     if len(keys) == 1 and keys[0] not in value:
         return False  # the one declared output is the dict itself
-    return len(value) <= MAX_KEYS and all(is_name(key) for key in value)
+    return len(value) <= MAX_KEYS and all(type(key) is str and is_name(key) for key in value)
 
 
 class Collector:
@@ -113,8 +116,19 @@ class Collector:
     def __init__(self, blobs: BlobStore | None) -> None:
         self._blobs = blobs
 
-    def collect(self, returned: Returned, declared: Declared) -> Iterator[ArtifactRecord | OutputError]:
+    def collect(
+        self, returned: Returned, declared: Declared, *, started: float
+    ) -> Iterator[ArtifactRecord | OutputError]:
         """Store each output and yield its record, or the reason why a value has no format.
+
+        Parameters
+        ----------
+        returned : Returned
+            What the function returned.
+        declared : Declared
+            What the caller declared; a declared file must have been written since `started`.
+        started : float
+            Seconds since 1970: when the function was called.
 
         Raises
         ------
@@ -130,6 +144,7 @@ class Collector:
             except OutputError as error:
                 yield OutputError(f"output {key!r}: {error.message}", hint=error.hint)
         for key, path in declared.paths:
+            _refuse_left_over(key, path, started)
             yield self._file(key, path, {"declared_path": True})
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
@@ -161,6 +176,19 @@ class Collector:
         except OSError as error:
             raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
         return ArtifactRecord(key, stored.digest, stored.size, FILE, None, media)
+
+
+def _refuse_left_over(key: str, path: str, started: float) -> None:
+    """Refuse a file that was there before and that the function did not write: it is another run's."""
+    try:
+        changed = os.stat(path).st_ctime  # noqa: PTH116 - strings throughout
+    except OSError:
+        return  # it is missing, or cannot be read: that is said where it is read
+    if changed < started - CLOCK_SLACK:
+        raise OutputError(
+            f"output {key!r}: {path} was there before, and the function did not write it",
+            hint="write it in every case, or return its Path only where it was written",
+        )
 
 
 def declare(outputs: object, output_paths: object) -> Declared:

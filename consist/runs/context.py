@@ -26,20 +26,18 @@ class RunContext:
         The step's name.
     signature : bytes
         The signature's 32 bytes; empty if the run has none.
-    folder : Path
-        A place for its files.
     """
 
     run_id: str
     step: str
     signature: bytes
-    folder: Path
+    _folder: Path
 
     @property
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
 
 
 @contextlib.contextmanager

@@ -40,6 +40,13 @@ class Library:
             return _checked(record, record.inline)
         return self._store().blobs.read(record.digest)
 
+    def verify(self, record: ArtifactRecord) -> None:
+        """Compare an artifact's content with its digest."""
+        if record.inline is not None:
+            _checked(record, record.inline)
+        else:
+            self._store().blobs.verify(record.digest)
+
     def open(self, record: ArtifactRecord) -> BinaryIO:
         """Open an artifact's content."""
         if record.inline is not None:

@@ -65,5 +65,33 @@ class CacheOptions:
             raise UsageError(f"cache_mode is {self.cache_mode!r}", hint=f"it is one of {', '.join(CACHE_MODES)}")
 
 
+@dataclass(frozen=True, slots=True)
+class CodeOptions:
+    """What counts as a function's code beside, or instead of, what is found by itself.
+
+    Parameters
+    ----------
+    version : str, optional
+        Takes the place of the walk over the code: the function counts as this text, until you change it.
+    code : sequence
+        What counts besides: functions, classes, modules; a `Path` by the file's content; anything else by value.
+    ignore : sequence
+        What is left out: names as ``consist show`` lists them (``"util.SCALE"``), or objects.
+    depends_on : sequence of path
+        Files and folders whose content counts, such as those that the function reads by itself.
+
+    Examples
+    --------
+    >>> CodeOptions(version="2").version
+    '2'
+    """
+
+    version: str | None = None
+    code: Sequence[Any] = ()
+    ignore: Sequence[Any] = ()
+    depends_on: Sequence[Any] = ()
+
+
 DEFAULT_EXECUTION = ExecutionOptions()
 DEFAULT_CACHE = CacheOptions()
+DEFAULT_CODE = CodeOptions()

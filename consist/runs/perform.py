@@ -13,14 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import ConsistError, ConsistWarning, IdentityWarning, OutputError, UncacheableWarning, UsageError
-from consist.identity.code import code_identity
-from consist.identity.config import readable
 from consist.index.records import COMPLETED, FAILED, ArtifactRecord, RunRecord, new_run_id
 from consist.runs.bind import bind
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, running, runs_under_way
 from consist.runs.inputs import changed_inputs
 from consist.runs.machine import machine_facts
+from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
 from consist.store.publish import keep, publish
 
@@ -100,7 +99,7 @@ def _call(
     ended = _now()
     _refuse_lazy(request, value)
     returned = take_apart(value, request.declared.keys)
-    outputs, without_format = _split(collector.collect(returned, request.declared))
+    outputs, without_format = _split(collector.collect(returned, request.declared, started=started / 1e6))
     reasons = [*without_format, *_input_changes(identified, workshop)]
     if reasons:
         _warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
@@ -137,9 +136,9 @@ def _draft(identified: Identified) -> RunRecord:
         parent=around[-1].run_id if around else "",
         tags=request.tags,
         description=request.description,
-        facet=readable(request.facet or {}),
+        facet=request.facet,
         machine=machine_facts(),
-        notes=tuple(identified.code.warnings),
+        notes=(*_code_notes(request), *identified.code.warnings),
     )
 
 
@@ -177,23 +176,40 @@ def _input_changes(identified: Identified, workshop: Workshop) -> list[str]:
 
 def _code_changes(identified: Identified) -> list[str]:
     """Notice a function that changes what its own identity is made of, such as a global that it reads and writes."""
-    before, after = identified.code, code_identity(identified.request.fn, code=identified.config.classes)
+    before, after = identified.code, identity_of_code(identified.request, identified.config)
     if before.digest == after.digest:
         return []
     labels = before.manifest.keys() | after.manifest.keys()
     changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
     message = f"the function changed what its own identity is made of: {', '.join(changed) or 'its order'}"
-    _warn(f"step {identified.request.step!r}: {message}; the next call is a miss", IdentityWarning)
+    way_out = "pass the value in config or inputs, or leave it out with CodeOptions(ignore=[…])"
+    _warn(f"step {identified.request.step!r}: {message}; the next call is a miss ({way_out})", IdentityWarning)
     return [message]
+
+
+def _code_notes(request: Request) -> list[str]:
+    """Say which of the code options were used."""
+    given = request.code
+    used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
+    return [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
 
 
 def _record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:
     """Record a failed run; if that fails too, the user's own error is still the one that is raised."""
-    record = replace(draft, ended=_now(), error=(type(error).__name__, str(error)[:2000]))
+    record = replace(draft, ended=_now(), error=(type(error).__name__, _message_of(error)))
     try:
         keep(store, record)
     except ConsistError as second:
         _warn(f"the failed run {draft.id} could not be recorded: {second}", ConsistWarning)
+
+
+def _message_of(error: BaseException) -> str:
+    """Return an exception's text as it can be recorded; it is the user's, so its `__str__` may do anything."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the exception that counts is the one whose text was asked for
+        return "(its message cannot be read)"
+    return text[:2000].encode("utf-8", "replace").decode()
 
 
 def _warn(message: str, category: type[Warning]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import IdentityWarning, UncacheableWarning, UsageError
 from consist.identity.code import code_identity
-from consist.identity.config import config_identity
+from consist.identity.config import config_identity, readable
 from consist.identity.names import check_name
 from consist.identity.signature import signature
 from consist.runs import bind
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from consist.identity.config import ConfigIdentity
     from consist.runs.collect import Declared
     from consist.runs.inputs import ResolvedInput
-    from consist.runs.options import CacheOptions, ExecutionOptions
+    from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
     from consist.store.store import Store
 
 _warned: set[tuple[str, str]] = set()
@@ -44,6 +45,8 @@ class Request(NamedTuple):
         How to call it.
     cache : CacheOptions
         How to use the cache.
+    code : CodeOptions
+        What counts as its code.
     tags, facet, description : object
         What the run is found by; no part of its signature.
     """
@@ -55,6 +58,7 @@ class Request(NamedTuple):
     declared: Declared
     execution: ExecutionOptions
     cache: CacheOptions
+    code: CodeOptions
     tags: tuple[str, ...] = ()
     facet: Any = None
     description: str = ""
@@ -103,6 +107,47 @@ def step_name(fn: Callable[..., Any], name: str | None) -> str:
     return check_name("step", getattr(inner, "__name__", type(fn).__name__))
 
 
+def checked_tags(tags: object) -> tuple[str, ...]:
+    """Return tags sorted, each once.
+
+    Raises
+    ------
+    UsageError
+        If they are no collection of names.
+    """
+    if isinstance(tags, (str, bytes)) or not isinstance(tags, Iterable):
+        raise UsageError(f"tags is {tags!r:.60}", hint='give a list of names, such as ["draft"]')
+    return tuple(sorted({check_name("tag", tag) for tag in tags}))
+
+
+def checked_facet(facet: object) -> dict[str, Any]:
+    """Return a facet as a dict of names to plain values.
+
+    Raises
+    ------
+    UsageError
+        If it is no mapping of names.
+    """
+    if facet is None:
+        return {}
+    if not isinstance(facet, Mapping):
+        raise UsageError(f"facet is {type(facet).__name__}", hint="give a mapping of names to plain values")
+    return {check_name("facet", name): readable(value) for name, value in facet.items()}
+
+
+def checked_description(description: object) -> str:
+    """Return a description as text that can be recorded.
+
+    Raises
+    ------
+    UsageError
+        If it is no text.
+    """
+    if not isinstance(description, str):
+        raise UsageError(f"description is {type(description).__name__}, not str")
+    return description.encode("utf-8", "replace").decode()
+
+
 def identify(request: Request, store: Store, *, strict: bool) -> Identified:
     """Find out what a request is.
 
@@ -114,8 +159,11 @@ def identify(request: Request, store: Store, *, strict: bool) -> Identified:
     config = config_identity(request.config)
     bind.check_agreement(config.values, request.execution)
     inputs = resolve_inputs(request.inputs, store.files)
+    for item in inputs:
+        if item.record.key in config.values:
+            raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
     _warn_of_unseen(request, config, inputs)
-    code = code_identity(request.fn, code=config.classes)
+    code = identity_of_code(request, config)
     modes = bind.input_modes(request.fn, inputs, load=request.execution.load_inputs)
     declared = request.declared
     parts = {
@@ -126,6 +174,13 @@ def identify(request: Request, store: Store, *, strict: bool) -> Identified:
     }
     cacheable = not code.uncacheable or _complain(request.step, code, strict=strict)
     return Identified(request, code, config, inputs, parts, signature(request.step, parts) if cacheable else None)
+
+
+def identity_of_code(request: Request, config: ConfigIdentity) -> CodeIdentity:
+    """Return the identity of a request's function, with what the caller and the config's classes add to it."""
+    given = request.code
+    code = (*given.code, *config.classes)
+    return code_identity(request.fn, version=given.version, code=code, ignore=given.ignore, depends_on=given.depends_on)
 
 
 def _complain(step: str, code: CodeIdentity, *, strict: bool) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from consist.errors import BlobNotFoundError, DamagedError
 from consist.runs.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -114,8 +116,21 @@ def artifacts_of(record: RunRecord, library: Library) -> dict[str, Artifact]:
 
 
 def _assemble(record: RunRecord, outputs: dict[str, Artifact]) -> Any:
-    """Put a return value together again from the outputs that were part of it."""
+    """Put a return value together again from the outputs that were part of it.
+
+    If one is damaged, all are looked at, so that the next call of the step makes all that are damaged anew.
+    """
     returned = [outputs[item.key] for item in record.outputs if not item.media.get("declared_path")]
+    try:
+        return _loaded(record, returned)
+    except DamagedError:
+        for artifact in returned:
+            with contextlib.suppress(DamagedError, BlobNotFoundError):
+                artifact.verify()
+        raise
+
+
+def _loaded(record: RunRecord, returned: list[Artifact]) -> Any:
     if record.returns == "dict":
         return {artifact.key: artifact.load() for artifact in returned}
     if record.returns == "tuple":

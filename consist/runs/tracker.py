@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from consist.blobs.opening import normalise_url
-from consist.identity.names import check_name
 from consist.runs.collect import declare
 from consist.runs.execute import execute
 from consist.runs.library import Library
-from consist.runs.options import DEFAULT_CACHE, DEFAULT_EXECUTION, CacheOptions, ExecutionOptions
+from consist.runs.options import (
+    DEFAULT_CACHE,
+    DEFAULT_CODE,
+    DEFAULT_EXECUTION,
+    CacheOptions,
+    CodeOptions,
+    ExecutionOptions,
+)
 from consist.runs.perform import Workshop
-from consist.runs.request import Request, step_name
+from consist.runs.request import Request, checked_description, checked_facet, checked_tags, step_name
 from consist.runs.run import Run, RunResult, artifacts_of
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve
@@ -92,8 +98,9 @@ class Tracker:
         inputs: Mapping[str, Any] | Sequence[Any] | None = None,
         outputs: Sequence[str] | None = None,
         output_paths: Mapping[str, str | os.PathLike[str]] | None = None,
-        execution_options: ExecutionOptions = DEFAULT_EXECUTION,
-        cache_options: CacheOptions = DEFAULT_CACHE,
+        execution_options: ExecutionOptions | None = None,
+        cache_options: CacheOptions | None = None,
+        code_options: CodeOptions | None = None,
         tags: Iterable[str] = (),
         facet: Mapping[str, Any] | None = None,
         description: str = "",
@@ -115,10 +122,12 @@ class Tracker:
             Names for what is returned. Default: a dict's keys, else ``value``.
         output_paths : mapping, optional
             Names and paths of files that the function writes without returning them.
-        execution_options : ExecutionOptions
+        execution_options : ExecutionOptions, optional
             How the function is called.
-        cache_options : CacheOptions
+        cache_options : CacheOptions, optional
             How the cache is used.
+        code_options : CodeOptions, optional
+            What counts as the function's code beside, or instead of, what is found.
         tags, facet, description : optional
             What the run is found by; no part of the signature.
 
@@ -144,11 +153,12 @@ class Tracker:
             config=config,
             inputs=inputs,
             declared=declare(outputs, output_paths),
-            execution=execution_options,
-            cache=cache_options,
-            tags=tuple(sorted({check_name("tag", tag) for tag in tags})),
-            facet=facet,
-            description=description,
+            execution=execution_options or DEFAULT_EXECUTION,
+            cache=cache_options or DEFAULT_CACHE,
+            code=code_options or DEFAULT_CODE,
+            tags=checked_tags(tags),
+            facet=checked_facet(facet),
+            description=checked_description(description),
         )
         return execute(request, self._workshop or self._open())
 

@@ -347,3 +347,33 @@ def test_a_file_name_that_is_no_utf8_is_an_input_and_an_output(tracker):
     again = tracker.run(copy, inputs={"raw": name})
     assert again.cache_hit
     assert again.value.read_text() == "COFFEE"
+
+
+def test_a_file_that_was_there_before_is_not_the_outcome_of_a_run_that_did_not_write_it(tracker):
+    def plot(kind):
+        if kind == "bar":
+            Path("plot.png").write_text("bar plot")
+
+    tracker.run(plot, config={"kind": "bar"}, output_paths={"plot": "plot.png"})
+    deadline = time.monotonic() + 30
+    while time.time() - Path("plot.png").stat().st_ctime < 2.1 and time.monotonic() < deadline:
+        time.sleep(0.05)  # the clock's slack is about two seconds of real time
+    with pytest.raises(errors.OutputError, match=r"output 'plot': plot\.png was there before"):
+        tracker.run(plot, config={"kind": "pie"}, output_paths={"plot": "plot.png"})
+
+
+def test_all_damaged_outputs_of_a_run_heal_at_once(tracker, tmp_path):
+    def make():
+        return {str(n): f"{n}" * 10_000 for n in range(3)}
+
+    made = tracker.run(make)
+    for artifact in made.outputs.values():
+        blob = tmp_path / "index.store" / "blobs" / artifact.digest.hex[:2] / artifact.digest.hex[2:]
+        blob.chmod(0o600)
+        blob.write_bytes(b"!" + blob.read_bytes()[1:])
+    again = tracker.run(make)
+    with pytest.raises(errors.DamagedError):
+        again.value  # noqa: B018 - the access is the test
+    with pytest.warns(errors.DamagedWarning):
+        assert not tracker.run(make).cache_hit
+    assert tracker.run(make).value == {str(n): f"{n}" * 10_000 for n in range(3)}

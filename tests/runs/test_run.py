@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from consist import CacheOptions, ExecutionOptions, Tracker, errors
+from consist import CacheOptions, CodeOptions, ExecutionOptions, Tracker, errors
 
 
 @pytest.fixture(autouse=True)
@@ -384,3 +384,84 @@ def test_the_methods_of_a_class_that_only_the_config_has_count(tracker, monkeypa
     assert tracker.run(work, config={"scale": module(1)(2)}).value == 20
     assert tracker.run(work, config={"scale": module(1)(2)}).cache_hit
     assert tracker.run(work, config={"scale": module(3)(2)}).value == 60
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"facet": [1]}, "facet is list"),
+        ({"facet": {"a/b": 1}}, "cannot name a facet"),
+        ({"description": 5}, "description is int"),
+        ({"tags": "abc"}, "tags is 'abc'"),
+        ({"tags": ["a/b"]}, "cannot name a tag"),
+        ({"inputs": {"value": __file__}}, "'value' is in config and in inputs"),
+    ],
+)
+def test_what_could_not_be_recorded_is_refused_before_anything_runs(tracker, bad, message):
+    with pytest.raises(errors.UsageError, match=message):
+        tracker.run(double, config={"value": 1}, **bad)
+    assert calls() == 0
+
+
+def test_odd_texts_are_recorded_readably(tracker):
+    tracker.run(double, config={"value": 1}, description="lone \ud800", facet={"f": "\ud800", "n": 2**70})
+    again = tracker.run(double, config={"value": 1})
+    assert again.cache_hit
+    assert tracker.find_runs()[0].record.description == "lone ?"
+
+
+def test_a_dict_with_keys_that_are_no_plain_text_is_one_value(tracker):
+    np = pytest.importorskip("numpy")
+
+    def tally():
+        return dict(zip(*np.unique(["a", "b", "a"], return_counts=True), strict=True))
+
+    tracker.run(tally)
+    again = tracker.run(tally)
+    assert again.cache_hit
+    assert list(again.outputs) == ["value"]
+    assert again.value == {"a": 2, "b": 1}
+    assert {type(key) for key in again.value} == {np.str_}
+
+
+def test_an_exception_that_cannot_be_printed_passes_through_and_is_recorded(tracker):
+    class OddError(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    def fail():
+        raise OddError
+
+    with pytest.raises(OddError):
+        tracker.run(fail)
+    assert tracker.find_runs()[0].record.error == ("OddError", "(its message cannot be read)")
+
+
+def test_any_keyword_function_gets_the_whole_config(tracker):
+    def work(**settings):
+        return sorted(settings)
+
+    assert tracker.run(work, config={"b": 1, "a": 2}).value == ["a", "b"]
+
+
+def test_code_options_replace_add_and_leave_out(tracker, tmp_path):
+    scope: dict[str, object] = {"__name__": "job", "SCALE": 1}
+    exec("def work():\n    return SCALE\n", scope)  # noqa: S102 - a module of its own, with a global
+    work = scope["work"]
+    table = tmp_path / "table.txt"
+    table.write_text("1")
+    versioned, ignoring = CodeOptions(version="1"), CodeOptions(ignore=["SCALE"])
+    depending = CodeOptions(depends_on=[table])
+    for options in (None, versioned, ignoring, depending):
+        assert not tracker.run(work, code_options=options).cache_hit
+        assert tracker.run(work, code_options=options).cache_hit
+    scope["SCALE"] = 2
+    assert not tracker.run(work).cache_hit
+    assert tracker.run(work, code_options=versioned).cache_hit
+    assert not tracker.run(work, code_options=CodeOptions(version="2")).cache_hit
+    assert tracker.run(work, code_options=ignoring).cache_hit
+    tracker.run(work, code_options=depending)
+    table.write_text("2")
+    assert not tracker.run(work, code_options=depending).cache_hit
+    notes = {note for run in tracker.find_runs() for note in run.record.notes}
+    assert {"code option version: '2'", "code option ignore: ['SCALE']"} <= notes

@@ -41,7 +41,7 @@ def encode(value: Any) -> bytes:
         data = codec.pack(value, default=_extend)
     except UsageError as error:
         reason = str(error.__cause__) if isinstance(error.__cause__, TypeError) else error.message
-        raise OutputError(reason, hint=HINT) from error
+        raise OutputError(reason.removesuffix(f" ({HINT})"), hint=HINT) from error
     if len(data) > codec.MAX_BYTES:
         raise OutputError(
             f"a plain value of {len(data):,} bytes is too large", hint="write it to a file, return its Path"
@@ -78,6 +78,8 @@ def _extend(value: Any) -> codec.ExtType:
         return codec.ExtType(_TIME, encode(_time_fields(value)))
     if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
         return codec.ExtType(_NUMPY, encode([value.dtype.str, value.tobytes()]))
+    if cls.__module__ == "pathlib":
+        raise TypeError("a Path within another value has no format; return it by itself or under a name of a dict")
     raise TypeError(f"a value of type {cls.__qualname__} has no format")
 
 
