@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "runs": "List runs, the newest first.",
-    "show": "Show all that is recorded of a run.",
+    "show": "Show all that is recorded of a run, or of the run that made a file.",
     "ls": "List what the store holds, as folders.",
     "cat": "Write content to standard output.",
     "get": "Restore an output or a blob to a file.",

@@ -26,7 +26,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     target: Annotated[
         str, typer.Argument(metavar="[TARGET]", help="A file, or a folder that is there.", show_default=False)
     ] = ".",
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a regular file that is there.")] = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -34,7 +34,10 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     """Restore an output or a blob to a file, byte for byte, and print the file's path.
 
     In a folder the file is called as it was when it was made; other outputs by their key, blobs by their digest. The
-    file appears whole, or not at all.
+    file appears whole, or not at all; what is there and is no regular file is never replaced.
+
+    A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
+    one to be read, use `consist cat PATH > FILE`.
     """
     from consist.cli.opening import find_place, open_existing
     from consist.cli.output import write_json, write_line

@@ -7,6 +7,7 @@ from consist.cli.options import AsJson, DbPath, StorePlace
 
 if TYPE_CHECKING:
     from consist.cli.opening import Place
+    from consist.index.environment import Environment
     from consist.store.rebuild import Rebuilt
 
 
@@ -31,8 +32,9 @@ def rebuild(
 ) -> int:
     """Make the index of a store anew: every run, output and edge, and what was counted.
 
-    The index's file is made if there is none, and replaced if it is damaged. Exits 1 if records in the store are
-    damaged, and so left out.
+    The index's file is made if there is none. One that is damaged is replaced, and kept as FILE.damaged-1 (or the next
+    number that is free); a file of another program is refused. Exits 1 if records in the store are damaged, and so
+    left out.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place
@@ -51,19 +53,49 @@ def rebuild(
 
 
 def _rebuild(place: "Place") -> "Rebuilt":
-    import warnings
-
-    from consist.cli.opening import open_place
-    from consist.errors import DamagedError, DamagedWarning
+    from consist.cli.opening import open_place, require_store
+    from consist.errors import DamagedError
     from consist.index.environment import Environment
     from consist.store.rebuild import rebuild as rebuild_index
 
+    require_store(place)  # before the index is touched: without a store nothing replaces it
     environment = Environment(place.db_path)
-    try:
-        if environment.exists():
-            environment.read(lambda _transaction, _tables: None)
+    damage = _damage(environment)
+    if damage is None:
+        try:
+            if environment.exists():
+                environment.read(lambda _transaction, _tables: None)  # raises for one that a crash may have torn
             return rebuild_index(open_place(place))
-    except DamagedError as error:
-        warnings.warn(f"the index is replaced: {error.message}", DamagedWarning, stacklevel=2)
-        environment.delete()
+        except DamagedError as error:  # of the index: the store says what is damaged, and goes on
+            damage = error.message
+    _move_aside(environment, damage)
     return rebuild_index(open_place(place))
+
+
+def _damage(environment: "Environment") -> str | None:
+    """Say what is wrong with an index as a file, or None."""
+    from consist.errors import DamagedError, FormatError
+
+    try:
+        return environment.damage()
+    except DamagedError as error:
+        return error.message
+    except FormatError as error:
+        try:
+            environment.check_remains()
+        except FormatError:
+            raise error from None  # which says what it is
+        return error.message
+
+
+def _move_aside(environment: "Environment", damage: str) -> None:
+    import warnings
+
+    from consist.errors import DamagedWarning
+
+    aside = environment.move_aside()
+    warnings.warn(
+        f"the index is replaced, and the damaged file kept as {aside} (delete it when you like): {damage}",
+        DamagedWarning,
+        stacklevel=2,
+    )

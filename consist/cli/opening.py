@@ -9,10 +9,11 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import ConsistWarning, DamagedError, NotFoundError, UsageError
+from consist.errors import ConsistWarning, DamagedError, NotFoundError, SettingsError, UsageError
 from consist.store.settings import default_store, resolve
 
 if TYPE_CHECKING:
+    from consist.store.settings import Setting
     from consist.store.store import Store
 
 
@@ -45,7 +46,7 @@ def find_place(db_path: str | None, store: str | None) -> Place:
     Raises
     ------
     SettingsError
-        If a settings file is wrong.
+        If a settings file is wrong, or the index's path is a folder's.
     UsageError
         If the index was used with several stores, and nobody says which is meant.
     FormatError
@@ -53,9 +54,16 @@ def find_place(db_path: str | None, store: str | None) -> Place:
     """
     settings = resolve(db_path=db_path, store=store)
     index = os.path.abspath(os.fspath(settings["db_path"].value))
+    if os.path.isdir(index):
+        raise SettingsError(f"{index} is a folder; an index is one file", hint=f"see {_origin(settings['db_path'])}")
     given = settings["store"].value
     options = dict(settings["storage_options"].value or {})
     return Place(index, _known_store(index) if given is None else os.fspath(given), options)
+
+
+def _origin(setting: Setting) -> str:
+    """Say where a wrong path came from, for a hint."""
+    return "--db-path" if setting.origin == "argument" else f"db_path: {setting.origin}"
 
 
 def open_existing(place: Place) -> Store:
@@ -87,14 +95,34 @@ def require_index(place: Place) -> None:
     FormatError
         If there is another kind of file.
     """
+    from consist.cli.nearby import indexes_in
     from consist.index.filekind import Kind, file_kind
 
     if file_kind(place.db_path) is not Kind.NEW:
         return
     hint = "check --db-path; a Tracker makes the index with its first run"
+    others = indexes_in(".")
     if os.path.isdir(place.store):
         hint = f"`consist index rebuild --db-path {place.db_path} --store {place.store}` makes it from the store"
+    elif others:
+        hint = " or ".join(f"try --db-path ./{other}" if n == 0 else f"./{other}" for n, other in enumerate(others))
     raise NotFoundError(f"there is no index {place.db_path}", hint=hint)
+
+
+def require_store(place: Place) -> None:
+    """Raise unless there is a store at its place, of a format that is known and with a config that can be read.
+
+    Raises
+    ------
+    NotFoundError, FormatError, DamagedError
+        As `open_place`, which looks at the index as well.
+    """
+    from consist.blobs.opening import open_backend
+    from consist.store.config import load
+
+    backend = open_backend(place.store, storage_options=place.storage_options)
+    if load(backend) is None:
+        raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
 
 
 def open_place(place: Place, *, create: bool = False) -> Store:
@@ -117,12 +145,14 @@ def _known_store(db_path: str) -> str:
     from consist.index.filekind import Kind, file_kind
 
     beside = default_store(db_path)
-    if os.path.isdir(beside) or file_kind(db_path) is Kind.NEW:
+    if os.path.isdir(beside):
         return beside
     from consist.index.environment import Environment
     from consist.index.stores import known
 
     try:
+        if file_kind(db_path) is Kind.NEW:
+            return beside
         places = [store.location for store in known(Environment(db_path)) if store.location]
     except DamagedError as error:
         raise DamagedError(error.message, hint="name the store: `consist index rebuild --store PLACE`") from error

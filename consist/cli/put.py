@@ -1,6 +1,7 @@
 """``consist put``."""
 
 import contextlib
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +31,9 @@ def command() -> Any:
 
 
 def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A regular file, or - for standard input.", show_default=False)
+    ],
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call it. Default: the file's name.", show_default=False)
     ] = None,
@@ -67,12 +70,36 @@ def _put(place: "Place", file: str, name: str | None, *, create: bool) -> "RunRe
     chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
     if not create:
         require_index(place)
+    if not is_input:
+        _check_regular(path, file)
     with (
         _reading(file),
         contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
     ):
         store = open_place(place, create=create)
         return put_in_store(store, stream, chosen, origin="" if is_input else str(path), machine=machine_facts())
+
+
+def _check_regular(path: Path, file: str) -> None:
+    """Refuse what is no regular file before it is opened: that may block for ever (a FIFO), or do something (a device).
+
+    Raises
+    ------
+    NotFoundError
+        If there is nothing.
+    InputError
+        If it is something else, with what to do.
+    """
+    from consist.errors import InputError
+
+    with _reading(file):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        raise InputError(
+            f"{file} is not a regular file", hint="what a pipe or a device gives: `consist put - --name NAME < FILE`"
+        )
 
 
 @contextlib.contextmanager

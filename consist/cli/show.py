@@ -12,42 +12,61 @@ if TYPE_CHECKING:
 
     from consist.cli.text import Cell
     from consist.index.records import RunRecord
+    from consist.store.origin import Origin
     from consist.store.store import Store
 
 
 def command() -> Any:
     """Make the verb."""
-    return make_verb(show, name="show", examples=("consist show 3f2a", "consist show 3f2a --json | jq .run.config"))
+    return make_verb(
+        show,
+        name="show",
+        examples=(
+            "consist show 3f2a",
+            "consist show plot.png",
+            "consist show steps/clean/table",
+            "consist show 3f2a --json | jq .run.config",
+        ),
+    )
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, or the beginning of one.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help="A run, or what a run made: output, digest, file.", show_default=False),
+    ],
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
 ) -> None:
-    """Show all that is recorded of a run: config, inputs, outputs, code, and how it went.
+    """Show all that is recorded of a run, or of the run that made a file: config, inputs, outputs, code.
+
+    TARGET is looked for as a run id or the beginning of one; then as a path of the store (runs/RUN, runs/RUN/OUTPUT,
+    steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest of at least 16 digits; then as a file here, which
+    is hashed: ./NAME is always a file. If several runs made that content the newest is shown, and the others are named
+    as also_made_by.
 
     A line is a fact: what it is about, a tab, and its values.
     """
     from consist.cli.opening import find_place, open_existing
     from consist.cli.output import write_json
     from consist.cli.shapes import head, run_in_full
-    from consist.store.names import RUNS, SCHEME, find_run
+    from consist.store.origin import find_origin
 
     opened = open_existing(find_place(db_path, store))
-    record = find_run(opened, run.removeprefix(SCHEME).removeprefix(f"{RUNS}/"))
+    origin = find_origin(opened, target)
     if as_json:
-        write_json({**head("show"), "run": run_in_full(opened, record)})
+        document = {"output": origin.output, "also_made_by": list(origin.also), "run": run_in_full(opened, origin.run)}
+        write_json({**head("show"), **document})
     else:
-        _write(opened, record)
+        _write(opened, origin)
 
 
-def _write(store: "Store", record: "RunRecord") -> None:
+def _write(store: "Store", origin: "Origin") -> None:
     from consist.cli.output import on_terminal, write_line
     from consist.cli.text import escape, plain, shown
 
-    facts = [(name, *cells) for name, *cells in _facts(store, record)]
+    facts = [(name, *cells) for name, *cells in _facts(store, origin)]
     if not on_terminal():
         for name, *cells in facts:
             write_line("\t".join((escape(name), *map(plain, cells))))
@@ -57,12 +76,15 @@ def _write(store: "Store", record: "RunRecord") -> None:
         write_line(f"{escape(name):{width}}  {'  '.join(map(shown, cells))}")
 
 
-def _facts(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
+def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     """Yield name and cells of each fact; of what a run has several of, one after the other."""
     from consist.cli.readable import one_line
-    from consist.cli.text import Size
+    from consist.cli.text import RunId, Size
 
+    record = origin.run
     yield from _course(store, record)
+    for run_id in origin.also:
+        yield "also_made_by", RunId(run_id)
     yield from _labels(store, record)
     yield from _named("config", record.config)
     yield from _named("facet", record.facet)

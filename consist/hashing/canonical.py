@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _LENGTH = struct.Struct(">Q")
 _DOUBLE = struct.Struct(">d")
 _NAN = _DOUBLE.pack(math.nan)
+_MOST_BITS = 2000  # 603 digits; the least that Python's limit on digits can be set to is 640
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, so its name proves nothing
 
 # Types whose handlers live in a module of their own, by the module or package that defines the type. These modules
@@ -198,7 +199,15 @@ def _within(error: UnencodableError, segment: str) -> UnencodableError:
 
 
 def _quoted(key: Any) -> str:
-    return f'"{key:.60}"' if isinstance(key, str) else f"{key!r:.60}"
+    try:
+        return f'"{key:.60}"' if isinstance(key, str) else f"{key!r:.60}"
+    except ValueError:  # an integer of more digits than Python turns into text
+        return type_name(type(key))
+
+
+def digits(value: int) -> str:
+    """Return an integer as text: beyond 2,000 bits in hexadecimal, since Python may refuse so many decimal digits."""
+    return str(value) if value.bit_length() <= _MOST_BITS else hex(value)
 
 
 def _int(_: Encoder, value: int) -> bytes:
@@ -251,7 +260,7 @@ _HANDLERS: dict[type, Callable[[Encoder, Any], bytes]] = {
     frozenset: _set(b"E"),
     slice: lambda encoder, value: encoder.items(b"w", (value.start, value.stop, value.step)),
     re.Pattern: _pattern,
-    range: lambda _, value: described(value, f"{value.start}:{value.stop}:{value.step}"),
+    range: lambda _, value: described(value, ":".join(map(digits, (value.start, value.stop, value.step)))),
     type: _type,
 }
 

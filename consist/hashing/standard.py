@@ -12,7 +12,7 @@ import uuid
 import zoneinfo
 from typing import TYPE_CHECKING, Any
 
-from consist.hashing.canonical import Encoder, described
+from consist.hashing.canonical import Encoder, described, digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,12 +43,17 @@ def _timezone(value: dt.timezone) -> str:
     return f"{_timedelta(value.utcoffset(None))} {value!s}"  # the free text last, so that it cannot mislead
 
 
+def _fraction(value: fractions.Fraction) -> str:
+    whole = value.denominator == 1
+    return digits(value.numerator) if whole else f"{digits(value.numerator)}/{digits(value.denominator)}"
+
+
 _TEXTS: dict[type, Callable[[Any], str]] = {
     dt.date: dt.date.isoformat,
     dt.timedelta: _timedelta,
     dt.timezone: _timezone,
     decimal.Decimal: str,
-    fractions.Fraction: str,
+    fractions.Fraction: _fraction,
     uuid.UUID: str,
 }
 

@@ -35,7 +35,7 @@ class ConfigIdentity:
     digest : Digest
         Of the whole.
     values : dict
-        The config's top-level items, as the user gave them.
+        The config's top-level items, as the user gave them; their keys are exactly `str`.
     classes : tuple of type
         The project's classes that values in it are of: a function may call their methods, so their code counts.
     """
@@ -46,11 +46,11 @@ class ConfigIdentity:
 
     def parts(self) -> dict[str, Digest]:
         """Digest each top-level item by itself, so that a miss can say which one differs."""
-        return {key: canonical_digest(DOMAIN, value) for key, value in self.values.items()}
+        return {_clean(key): canonical_digest(DOMAIN, value) for key, value in self.values.items()}
 
     def readable(self) -> dict[str, Any]:
         """Return the config as plain data; needed for a record only, so not made for a hit."""
-        return {key: readable(value) for key, value in self.values.items()}
+        return {_clean(key): readable(value) for key, value in self.values.items()}
 
 
 def config_identity(config: object) -> ConfigIdentity:
@@ -64,7 +64,7 @@ def config_identity(config: object) -> ConfigIdentity:
     Raises
     ------
     UsageError
-        If it is none of these, or a key is no string.
+        If it is none of these, a key is no string, or two keys are the same text.
     UnencodableError
         If a value in it has no stable encoding; the message names where: ``config["model"]["sigma"]``.
 
@@ -117,12 +117,18 @@ def _top_level(config: object) -> dict[str, Any]:
         )
     for key in values:
         if not isinstance(key, str):
-            raise UsageError(f"config has the key {key!r:.60}, which is no string", hint="name each item")
-    return values
+            raise UsageError(f"config has the key {_key(key)!r:.60}, which is no string", hint="name each item")
+    # A function's parameters and a record's keys are plain strings, whatever subclass the user's keys are of.
+    plain = {str.__str__(key): value for key, value in values.items()}
+    if len(plain) != len(values):
+        raise UsageError("config has two keys of the same text", hint="name each item once")
+    return plain
 
 
 def readable(value: Any) -> Any:
     """Return `value` as plain data that msgpack and JSON hold, for people to read.
+
+    What UTF-8 cannot hold (a lone surrogate, as in the name of a file that is no UTF-8) becomes ``?``.
 
     Examples
     --------
@@ -132,22 +138,39 @@ def readable(value: Any) -> Any:
     cls = type(value)
     if value is None or cls in {bool, float} or (cls is int and -_INT64 <= value < _INT64):
         return value
-    if cls is str and len(value) <= MAX_TEXT and value.isascii():
-        return value
     if cls is str and len(value) <= MAX_TEXT:
-        return value.encode("utf-8", "replace").decode()
+        return _clean(value)
     if cls in {list, tuple, set, frozenset}:
         items = [readable(item) for item in value]
         return items if cls in {list, tuple} else sorted(items, key=str)
     if isinstance(value, Mapping):
-        return {str(key): readable(item) for key, item in value.items()}
+        return {_key(key): readable(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: readable(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if hasattr(cls, "__pydantic_fields__"):
         return {name: readable(getattr(value, name)) for name in vars(cls)["__pydantic_fields__"]}
     if isinstance(value, enum.Enum):
-        return f"{type_name(cls)}.{value.name}"
+        return _clean(f"{type_name(cls)}.{value.name}")
     return _by_text(value)
+
+
+def _clean(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _key(key: Any) -> str:
+    """Return a mapping's key as text."""
+    text = str.__str__(key) if isinstance(key, str) else _text(key)
+    return type_name(type(key)) if text is None else _clean(text)
+
+
+def _text(value: Any) -> str | None:
+    """Return a value's text, if it is not too long to be kept."""
+    try:
+        text = str(value)
+    except ValueError:  # an integer, or what holds one, of more digits than Python turns into text
+        return None
+    return _clean(text) if len(text) <= MAX_TEXT else None
 
 
 _TEXT_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "builtins"})
@@ -157,9 +180,9 @@ def _by_text(value: Any) -> Any:
     """Keep a value of the standard library, or a numpy scalar, as its text; anything else as type and digest."""
     cls = type(value)
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        return readable(value.item()) if type(value.item()) is not cls else str(value)
+        return readable(value.item()) if type(value.item()) is not cls else _text(value)
     if cls.__module__ in _TEXT_MODULES and cls not in {str, bytes, bytearray}:
-        text = str(value)
-        if len(text) <= MAX_TEXT:
+        text = _text(value)
+        if text is not None:
             return text
     return {"$type": type_name(cls), "$digest": canonical_digest(DOMAIN, value).hex}

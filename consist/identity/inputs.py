@@ -36,6 +36,8 @@ def inputs_digest(inputs: Iterable[tuple[str, str, Digest]]) -> Digest:
 def folder_identity(folder: str, digest_file: Callable[[str], Hashed]) -> Hashed:
     """Digest a folder by the relative paths and contents of all files below it, and by its empty folders.
 
+    Of a file's mode its owner's executable bit counts, which is what a stored folder keeps of it.
+
     Parameters
     ----------
     folder : str
@@ -53,15 +55,15 @@ def folder_identity(folder: str, digest_file: Callable[[str], Hashed]) -> Hashed
     InputError
         If something in it is neither file, folder nor a link to one, or a link leads back to a folder around it.
     """
-    entries: list[tuple[str, bytes]] = []
+    entries: list[tuple[str, bytes, bool]] = []
     size = 0
     for path, mode in _walk(folder, ()):
         relative = os.path.relpath(path, folder)
         if stat.S_ISDIR(mode):
-            entries.append((relative + "/", b""))
+            entries.append((relative + "/", b"", False))
             continue
         hashed = digest_file(path)
-        entries.append((relative, hashed.digest.raw))
+        entries.append((relative, hashed.digest.raw, bool(mode & stat.S_IXUSR)))
         size += hashed.size
     return Hashed(canonical_digest(FOLDER_DOMAIN, sorted(entries)), size)
 

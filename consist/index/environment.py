@@ -21,6 +21,7 @@ import atexit
 import os
 import threading
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
@@ -30,6 +31,7 @@ from consist.fileops import perform
 from consist.index import filekind, lmdbfile
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdbfile import Opened, UntrustedIndexError
+from consist.index.remains import check_remains
 from consist.index.schema import MAGIC, Tables, Transaction, known_prefix
 
 if TYPE_CHECKING:
@@ -251,6 +253,49 @@ class Environment:
                     )
                 lmdbfile.unlink(self.path)
                 lmdbfile.unlink(lmdbfile.lock_path(self.path))
+
+    def damage(self) -> str | None:
+        """Say what is wrong with the file's pages, or None; a file that is whole may be anybody's.
+
+        Unlike `verify` it survives any damage: pages are looked at by LMDB only once they are known to be sound.
+        """
+        with _LOCK:
+            opened = _OPEN.get(self.path)
+            if opened is not None:
+                _drop(opened)  # each commit is synced, or marked
+            if filekind.file_kind(self.path) is Kind.NEW:
+                return None
+            found = lmdbfile.settled_problems(self.path)
+            return found[0] if found else None
+
+    def move_aside(self) -> str | None:
+        """Rename a damaged file and delete its locks, so that a new one is made at the next use.
+
+        Returns
+        -------
+        str or None
+            Its new path: ``<path>.damaged-<n>``, with the first number that is free; None if there was no file.
+
+        Raises
+        ------
+        FormatError
+            If it clearly is something else: a file of another program, or a whole LMDB file that is not consist's.
+        """
+        with _LOCK:
+            self.close()
+            if not self.exists():
+                return None
+            with lmdbfile.folder_locked(self.path):
+                check_remains(self.path)
+                aside = next(name for n in count(1) if not os.path.lexists(name := f"{self.path}.damaged-{n}"))
+                perform("rename", self.path, os.rename, self.path, aside)
+                lmdbfile.unlink(lmdbfile.lock_path(self.path))
+        return aside
+
+    def check_remains(self) -> None:
+        """Raise `FormatError` if `move_aside` would; what it would move may be whole, or there be no file."""
+        if self.exists():
+            check_remains(self.path)
 
     def _open(self) -> Opened:
         opened = _OPEN.get(self.path)

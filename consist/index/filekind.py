@@ -29,6 +29,8 @@ _OTHERS = (
     (0, b"\x89PNG", "a PNG image"),
     (0, b"\x7fELF", "a program"),
 )
+_ZEROS = "a file of zeros"
+_UNKNOWN = "a file of a kind that consist does not know"
 _LMDB_MAGIC = struct.pack("=I", 0xBEEFC0DE)
 _FOREIGN_MAGIC = _LMDB_MAGIC[::-1]
 # Where the magic stands: LMDB 0.9 has page headers of 16 bytes, LMDB 1.0 of 24, 32-bit builds of 12.
@@ -105,8 +107,8 @@ def _describe(head: bytes) -> str:
         if head[offset : offset + 4] == _FOREIGN_MAGIC:
             return "an LMDB database of a machine with another byte order"
     if not head.strip(b"\x00"):
-        return "a file of zeros"
-    return "a text file" if _is_text(head) else "a file of a kind that consist does not know"
+        return _ZEROS
+    return "a text file" if _is_text(head) else _UNKNOWN
 
 
 def _is_text(head: bytes) -> bool:
@@ -144,13 +146,30 @@ def missing_bytes(path: str) -> int | None:
     return max(0, (last_page + 1) * page_size - os.stat(path).st_size)  # noqa: PTH116 - as above
 
 
+def is_unknown(path: str) -> bool:
+    """Tell whether a file is of no kind that is known here: zeros, or bytes without a meaning; a damaged one may be.
+
+    Text and the files of other programs are known.
+    """
+    head = _read_at(path, 0, _HEAD)
+    return bool(head) and not _is_header(head) and _describe(head) in {_ZEROS, _UNKNOWN}
+
+
+def is_lock(path: str) -> bool:
+    """Tell whether a file is one in which LMDB keeps locks."""
+    try:
+        return _read_at(path, 0, 4) == _LMDB_MAGIC
+    except OSError:
+        return False
+
+
 def is_ours(path: str, magic: bytes) -> bool:
     """Tell whether a file is an index of consist, or what is left of one: by its bytes, damaged as they may be.
 
     Parameters
     ----------
     path : str
-        A file that is to be deleted.
+        A file that is to be deleted, or moved aside.
     magic : bytes
         What the index says of itself; in the file it stands right after its key.
     """

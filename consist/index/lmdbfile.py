@@ -190,6 +190,32 @@ def problems(path: str) -> list[str]:
         return [str(error)]
 
 
+def settled_problems(path: str) -> list[str]:
+    """Check every page of a file that others may write to, mostly without LMDB; return what is wrong, in words.
+
+    A page that is being written can look damaged: of an index with a busy writer 3 looks of 4 said so. So what is
+    found is looked at again with writers kept waiting, which needs of LMDB no more than the header. This process must
+    not have the file open.
+    """
+    found = problems(path)
+    if not found or filekind.missing_bytes(path) is None or not os.path.exists(lock_path(path)):  # noqa: PTH110
+        return found
+    try:
+        env = _open_env(path, 1, sync=True)
+    except (lmdb.Error, StorageError):
+        return found
+    try:
+        txn = env.begin(write=True)
+        try:
+            return problems(path)
+        finally:
+            txn.abort()
+    except lmdb.Error:
+        return found
+    finally:
+        env.close()
+
+
 @contextmanager
 def folder_locked(path: str) -> Iterator[None]:
     """Keep other processes from opening, making or deleting an index in the same folder."""

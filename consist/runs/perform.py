@@ -182,8 +182,11 @@ def _code_changes(identified: Identified) -> list[str]:
     labels = before.manifest.keys() | after.manifest.keys()
     changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
     message = f"the function changed what its own identity is made of: {', '.join(changed) or 'its order'}"
-    way_out = "pass the value in config or inputs, or leave it out with CodeOptions(ignore=[…])"
-    _warn(f"step {identified.request.step!r}: {message}; the next call is a miss ({way_out})", IdentityWarning)
+    _warn(
+        f"step {identified.request.step!r}: {message}; the next call is a miss (pass the value in config or inputs, or,"
+        f" if it does not decide the result, leave it out: {_ignoring(changed)})",
+        IdentityWarning,
+    )
     return [message]
 
 
@@ -192,6 +195,12 @@ def _code_notes(request: Request) -> list[str]:
     given = request.code
     used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
     return [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
+
+
+def _ignoring(labels: list[str]) -> str:
+    """Write the option that leaves the values behind some labels out: ``job:CACHE (used by job.f)`` is job.CACHE."""
+    names = [label.partition(" (used by")[0].replace(":", ".") for label in labels]
+    return f"CodeOptions(ignore={names})"
 
 
 def _record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from consist.blobs.posix import TempFile
@@ -50,19 +51,19 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
     target : str
         The file; its folder must exist.
     force : bool
-        Replace what is there. A link is replaced, not followed; a folder never.
+        Replace the regular file that is there. A link is replaced, not followed, unless it leads to something else
+        than a regular file. A folder, a FIFO, a socket or a device is never replaced.
 
     Raises
     ------
     RefusedError
-        If something is there, and `force` is False.
+        If something is there, and `force` is False; or if it is never replaced.
     UsageError
         If the folder does not exist.
     NotFoundError, DamagedError
         If the content is not there, or not what it should be; nothing was written.
     """
-    if not force and os.path.lexists(target):
-        raise _taken(target)
+    _check_target(target, force=force)
     folder = os.path.dirname(target) or "."
     try:
         temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), 0o666)
@@ -77,6 +78,21 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
             temp.published = True
         else:
             _link(temp, target)
+
+
+def _check_target(target: str, *, force: bool) -> None:
+    """Refuse what must not be replaced, before anything is written."""
+    if not os.path.lexists(target):
+        return
+    try:
+        mode = os.stat(target).st_mode  # noqa: PTH116 - plain strings here
+    except OSError:  # a link that leads nowhere
+        mode = stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device, a FIFO or a socket"
+        raise RefusedError(f"{target} is {what}, which is never replaced", hint="choose another name")
+    if not force:
+        raise _taken(target)
 
 
 def _link(temp: TempFile, target: str) -> None:

@@ -60,12 +60,20 @@ def resolve(**given: Any) -> dict[str, Setting]:
 def default_store(db_path: str) -> str:
     """Return the store beside an index: its path without the suffix, with ``.store``.
 
+    Raises
+    ------
+    SettingsError
+        If the path cannot be a file's: it ends without a name, as ``/`` does.
+
     Examples
     --------
     >>> default_store("work/provenance.duckdb")
     'work/provenance.store'
     """
-    return str(Path(db_path).with_suffix(".store"))
+    path = Path(db_path)
+    if path.name in {"", ".."}:
+        raise SettingsError(f"{db_path!r} cannot be an index, which is one file", hint="give db_path a file's name")
+    return str(path.with_suffix(".store"))
 
 
 def _settings_file(folder: Path) -> dict[str, Setting]:

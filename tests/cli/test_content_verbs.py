@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 
 import blake3
@@ -108,6 +109,48 @@ def test_get_neither_follows_nor_replaces_a_link(world, call, ask):
     assert (world.folder / "table.csv").read_bytes() == TABLE
 
 
+@pytest.mark.parametrize("make", ["fifo", "link to a fifo", "socket", "folder"])
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_get_never_replaces_what_is_no_regular_file(world, call, make, options):
+    target = world.folder / "table.csv"
+    if make == "folder":  # the file would go into `there`, where its name is a folder's
+        (world.folder / "there" / "table.csv").mkdir(parents=True)
+        target = world.folder / "there"
+    elif make == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind("table.csv")  # the working folder's: a whole path may be too long for a socket
+    else:
+        os.mkfifo(target if make == "fifo" else world.folder / "pipe")
+        if make != "fifo":
+            target.symlink_to("pipe")
+    before = target.lstat()
+    names = sorted(path.name for path in world.folder.iterdir())
+    answer = call("get", "steps/clean/table", target, *options, "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (5, "")
+    assert "which is never replaced (choose another name)" in answer.err
+    after = target.lstat()
+    assert (after.st_ino, after.st_mode, after.st_mtime_ns) == (before.st_ino, before.st_mode, before.st_mtime_ns)
+    assert sorted(path.name for path in world.folder.iterdir()) == names
+
+
+def test_get_replaces_a_link_to_a_file_and_not_the_file(world, ask):
+    (world.folder / "mine").write_bytes(b"mine")
+    (world.folder / "table.csv").symlink_to("mine")
+    ask("get", "steps/clean/table", "--force")
+    assert (world.folder / "mine").read_bytes() == b"mine"
+    assert not (world.folder / "table.csv").is_symlink()
+    assert (world.folder / "table.csv").read_bytes() == TABLE
+
+
+def test_get_writes_a_plain_value_as_it_is_stored_and_its_help_says_so(world, ask, call):
+    document = json.loads(ask("get", "steps/clean/rows", "--json").out)
+    assert (world.folder / "rows").read_bytes() == b"\x03"  # msgpack's fixint
+    assert document["digest"] == blake3.blake3(b"\x03").hexdigest()
+    said = " ".join(call("get", "--help").out.split())
+    assert "A plain value is written as it is stored, which is msgpack" in said
+    assert "`consist cat PATH > FILE`" in said
+
+
 def test_get_leaves_nothing_behind_when_content_is_damaged(world, call):
     path = world.blob(blake3.blake3(BIG).hexdigest())
     path.chmod(0o600)
@@ -170,6 +213,27 @@ def test_put_makes_a_store_only_when_told(tmp_path, monkeypatch, call):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert call("put", "a", "--create").out == f"{blake3.blake3(b'a').hexdigest()}\n"
     assert call("cat", "steps/put/a").out == "a"
+
+
+@pytest.mark.parametrize("make", ["fifo", "link"])
+def test_put_does_not_open_what_is_no_regular_file(world, start, make):
+    os.mkfifo(world.folder / "pipe")
+    file = "pipe"
+    if make == "link":
+        file = "other"
+        (world.folder / file).symlink_to("pipe")
+    # A process of its own: one that opens the pipe waits for ever.
+    done = start("put", file, "--db-path", world.db_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{file} is not a regular file".encode() in done.stderr
+    assert b"consist put - --name NAME" in done.stderr
+
+
+def test_put_refuses_a_device(world, call):
+    answer = call("put", os.devnull, "--db-path", world.db_path)  # which is read at most
+    assert answer.code == 2
+    assert "is not a regular file" in answer.err
+    assert call("runs", "--step", "put", "--db-path", world.db_path).rows() == []
 
 
 @pytest.mark.parametrize(

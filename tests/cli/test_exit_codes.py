@@ -3,8 +3,10 @@
 import errno
 import inspect
 import json
+import shutil
 import sqlite3
 
+import lmdb
 import pytest
 
 import consist
@@ -75,7 +77,7 @@ def one_line(answer):
         (("runs", "--limit", "-1"), "--limit -1"),
         (("runs", "--status", "done"), "completed or failed"),
         (("runs", "more"), "see `consist runs --help`"),
-        (("show",), "RUN"),
+        (("show",), "TARGET"),
         (("cat",), "PATH"),
         (("index",), "see `consist index --help`"),
         (("index", "rebild"), "see `consist index --help`"),
@@ -172,7 +174,6 @@ def sqlite(path):
         (sqlite, "an SQLite database"),
         (lambda path: path.write_bytes(b"\x00" * 8 + b"DUCK" + b"\x00" * 8192), "a DuckDB database"),
         (lambda path: path.write_text("my notes\n", encoding="utf-8"), "a text file"),
-        (lambda path: path.mkdir(), "is a folder"),
     ],
 )
 def test_another_programs_file_as_the_index_exits_5_and_stays_as_it_was(world, call, make, said):
@@ -186,6 +187,38 @@ def test_another_programs_file_as_the_index_exits_5_and_stays_as_it_was(world, c
             assert said in one_line(answer)
     assert before is None or path.read_bytes() == before
     assert not (world.folder / "foreign.store").exists()
+
+
+@pytest.mark.parametrize("place", ["/", ".", "..", "folder", "folder/"])
+def test_a_folder_as_the_index_exits_2_and_stays_as_it_was(world, call, place):
+    (world.folder / "folder").mkdir()
+    for verb in (("runs",), ("verify",), ("index", "rebuild"), ("put", __file__, "--create")):
+        for store in ((), ("--store", world.store)):
+            answer = call(*verb, "--db-path", place, *store)
+            assert (answer.code, answer.out) == (2, "")
+            assert "is a folder; an index is one file (see --db-path)" in one_line(answer)
+    assert not (world.folder / "folder.store").exists()
+
+
+def test_a_folder_as_the_index_is_told_with_where_it_was_set(world, call, monkeypatch):
+    monkeypatch.setenv("CONSIST_DB", str(world.folder))
+    answer = call("runs")
+    assert answer.code == 2
+    assert "environment variable CONSIST_DB" in one_line(answer)
+
+
+def test_where_there_is_no_index_those_in_the_folder_are_named(world, call):
+    hint = one_line(call("runs"))
+    assert "there is no index " in hint
+    assert hint.endswith(" (try --db-path ./provenance.duckdb)\n")
+    with consist.Tracker(run_dir="runs", db_path="elsewhere.lmdb", store=world.folder / "far") as tracker:
+        tracker.run(pow, config={"base": 2, "exp": 3})
+    shutil.copy(world.db_path, world.folder / "copy")  # neither a suffix nor a store beside it
+    lmdb.open(str(world.folder / "theirs.lmdb"), subdir=False).close()
+    (world.folder / "notes.lmdb").write_text("mine", encoding="utf-8")
+    answer = call("runs")
+    assert answer.code == 3
+    assert one_line(answer).endswith(" (try --db-path ./elsewhere.lmdb or ./provenance.duckdb)\n")
 
 
 def test_a_store_of_a_newer_format_exits_5(world, call):

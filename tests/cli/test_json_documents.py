@@ -63,10 +63,15 @@ def check_object(value, title, where, known):
 
 def verbs(world):
     (world.folder / "file").write_bytes(b"\xff")
+    (world.folder / "summary.json").write_bytes(b"\x00\xff\n")  # what `clean` returned as `raw`
     clean = world.runs["clean"].id
     return {
         "consist runs": [("runs",), ("runs", "--limit", "0")],
-        "consist show": [("show", run.id) for run in world.runs.values()],
+        "consist show": [
+            *(("show", run.id) for run in world.runs.values()),
+            ("show", "steps/clean/table"),
+            ("show", "summary.json"),
+        ],
         "consist ls": [
             ("ls",),
             ("ls", "runs"),

@@ -1,8 +1,10 @@
 """`verify` and `index rebuild`."""
 
 import json
+import random
 
 import blake3
+import lmdb
 import pytest
 
 BIG = bytes(range(256)) * (3 << 12)
@@ -65,6 +67,89 @@ def test_a_lost_index_is_made_anew_with_everything(world, call, ask, harm):
     assert answer.lines == ["4 runs and 1 batch of events indexed, 0 damaged"]
     assert ("the index is replaced" in answer.err) is (harm == "truncate")
     assert [ask("runs", "--json").out, ask("ls", "blobs", "-l").out, ask("show", world.runs["clean"].id).out] == before
+
+
+def _spoil(data, how):
+    noise = random.Random(7).randbytes(len(data))  # noqa: S311 - which bytes, not a secret
+    return {
+        "cut at 100": data[:100],
+        "cut at 5000": data[:5000],
+        "noise after the header": data[:8192] + noise[8192:],
+        "noise in the first page": noise[:4096] + data[4096:],
+        "noise in both header pages": noise[:8192] + data[8192:],
+        "all noise": noise,
+        "all zeros": bytes(len(data)),
+    }[how]
+
+
+HARMS = (
+    "cut at 100",
+    "cut at 5000",
+    "noise after the header",
+    "noise in the first page",
+    "noise in both header pages",
+    "all noise",
+    "all zeros",
+)
+
+
+@pytest.mark.parametrize("how", HARMS)
+def test_a_damaged_index_is_moved_aside_and_made_anew(world, start, ask, how):
+    before = ask("runs", "--json").out
+    world.let_go()
+    spoilt = _spoil(world.db_path.read_bytes(), how)
+    kept = [world.folder / f"provenance.duckdb.damaged-{number}" for number in (1, 2)]
+    kept[0].write_bytes(b"an earlier one")
+    world.db_path.write_bytes(spoilt)
+    done = start("index", "rebuild", "--db-path", world.db_path)  # LMDB may end a process over a damaged page
+    assert (done.returncode, done.stdout) == (0, b"4 runs and 1 batch of events indexed, 0 damaged\n"), done.stderr
+    (warning,) = done.stderr.decode().splitlines()
+    assert warning.startswith("consist: warning: the index is replaced, and the damaged file kept as ")
+    assert str(kept[1]) in warning
+    assert [path.read_bytes() for path in kept] == [b"an earlier one", spoilt]
+    assert not kept[1].with_name(f"{kept[1].name}-lock").exists()
+    assert ask("runs", "--json").out == before
+
+
+@pytest.mark.parametrize("how", ["zeros", "noise"])
+def test_a_file_that_nothing_says_was_an_index_is_not_moved(world, call, how):
+    path = world.folder / "other.lmdb"
+    path.write_bytes(bytes(9000) if how == "zeros" else random.Random(7).randbytes(9000))  # noqa: S311 - as above
+    before = path.read_bytes()
+    answer = call("index", "rebuild", "--db-path", path, "--store", world.store)
+    assert answer.code == 5
+    assert path.read_bytes() == before
+    assert list(world.folder.glob("*.damaged-*")) == []
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_whole_lmdb_file_of_somebody_else_is_not_moved(world, start, locked):
+    path = world.folder / "theirs.lmdb"
+    with lmdb.open(str(path), subdir=False) as env, env.begin(write=True) as txn:
+        txn.put(b"key", b"consist index")
+    if not locked:
+        path.with_name("theirs.lmdb-lock").unlink()
+    before = path.read_bytes()
+    done = start("index", "rebuild", "--db-path", path, "--store", world.store)
+    assert done.returncode == 5
+    assert b"LMDB database that consist did not make" in done.stderr
+    assert path.read_bytes() == before
+    assert list(world.folder.glob("*.damaged-*")) == []
+
+
+def test_without_a_store_a_damaged_index_stays_where_it_is(world, call):
+    world.let_go()
+    with world.db_path.open("r+b") as stream:
+        stream.truncate(5000)
+    answer = call("index", "rebuild", "--db-path", world.db_path, "--store", world.folder / "none")
+    assert answer.code == 3
+    (world.store / "consist.json").chmod(0o600)
+    (world.store / "consist.json").write_bytes(b"{")
+    answer = call("index", "rebuild", "--db-path", world.db_path)
+    assert answer.code == 1
+    assert "consist.json cannot be read" in answer.err
+    assert world.db_path.stat().st_size == 5000
+    assert list(world.folder.glob("*.damaged-*")) == []
 
 
 def test_a_rebuild_leaves_damaged_records_out_and_says_so(world, call):

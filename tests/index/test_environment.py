@@ -208,6 +208,25 @@ def test_delete_deletes(environment):
     assert get(environment) is None
 
 
+def test_what_is_moved_aside_is_kept_and_others_go_on_with_a_new_file(environment):
+    put(environment)
+    environment.close()
+    path = Path(environment.path)
+    before = path.read_bytes()
+    path.with_name(path.name + ".damaged-1").symlink_to("nowhere")
+    other = Environment(path)
+    assert get(other) == b"value"
+    assert environment.move_aside() == f"{path}.damaged-2"
+    assert not path.exists()
+    assert not path.with_name(path.name + "-lock").exists()
+    assert Path(f"{path}.damaged-2").read_bytes() == before
+    assert get(other) is None
+    put(other)
+    assert get(environment) == b"value"
+    environment.delete()
+    assert environment.move_aside() is None
+
+
 FOREIGN = {
     "DuckDB": bytes(8) + b"DUCK" + bytes(4096),
     "SQLite": b"SQLite format 3\x00" + bytes(4096),
@@ -231,8 +250,9 @@ def test_another_kind_of_file_is_refused_by_name_and_not_touched(tmp_path, what)
     path.chmod(0o444)
     before = path.stat()
     environment = Environment(path)
-    for use in (lambda: get(environment), lambda: put(environment), environment.delete):
-        with pytest.raises(FormatError, match=what if use != environment.delete else "not an index"):
+    for use in (lambda: get(environment), lambda: put(environment), environment.delete, environment.move_aside):
+        named = use not in {environment.delete, environment.move_aside}
+        with pytest.raises(FormatError, match=what if named else "not an index"):
             use()
     with pytest.raises(FormatError, match="choose another db_path"):
         get(environment)
@@ -266,7 +286,9 @@ def test_an_lmdb_file_of_somebody_else_is_refused_unless_nothing_is_in_it(tmp_pa
         put(Environment(path))
         return
     before = Path(path).read_bytes()
-    for use in (lambda: get(Environment(path)), lambda: put(Environment(path)), Environment(path).delete):
+    assert Environment(path).damage() is None
+    environment = Environment(path)
+    for use in (lambda: get(environment), lambda: put(environment), environment.delete, environment.move_aside):
         with pytest.raises(FormatError, match=r"LMDB database that consist did not make|not an index of consist"):
             use()
     assert Path(path).read_bytes() == before

@@ -82,3 +82,13 @@ def test_every_page_of_zeros_is_found_by_verify(db_path, whole):
         Path(db_path).write_bytes(data)
         live += bool(problems(db_path))
     assert live > len(whole) // 4096 // 3  # the others are free pages, or the middle of a long value
+
+
+def test_an_index_that_others_write_to_is_not_found_damaged(db_path, child):
+    writer = child("rewriter.py", db_path)
+    assert writer.stdout.readline() == "ready\n"
+    environment = Environment(db_path)
+    # Without keeping the writer waiting most of these looks would see a page half written.
+    assert [environment.damage() for _ in range(40)] == [None] * 40
+    assert writer.poll() is None
+    writer.kill()

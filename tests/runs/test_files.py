@@ -143,6 +143,22 @@ def test_folders_count_by_names_and_contents(tracker):
     assert not tracker.run(listing, inputs={"data": "copy"}).cache_hit
 
 
+def test_the_owners_executable_bit_in_a_folder_counts(tracker):
+    def may_run(data):
+        return os.access(data / "tool", os.X_OK)
+
+    Path("data").mkdir()
+    Path("data/tool").write_text("1")
+    Path("data/tool").chmod(0o644)
+    assert tracker.run(may_run, inputs={"data": "data"}).value is False
+    Path("data/tool").chmod(0o744)
+    assert tracker.run(may_run, inputs={"data": "data"}).value is True
+    Path("data/tool").chmod(0o755)
+    assert tracker.run(may_run, inputs={"data": "data"}).cache_hit, "of the mode, nothing else counts"
+    Path("data/tool").chmod(0o600)
+    assert tracker.run(may_run, inputs={"data": "data"}).cache_hit
+
+
 def test_a_folder_that_links_to_itself_is_an_error(tracker):
     Path("data").mkdir()
     Path("data/again").symlink_to("../data")

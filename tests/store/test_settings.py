@@ -152,3 +152,9 @@ def test_a_tracker_goes_by_the_settings(project, monkeypatch):
     monkeypatch.setenv("CONSIST_DB", "mine.lmdb")
     assert Tracker().db_path == Path.cwd() / "mine.lmdb"
     tracker.store.index.close()
+
+
+@pytest.mark.parametrize("path", ["/", "", ".", ".."])
+def test_a_path_without_a_name_has_no_store_beside_it(path):
+    with pytest.raises(errors.SettingsError, match="cannot be an index"):
+        default_store(path)

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 _NOISE = frozenset(
     {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
     | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__abstractmethods__"}
-    | {"_abc_impl", "__dataclass_fields__", "__signature__", "__slotnames__"}
+    | {"_abc_impl", "__dataclass_fields__", "__dataclass_params__", "__signature__", "__slotnames__"}
 )
+"""What follows from the rest; of a dataclass's parameters, the methods that they made."""
 _ENUM_NOISE = frozenset(
     {"_member_map_", "_member_names_", "_value2member_map_", "_unhashable_values_", "_hashable_values_"}
     | {"_unhashable_values_map_", "__new__", "_new_member_", "_use_args_", "_member_type_", "_value_repr_"}
     | {"_generate_next_value_", "__reduce_ex__"}
 )
 _MEMBER_NOISE = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
+_NO_DEFAULT = NotImplemented
+_NO_METADATA: Any = dataclasses.field().metadata
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 _FIELD = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only", "metadata", "type")
 _PYDANTIC_FIELD = (
@@ -99,7 +102,11 @@ def _member(name: str, member: enum.Enum) -> tuple[Any, ...]:
 
 
 def _field(found: dataclasses.Field[Any]) -> tuple[Any, ...]:
-    return (found.name, *(getattr(found, name, None) for name in _FIELD))
+    """Describe a field, with stand-ins that cannot change for what most fields have: a hit looks at the rest anew."""
+    values = {name: getattr(found, name, None) for name in _FIELD}
+    if values["metadata"] is _NO_METADATA:
+        values["metadata"] = None
+    return (found.name, *(_NO_DEFAULT if value is dataclasses.MISSING else value for value in values.values()))
 
 
 def _pydantic(cls: Any) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import text
 from consist.identity.code.distributions import Kind, origin_of_module_name
+from consist.identity.code.exposed import exposed
 from consist.identity.code.instructions import code_facts
 from consist.identity.code.owners import is_a, is_own, module_label, origin_of, origin_of_class
 
@@ -66,6 +67,9 @@ def builtin(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode a function written in C: by name, and what it is bound to."""
     bound = value.__self__
     if bound is not None and not is_a(bound, types.ModuleType):
+        shown = exposed(value)
+        if shown is not None:
+            return b"@h" + encoder.symbol(*shown) + _intruders(encoder, type(bound))
         return b"@b" + text(value.__name__) + encoder.encode(bound)
     module = value.__module__ or (vars(bound).get("__name__") if bound is not None else "") or ""
     return encoder.symbol(origin_of_module_name(module or "builtins"), str(module), value.__qualname__)
@@ -79,9 +83,14 @@ def descriptor(encoder: CodeEncoder, value: Any) -> bytes:
 
 
 def method(encoder: CodeEncoder, value: types.MethodType) -> bytes:
-    """Encode a bound method: function and instance."""
+    """Encode a bound method: function and instance; of an instance that a library keeps to itself, only its name."""
     if is_own(value.__func__) or is_own(value.__self__):
         return own(encoder, value.__func__)
+    shown = exposed(value)
+    if shown is not None:
+        # The function as well: the project may have put one of its own there.
+        parts = encoder.encode(value.__func__), _intruders(encoder, type(value.__self__))
+        return b"@h" + encoder.symbol(*shown) + b"".join(parts)
     return b"@m" + encoder.encode(value.__func__) + encoder.encode(value.__self__)
 
 

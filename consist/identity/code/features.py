@@ -87,14 +87,14 @@ def feature_of(found: Found) -> str | None:
         return _BY_NAME.get(found.name)
     if found.where == "sys" and found.name in {"modules", "argv", "path"}:
         return f"reads sys.{found.name}"
-    if not issubclass(type(value), _CODE):
+    if not issubclass(type(value), _CODE) and type(value).__name__ != "cython_function_or_method":
         # Nothing else is asked for its attributes: a user's object may do anything then.
         return None
     module = getattr(value, "__module__", None) or getattr(type(getattr(value, "__self__", None)), "__module__", None)
     name = getattr(value, "__name__", found.name)
     if found.where == "time" or module == "time":
         return f"reads the clock (time.{name})" if name in _CLOCK else None
-    if found.where in {"numpy.random", "random"} or module == "random":
+    if {found.where, module} & {"numpy.random", "random"}:
         return None if name in _SEEDED else f"draws random numbers ({found.where}.{found.name})"
     return (
         _BY_FUNCTION.get((str(module), str(name)))

@@ -18,6 +18,7 @@ import sys
 import types
 import typing
 import weakref
+from _thread import _local
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import Encoder, blob, text
@@ -159,6 +160,13 @@ def _context_variable(encoder: CodeEncoder, value: contextvars.ContextVar[Any]) 
         return b"@x" + text(value.name) + b"-"
 
 
+def _thread_local(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode what this thread sees in it; a getter of C finds that, and not the object's own attribute access."""
+    return encoder.shared(
+        value, lambda: b"@T" + encoder.attributes(sorted(_local.__getattribute__(value, "__dict__").items()))
+    )
+
+
 def _running(encoder: CodeEncoder, value: Any) -> bytes:
     return encoder.opaque(value, "something that runs or is used up")
 
@@ -212,6 +220,7 @@ EXACT: dict[type, Handler] = {
     type(os.environ): _environment,
     weakref.ref: lambda encoder, value: b"@7" + encoder.encode(value()),
     contextvars.ContextVar: _context_variable,
+    _local: _thread_local,
     type(NotImplemented): token,
     collections._tuplegetter: lambda encoder, value: b"@n" + encoder.encode(value.__reduce__()[1][0]),  # type: ignore[attr-defined] # noqa: SLF001
     types.GeneratorType: _running,
@@ -226,6 +235,7 @@ _BASES: list[tuple[Any, Handler]] = [
     (io.StringIO, _buffer),
     (io.BytesIO, _buffer),
     (io.IOBase, _stream),
+    (_local, _thread_local),
     (functools.partial, codevalues.partial),
     (property, codevalues.wrapping(b"@3", "fget", "fset", "fdel")),
     (types.GenericAlias, _generic_alias),
@@ -333,8 +343,8 @@ def _generator(encoder: CodeEncoder, value: Any) -> bytes:
 
 
 _TOKENS = {
-    "_thread": "lock RLock _local",
-    "threading": "Event Condition Semaphore Barrier local _RLock",
+    "_thread": "lock RLock",
+    "threading": "Event Condition Semaphore Barrier _RLock",
     "multiprocessing": "SemLock Lock Event Condition Queue SimpleQueue JoinableQueue Pool Connection",
     "asyncio": "Lock Event Condition Semaphore Queue",
     "queue": "Queue SimpleQueue",

@@ -15,7 +15,7 @@ import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.identity.code.distributions import Kind, Origin, origin_of_file
-from consist.identity.code.owners import is_a, is_own, module_label, origin_of
+from consist.identity.code.owners import is_a, is_own, module_label
 
 if TYPE_CHECKING:
     from consist.identity.code.uses import Use
@@ -100,13 +100,26 @@ def follow(start: Found, chain: tuple[str, ...]) -> Found:
             break
         namespace = vars(module)
         value = namespace.get(name, MISSING)
-        bindings = (*found.bindings, Binding(namespace, name, value))
-        if value is MISSING and origin_of(module).kind is Kind.PROJECT and "__getattr__" in namespace:
-            value = getattr(module, name, MISSING)
+        bound = value
+        if value is MISSING and "__getattr__" in namespace:
+            value = _made_when_asked(module, name)
+            bound = namespace.get(name, MISSING)
+        bindings = (*found.bindings, Binding(namespace, name, bound))
         found = Found(value, module_label(namespace), name, module, bindings)
         if value is MISSING:
             break
     return found
+
+
+def _made_when_asked(module: types.ModuleType, name: str) -> Any:
+    """Ask a module that loads its parts when they are first used, as ``concurrent.futures`` and numpy do.
+
+    The body will ask it anyway, and what the name stands for must not depend on whether anybody has asked before.
+    """
+    try:
+        return getattr(module, name, MISSING)
+    except Exception:  # noqa: BLE001 - a module's own code runs here and may raise anything; the body will see it too
+        return MISSING
 
 
 def _find_import(use: Use, function: types.FunctionType) -> Found:

@@ -1,0 +1,170 @@
+"""Which run made this? From what somebody typed, a run, an output, a digest or a file, to the run that it came from.
+
+What was typed is looked for as, in this order: a run id or the beginning of one; a path of the store, or a digest; a
+file on this machine, which is hashed. A file whose name could be something else is named as ``./NAME``.
+"""
+
+# Paths are plain strings: they come from a command line, and go to the system as they are.
+# ruff: noqa: PTH112, PTH116
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from consist.errors import (
+    AmbiguousPrefixError,
+    BlobNotFoundError,
+    InputError,
+    NotFoundError,
+    RunNotFoundError,
+    UsageError,
+)
+from consist.hashing.digest import Digest
+from consist.hashing.hasher import hash_file
+from consist.store.names import BLOBS, RUNS, SCHEME, find_output, find_run, parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from consist.index.lineage import Edge
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+_RUN = re.compile(r"[0-9a-f]{1,20}\Z")
+_DIGEST = re.compile(r"(?:blake3:[0-9a-f]{1,64}|[0-9a-f]{16,64})\Z")
+"""A bare digest has at least 16 digits, so that it is not taken for a word; with its algorithm before it, it is one."""
+_DIGITS = 64
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something came from.
+
+    Attributes
+    ----------
+    run : RunRecord
+        The run that made it; the newest, if several made the same content.
+    output : str or None
+        The key of the output that was meant; None if a run was named.
+    also : tuple of str
+        The ids of the other runs that made the same content, the newest first; only for a digest or a file.
+    """
+
+    run: RunRecord
+    output: str | None = None
+    also: tuple[str, ...] = ()
+
+
+def find_origin(store: Store, target: str) -> Origin:
+    """Find the run that something came from.
+
+    Parameters
+    ----------
+    store : Store
+        Where its run is recorded.
+    target : str
+        The beginning of a run id; ``runs/RUN``, ``runs/RUN/OUTPUT``, ``steps/STEP/OUTPUT``, ``blobs/DIGEST`` or a
+        digest, whole or the beginning of it; a file.
+
+    Raises
+    ------
+    RunNotFoundError
+        If no run made it. The hint names runs that read it.
+    NotFoundError
+        If it names nothing, or a beginning fits several.
+    UsageError
+        If it is a path of the store that cannot have a run, or a file that is no regular one.
+    """
+    if _RUN.match(target) and store.index.match_runs(target):
+        return Origin(find_run(store, target))
+    try:
+        found = _in_store(store, target)
+    except AmbiguousPrefixError:
+        raise
+    except (NotFoundError, UsageError):
+        if not os.path.lexists(target) or os.path.isdir(target):
+            raise
+        found = None
+    if found is not None:
+        return found
+    if not os.path.lexists(target):
+        raise RunNotFoundError(
+            f"no run has an id that begins with {target!r:.200}, and there is no file of that name",
+            hint="`consist runs` lists the runs",
+        )
+    return _maker(store, _digest_of(target), target)
+
+
+def _in_store(store: Store, target: str) -> Origin | None:
+    """Look for a path of the store or a digest; None if what was typed is neither."""
+    if _DIGEST.match(target):
+        return _maker(store, _blob(store, target), target)
+    bare = target.removeprefix(SCHEME).removeprefix("/")
+    if bare.split("/")[0] not in {"runs", "steps", BLOBS} and not target.startswith(SCHEME):
+        return None
+    place = parse_path(target)
+    if place.area == RUNS and not place.key:
+        return Origin(find_run(store, place.name))
+    if place.area == BLOBS and place.name:
+        return _maker(store, _blob(store, place.name), target)
+    found = find_output(store, target)
+    if found.run is None:  # never: only a blob has no run
+        raise RunNotFoundError(f"no run made {target}")
+    return Origin(found.run, place.key)
+
+
+def _blob(store: Store, text: str) -> Digest:
+    """Return a digest that was typed in full, whether the store has it or not; else the one that begins so."""
+    bare = text.removeprefix("blake3:")
+    if len(bare) == _DIGITS:
+        return Digest.parse(bare)
+    try:
+        return find_output(store, f"{BLOBS}/{bare}").digest
+    except BlobNotFoundError as error:
+        if not _RUN.match(text):
+            raise
+        raise RunNotFoundError(
+            f"no run has an id, and no blob a digest, that begins with {text!r}", hint=error.hint
+        ) from None
+
+
+def _maker(store: Store, digest: Digest, what: str) -> Origin:
+    """Find the newest run that made a content."""
+    edges = store.index.producers(digest)
+    makers = _runs_of(edges)
+    for number, run_id in enumerate(makers):
+        run = store.index.get_run(run_id)
+        if run is not None:
+            key = next(edge.key for edge in edges if edge.run_id == run_id)
+            return Origin(run, key, tuple(makers[number + 1 :]))
+    readers = _runs_of(store.index.consumers(digest))
+    raise RunNotFoundError(f"no run made {what:.200} (its digest is {digest.short}…)", hint=_hint(readers))
+
+
+def _runs_of(edges: Iterable[Edge]) -> list[str]:
+    return list(dict.fromkeys(edge.run_id for edge in edges))
+
+
+def _hint(readers: list[str]) -> str:
+    if not readers:
+        return "it was changed after its run, or made without consist, or is of another store (--db-path)"
+    some = ", ".join(readers[:_SHOWN]) + (f" and {len(readers) - _SHOWN} more" if len(readers) > _SHOWN else "")
+    return f"but it was an input of {'run' if len(readers) == 1 else 'runs'} {some}"
+
+
+def _digest_of(path: str) -> Digest:
+    """Hash a file; what is no regular file is not opened."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode):
+            return hash_file(path).digest
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path} is a folder", hint="name a file in it")
+    raise InputError(f"{path} is not a regular file", hint="name a file, a run or an output")

@@ -1,0 +1,133 @@
+"""`consist show` of what a run made: a file, a digest, a path of the store; and of what none made."""
+
+import json
+import os
+
+import blake3
+import pytest
+
+import consist
+
+TABLE = b"a,b\n" + b"1,2\n" * 3
+DIGEST = blake3.blake3(TABLE).hexdigest()
+
+
+@pytest.fixture
+def shown(ask):
+    """Show a target: the step that made it, the output that was meant, and who else made it."""
+
+    def shown(target):
+        document = json.loads(ask("show", target, "--json").out)
+        return document["run"]["run_id"], document["output"], document["also_made_by"]
+
+    return shown
+
+
+def as_is(limit):
+    return (b"a,b\n" + b"1,2\n" * limit).replace(b"\r", b"")
+
+
+def same(limit):
+    return as_is(limit)
+
+
+def test_every_way_to_name_what_a_run_made_finds_the_run(world, shown):
+    run = world.runs["clean"].id
+    (world.folder / "plot.png").write_bytes(TABLE)
+    (world.folder / "link").symlink_to("plot.png")
+    for target in (run, run[:9], f"runs/{run[:9]}", f"consist://runs/{run}", f"/runs/{run}/"):
+        assert shown(target) == (run, None, [])
+    for target in (
+        f"runs/{run[:9]}/table",
+        "steps/clean/table",
+        "consist://steps/clean/table",
+        f"blobs/{DIGEST[:5]}",
+        f"blobs/{DIGEST}",
+        DIGEST,
+        DIGEST[:16],
+        f"blake3:{DIGEST}",
+        f"blake3:{DIGEST[:5]}",
+        "plot.png",
+        "./plot.png",
+        str(world.folder / "plot.png"),
+        "link",
+    ):
+        assert shown(target) == (run, "table", []), target
+
+
+def test_the_newest_maker_is_shown_and_the_others_are_named(world, ask, shown):
+    (world.folder / "plot.png").write_bytes(TABLE)
+    ids = [world.runs["clean"].id]
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
+        ids.extend(tracker.run(step, config={"limit": 3}).run.id for step in (as_is, same))
+    assert shown("plot.png") == (ids[2], "value", [ids[1], ids[0]])
+    assert shown(DIGEST) == (ids[2], "value", [ids[1], ids[0]])
+    assert shown("steps/as_is/value") == (ids[1], "value", [])
+    lines = ask("show", "plot.png").lines
+    assert lines[0] == f"run_id\t{ids[2]}"
+    assert [line for line in lines if line.startswith("also")] == [f"also_made_by\t{each}" for each in (ids[1], ids[0])]
+
+
+def test_a_run_id_goes_before_a_path_and_a_path_before_a_file(world, shown):
+    run = world.runs["clean"].id
+    for name in (run, f"runs/{run}", "steps/big/value", DIGEST):
+        file = world.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"\x00\xff\n")  # an output of `clean`, called `raw`
+    assert shown(run) == (run, None, [])
+    assert shown(f"runs/{run}") == (run, None, [])
+    assert shown("steps/big/value") == (world.runs["big"].id, "value", [])
+    assert shown(DIGEST) == (run, "table", [])
+    for name in (run, f"runs/{run}", "steps/big/value", DIGEST):
+        assert shown(f"./{name}") == (run, "raw", [])
+
+
+def test_a_file_in_a_folder_that_is_called_like_an_area_is_a_file(world, shown):
+    for name in ("runs/clean/3f/table.csv", "runs/mine", "steps/1", "blobs/x.csv", "0123456789abcdef"):
+        file = world.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(TABLE)
+        assert shown(name) == (world.runs["clean"].id, "table", []), name
+
+
+def test_what_no_run_made_exits_3_and_names_its_readers(world, call):
+    (world.folder / "mine").write_bytes(b"mine")
+    answer = call("show", "mine", "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("consist: no run made mine ")
+    assert "it was changed after its run, or made without consist" in answer.err
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
+        reader = tracker.run(len, config={"obj": "x"}, inputs={"mine": world.folder / "mine"}).run.id
+    for target in ("mine", blake3.blake3(b"mine").hexdigest()):
+        answer = call("show", target, "--db-path", world.db_path)
+        assert (answer.code, answer.out) == (3, "")
+        assert answer.err.endswith(f"(but it was an input of run {reader})\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        ("nothing.png", 3, "there is no file of that name"),
+        ("./nothing.png", 3, "there is no file of that name"),
+        ("", 3, "no run has an id"),
+        ("abc0", 3, "no run has an id"),
+        ("0" * 20, 3, "no run has an id, and no blob a digest"),
+        ("0" * 30, 3, "no blob's digest"),
+        ("0" * 64, 3, "no run made"),
+        ("steps/clean/nothing", 3, "no completed run"),
+        ("steps/clean", 2, "names no output"),
+        ("runs/a/b/c", 2, "no path of a store"),
+        (".", 2, "is a folder"),
+        ("pipe", 2, "is not a regular file"),
+    ],
+)
+def test_a_target_that_cannot_be_shown_says_why(world, start, target, code, said):
+    os.mkfifo(world.folder / "pipe")
+    done = start("show", target, "--db-path", world.db_path)  # a process of its own: opening the pipe waits for ever
+    assert (done.returncode, done.stdout) == (code, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert said in line
+
+
+def test_the_help_has_an_example_with_a_file(call):
+    assert "consist show plot.png" in call("show", "--help").out
