@@ -80,10 +80,10 @@ def _settings_file(folder: Path) -> dict[str, Setting]:
     """Read the nearest settings file at or above a folder."""
     for place in (folder, *folder.parents):
         own = place / "consist.toml"
-        if own.is_file():
+        if os.path.isfile(own):  # noqa: PTH113 - False, not an error, where a folder above may not be read
             return _checked(_read(own), own)
         project = place / "pyproject.toml"
-        if project.is_file():
+        if os.path.isfile(project):  # noqa: PTH113 - the same
             tools = _read(project).get("tool")
             if isinstance(tools, dict) and "consist" in tools:
                 return _checked(tools["consist"], project)

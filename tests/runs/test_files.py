@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -180,13 +182,31 @@ def test_bad_inputs_are_named(tracker, source, message):
         tracker.run(shout, inputs={"raw": source})
 
 
-def test_an_unreadable_input_is_named(tracker):
-    Path("raw.txt").write_text("x")
-    Path("raw.txt").chmod(0)
-    if os.access("raw.txt", os.R_OK):
-        pytest.skip("this user may read everything")
-    with pytest.raises(errors.InputError, match=r"input 'raw': cannot read .*raw\.txt: Permission denied"):
-        tracker.run(shout, inputs={"raw": "raw.txt"})
+@contextlib.contextmanager
+def somebody_else():
+    """Be a user whom permissions bind, as root is not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_an_unreadable_input_is_named():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        raw = folder / "raw.txt"
+        raw.write_text("x")
+        raw.chmod(0)
+        with somebody_else(), Tracker(run_dir=folder / "runs", db_path=folder / "own" / "index.lmdb") as own:
+            with pytest.raises(errors.InputError, match=r"input 'raw': cannot read .*raw\.txt: Permission denied"):
+                own.run(shout, inputs={"raw": raw})
+            assert own.find_runs() == []
+            own.store.index.close()
 
 
 def test_an_output_path_that_was_not_written_is_an_error(tracker):
