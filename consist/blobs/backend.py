@@ -23,6 +23,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from consist.errors import BlobNotFoundError, ChangedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
@@ -190,3 +192,26 @@ class Backend(Protocol):
         int
             How many left-overs went.
         """
+
+
+class _HasVersions(Protocol):
+    @property
+    def url(self) -> str: ...
+
+    def get_versioned(self, key: str) -> Versioned: ...
+
+
+def require_version(place: _HasVersions, key: str, version: str) -> None:
+    """Make sure that a key holds a version, for an adapter that compares under a lock of its own.
+
+    Raises
+    ------
+    ChangedError
+        If it holds another one, or nothing.
+    """
+    try:
+        found = place.get_versioned(key).version
+    except BlobNotFoundError:
+        raise ChangedError(f"{key} in {place.url} is gone") from None
+    if found != version:
+        raise ChangedError(f"{key} in {place.url} was changed meanwhile", hint="read it again")

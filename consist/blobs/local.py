@@ -19,7 +19,7 @@ import stat as modes
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout, posix
-from consist.blobs.backend import Capabilities, ObjectStat, Versioned
+from consist.blobs.backend import Capabilities, ObjectStat, Versioned, require_version
 from consist.blobs.folders import Folders, exclusive_lock, random_name
 from consist.errors import (
     AlreadyExistsError,
@@ -126,7 +126,7 @@ class LocalBackend:
             temp.write(data)
             self.seal(temp)
             with self._locked():  # for the look and the rename only: the slow part is done
-                self._require_version(key, if_match)
+                require_version(self, key, if_match)
                 self.rename(temp, key)
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
@@ -138,7 +138,7 @@ class LocalBackend:
         try:
             with self._locked():
                 if if_match is not None:
-                    self._require_version(key, if_match)
+                    require_version(self, key, if_match)
                 perform("unlink", path, os.unlink, path)
         except FileNotFoundError:
             if if_match is not None:
@@ -277,14 +277,6 @@ class LocalBackend:
             raise storage_error("read", self.path_of(key), error) from error
         finally:
             os.close(file.descriptor)
-
-    def _require_version(self, key: str, version: str) -> None:
-        try:
-            found = self.get_versioned(key).version
-        except BlobNotFoundError:
-            raise ChangedError(f"{key} in {self.url} is gone") from None
-        if found != version:
-            raise ChangedError(f"{key} in {self.url} was changed meanwhile", hint="read it again")
 
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive_lock(self._lock, _LOCK_MODES[self._sharing])

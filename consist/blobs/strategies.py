@@ -14,11 +14,10 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from consist.blobs.backend import ObjectStat, Versioned
+from consist.blobs.backend import ObjectStat, Versioned, require_version
 from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
-    ChangedError,
     ConsistError,
     SettingsError,
     StorageError,
@@ -181,7 +180,7 @@ class Memory(Strategy):
     def replace(self, key: str, data: bytes, version: str) -> None:
         """Publish if the key holds a version."""
         with _memory_lock:
-            self._require_version(key, version)
+            require_version(self, key, version)
             self.put(key, data)
 
     def delete(self, key: str) -> None:
@@ -192,16 +191,8 @@ class Memory(Strategy):
     def delete_version(self, key: str, version: str) -> None:
         """Remove an object if the key holds a version."""
         with _memory_lock:
-            self._require_version(key, version)
+            require_version(self, key, version)
             super().delete(key)
-
-    def _require_version(self, key: str, version: str) -> None:
-        try:
-            found = self.get_versioned(key).version
-        except BlobNotFoundError:
-            raise ChangedError(f"{key} in {self.url} is gone") from None
-        if found != version:
-            raise ChangedError(f"{key} in {self.url} was changed meanwhile", hint="read it again")
 
 
 STRATEGIES: dict[str, type[Strategy]] = {"memory": Memory}
