@@ -87,6 +87,28 @@ def hit_case(folder: Path) -> Case:
     return Case("hit in process", "bare lmdb get", lambda: timed(hit, 2000), lambda: timed(get, 2000), "us")
 
 
+def identity_case(objects: int) -> Case:
+    """Time the identity of unchanged code that reaches so many helpers and globals, beside an empty call."""
+    from consist.identity.code import code_identity
+
+    scope: dict[str, object] = {"__name__": "job"}
+    half = objects // 2
+    text = "".join(f"G{n} = {n}\ndef h{n}(x): return x + G{n}\n" for n in range(half))
+    calls = " + ".join(f"h{n}(x)" for n in range(half)) or "x ** 2"
+    exec(f"{text}def work(x): return {calls}\n", scope)  # noqa: S102 - a module, written for its size
+    work = scope["work"]
+
+    def identify() -> None:
+        code_identity(work)  # type: ignore[arg-type]
+
+    def nothing() -> None:
+        return
+
+    identify()
+    name = f"code identity, {objects} objects reached, unchanged"
+    return Case(name, "an empty call", lambda: timed(identify, 5000), lambda: timed(nothing, 5000), "us")
+
+
 def miss_case(folder: Path, *, durable: bool) -> Case:
     """Time a miss of a function that does nothing, beside a file written and renamed (and synced, if durable)."""
     from consist import Tracker
@@ -144,7 +166,7 @@ def row(case: Case, rounds: int) -> str:
     figure = statistics.median(pair[0] for pair in pairs) * scale
     floor = statistics.median(pair[1] for pair in pairs) * scale
     ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-    return f"| {case.name} | {figure:.1f} {case.unit} | {case.floor_name} | {floor:.1f} {case.unit} | {ratio:.1f} |"
+    return f"| {case.name} | {figure:.2f} {case.unit} | {case.floor_name} | {floor:.2f} {case.unit} | {ratio:.1f} |"
 
 
 def main() -> None:
@@ -157,7 +179,13 @@ def main() -> None:
     print("| what | median | floor | median | ratio |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cases = [hit_case(folder), miss_case(folder, durable=True), miss_case(folder, durable=False)]
+        cases = [
+            hit_case(folder),
+            identity_case(0),
+            identity_case(50),
+            miss_case(folder, durable=True),
+            miss_case(folder, durable=False),
+        ]
         for case in [*cases, *process_cases(folder)]:
             print(row(case, rounds), flush=True)
 

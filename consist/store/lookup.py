@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 _SEEN_LIMIT = 100_000
-"""Records that a process remembers to have compared; 20 MB."""
+"""Records that a process remembers to have compared; 24 MB."""
 
 
 def find(store: Store, signature: Digest) -> RunRecord | None:

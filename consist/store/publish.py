@@ -99,7 +99,7 @@ def _meet(store: Store, record: RunRecord, framed: bytes, *, overwrite: bool) ->
     if not store.backend.capabilities.replace:
         raise UnsupportedError(
             f"{store.backend.url} has no compare-and-swap, so the published record cannot be replaced",
-            hint="forget the run first, or use a store that has it",
+            hint="use a store on a place that has it: a local folder has",
         )
     superseded = existing or _known(store, record)
     if superseded is not None:

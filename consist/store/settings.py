@@ -18,7 +18,7 @@ _FILE_KEYS = frozenset({"store", "db_path", "run_dir", "storage_options"})
 
 
 class Setting(NamedTuple):
-    """A value and its origin, for `consist doctor` and for messages."""
+    """A value and its origin, for messages."""
 
     value: Any
     origin: str
