@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from consist.errors import BlobNotFoundError, ChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -70,6 +70,14 @@ class Versioned(NamedTuple):
     version: str
 
 
+class Range(NamedTuple):
+    """A part of an object: `length` bytes from `start`."""
+
+    key: str
+    start: int
+    length: int
+
+
 class Upload(Protocol):
     """An object on its way, whose key may not be known before its last byte.
 
@@ -105,6 +113,12 @@ class Backend(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Publish a small content-named object, replacing what may be there (same bytes, or damaged ones)."""
+
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Publish many small content-named objects, as `put` does each: in parallel where requests take long.
+
+        If it raises, some of them may be there, each of those whole.
+        """
 
     def upload(self) -> Upload:
         """Begin a content-named object of any size."""
@@ -171,8 +185,22 @@ class Backend(Protocol):
             If one of them is negative.
         """
 
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+        """Return what `get_range` does of each, in their order: in parallel where requests take long.
+
+        Raises
+        ------
+        BlobNotFoundError
+            If one of the keys is free.
+        UsageError
+            If a start or a length is negative.
+        """
+
     def stat(self, key: str) -> ObjectStat | None:
         """Return what is known of an object, or None if the key is free."""
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[ObjectStat | None]:
+        """Return what `stat` does of each, in their order: in parallel where requests take long."""
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """Yield the objects whose keys begin with the folder `prefix` (``blobs``, ``blobs/ab``), in any order.

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from consist.blobs.backend import Range
+
 PRIVATE = "private"
 GROUP = "group"
 _FOLDER_MODES = {PRIVATE: 0o700, GROUP: 0o2770}
@@ -108,6 +110,11 @@ class LocalBackend:
         with self.upload() as upload:
             upload.write(data)
             upload.publish(key)
+
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Publish many small content-named objects, one after the other."""
+        for key, data in items:
+            self.put(key, data)
 
     def upload(self) -> LocalUpload:
         """Begin a content-named object of any size."""
@@ -181,6 +188,10 @@ class LocalBackend:
             raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
         return self._read(key, lambda file: posix.read_range(file, start, length))
 
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+        """Return what `get_range` does of each."""
+        return [self.get_range(*wanted) for wanted in ranges]
+
     def stat(self, key: str) -> ObjectStat | None:
         """Return what is known of an object, or None if the key is free."""
         path = self.path_of(key)
@@ -191,6 +202,10 @@ class LocalBackend:
         except OSError as error:
             raise storage_error("stat", path, error) from error
         return ObjectStat(key, found.st_size, found.st_mtime) if modes.S_ISREG(found.st_mode) else None
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[ObjectStat | None]:
+        """Return what `stat` does of each."""
+        return [self.stat(key) for key in keys]
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """Yield the objects in the folder `prefix` and below, in any order.

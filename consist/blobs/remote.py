@@ -21,9 +21,11 @@ from consist.blobs.urls import strip_user_info
 from consist.errors import SettingsError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
+
+    from consist.blobs.backend import Range
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """Protocols whose driver one of consist's extras installs."""
@@ -85,6 +87,11 @@ class RemoteBackend:
         """Publish a small content-named object, replacing what may be there."""
         self._strategy().put(key, data)
 
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Publish many small content-named objects, one after the other."""
+        for key, data in items:
+            self.put(key, data)
+
     def upload(self) -> RemoteUpload:
         """Begin a content-named object of any size: it is spooled here, since its key is not known before its end."""
         return RemoteUpload(self._strategy())
@@ -126,9 +133,17 @@ class RemoteBackend:
             raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
         return self._strategy().get_range(key, start, length)
 
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+        """Return what `get_range` does of each."""
+        return [self.get_range(*wanted) for wanted in ranges]
+
     def stat(self, key: str) -> ObjectStat | None:
         """Return what is known of an object, or None if the key is free."""
         return self._strategy().stat(key)
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[ObjectStat | None]:
+        """Return what `stat` does of each."""
+        return [self.stat(key) for key in keys]
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """Yield the objects in the folder `prefix` and below, in any order; hidden ones are passed over."""

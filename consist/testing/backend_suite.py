@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consist.blobs import layout
+from consist.blobs.backend import Range
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, UnsupportedError
 from consist.testing.backend_races import BackendRaces
 
@@ -292,6 +293,29 @@ class BackendSuite(BackendRaces):
         got = backend.get_range(KEY, start, length)
         assert type(got) is bytes
         assert got == content[start : start + length]
+
+    def test_many_at_once_are_as_one_after_the_other(self, backend: Backend) -> None:
+        """Batches keep their order, and take keys twice."""
+        items = [(f"blobs/{number % 3}/{number}", b"%d" % number * number) for number in range(50)]
+        backend.put_many(items)
+        assert {key: self.oracle_read(key) for key, _ in items} == dict(items)
+        assert self.stored() == {key for key, _ in items}
+        ranges = [Range(key, start, 5) for key, _ in items for start in (0, 3, 1000)]
+        wanted = [data[start : start + 5] for _, data in items for start in (0, 3, 1000)]
+        assert list(backend.get_ranges(ranges)) == wanted
+        keys = [items[7][0], "blobs/free", items[3][0], items[7][0]]
+        assert [found and found.size for found in backend.stat_many(keys)] == [7, None, 3, 7]
+        assert (list(backend.get_ranges([])), list(backend.stat_many([]))) == ([], [])
+        backend.put_many([])
+        with pytest.raises(BlobNotFoundError) as raised:
+            backend.get_ranges([ranges[0], Range("blobs/free", 0, 1), ranges[1]])
+        assert "blobs/free" in str(raised.value)
+
+    def test_put_many_heals(self, backend: Backend) -> None:
+        """A batch replaces what is there, as a put does."""
+        self.oracle_write(KEY, b"damaged and longer")
+        backend.put_many([("blobs/ab/other", b"x"), (KEY, b"good")])
+        assert self.oracle_read(KEY) == b"good"
 
     def test_stat_gives_size_and_date(self, backend: Backend) -> None:
         """Dates are seconds by one clock: a later object is not older, nor is one from another decade."""
