@@ -1,10 +1,12 @@
 """`BlobStore`: content in, digest out; digest in, checked content out.
 
-It decides how content becomes objects of a `Backend`; here every blob is one object under ``blobs/``, of any size. It
-knows nothing of records: what may be deleted, and when, is decided above.
+It decides how content becomes objects of a `Backend`: below `LARGE` bytes one object under ``blobs/``, beyond that
+chunks in packs and a manifest (``large.py``, ``packing.py``). A whole object of any size is a valid blob all the same.
+It knows nothing of records: what may be deleted, and when, is decided above.
 
-Wrong bytes are never returned unnoticed (``reader.py`` says what a range read of a large object can know), and heal:
-whoever reads wrong bytes adds the digest to `BlobStore.suspects`, and the next put of that content writes it anew.
+Wrong bytes are never returned unnoticed (``reader.py`` says what a range read of a large *whole* object can know), and
+heal: whoever reads wrong bytes adds the digests of the blob and of the pack to `BlobStore.suspects`, and the next put
+of that content writes it anew.
 """
 
 # Paths are plain strings in this layer: pathlib costs more than some of the calls.
@@ -12,26 +14,46 @@ whoever reads wrong bytes adds the digest to `BlobStore.suspects`, and the next 
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
-from consist.blobs import layout, posix
-from consist.blobs.copying import copy_hashed, filler
-from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, open_source
-from consist.errors import AmbiguousPrefixError, BlobNotFoundError, DamagedError, UsageError
+from consist.blobs import posix
+from consist.blobs.chunktable import MemoryTable
+from consist.blobs.copying import filler
+from consist.blobs.damage import missing_blob
+from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
+from consist.blobs.largeblobs import LargeBlobs
+from consist.blobs.wholeblobs import WholeBlobs
+from consist.errors import AmbiguousPrefixError, BlobNotFoundError, ChangedError, SettingsError, UsageError
 from consist.fileops import perform
+from consist.hashing.chunker import Chunking
 from consist.hashing.digest import SIZE, Digest, parse_prefix
-from consist.hashing.hasher import BLOCK, Hashed, hash_bytes
+from consist.hashing.hasher import BLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableSet
+    from collections.abc import Callable, Iterator, MutableSet, Sequence
 
     from consist.blobs.backend import Backend, ObjectStat
+    from consist.blobs.chunktable import ChunkTable
+
+T = TypeVar("T")
+
+LARGE = BLOCK
+"""Bytes from which content is cut into chunks."""
 
 _HEX = "0123456789abcdef"
 _SHOWN = 3
+
+
+class Stored(NamedTuple):
+    """What was put."""
+
+    digest: Digest
+    """What `b3sum` prints."""
+    size: int
+    """Bytes of content."""
+    chunks: Digest | None = None
+    """Of a large blob, the digest of its chunk list (`Manifest.chunk_list`)."""
 
 
 class BlobStore:
@@ -42,7 +64,18 @@ class BlobStore:
     backend : Backend
         Where they are kept.
     suspects : MutableSet of Digest, optional
-        Blobs found damaged and not yet written anew; give a set that outlives the process to remember them.
+        Blobs and packs found damaged and not yet written anew; give a set that outlives the process to remember them.
+    table : ChunkTable, optional
+        Which pack has which chunk; give one that outlives the process to find again what was put before.
+    chunking : Chunking, optional
+        Where large content is cut; the store's.
+    compression : {"auto", "none"}
+        ``auto``: chunks are compressed where a probe says that it pays.
+
+    Raises
+    ------
+    SettingsError
+        If `compression` is something else.
 
     Examples
     --------
@@ -56,26 +89,46 @@ class BlobStore:
     b'content'
     """
 
-    def __init__(self, backend: Backend, *, suspects: MutableSet[Digest] | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        suspects: MutableSet[Digest] | None = None,
+        table: ChunkTable | None = None,
+        chunking: Chunking | None = None,
+        compression: str = AUTO,
+    ) -> None:
+        if compression not in COMPRESSIONS:
+            raise SettingsError(f"compression is {compression!r}", hint=f"it is one of {', '.join(COMPRESSIONS)}")
         self.backend = backend
         self.suspects: MutableSet[Digest] = set() if suspects is None else suspects
+        self.whole = WholeBlobs(backend, self.suspects)
+        self.large = LargeBlobs(
+            backend,
+            self.suspects,
+            MemoryTable() if table is None else table,
+            chunking=Chunking() if chunking is None else chunking,
+            compress=compression != NONE,
+        )
 
     def __repr__(self) -> str:
         return f"BlobStore({self.backend!r})"
 
     # Putting -------------------------------------------------------------------------------------------------------
 
-    def put_bytes(self, data: bytes | bytearray | memoryview) -> Hashed:
-        """Keep bytes in memory; nothing is written if the blob is there with that size and not suspect.
+    def put_bytes(self, data: bytes | bytearray | memoryview, *, like: Digest | None = None) -> Stored:
+        """Keep bytes in memory; nothing is written of what is there already.
 
         Parameters
         ----------
         data : bytes-like
             The content. It must not change meanwhile.
+        like : Digest, optional
+            A blob that this one may share chunks with, such as an earlier version of it.
 
         Returns
         -------
-        Hashed
+        Stored
             Its digest and size in bytes.
 
         Raises
@@ -83,31 +136,36 @@ class BlobStore:
         StorageError
             If the storage failed; no part of the blob is visible then.
         """
-        if not isinstance(data, bytes):
-            data = memoryview(data).cast("B")
-        hashed = Hashed(hash_bytes(data), len(data))
-        if not self._is_kept(hashed):
-            key = layout.digest_key(layout.BLOBS, hashed.digest)
-            if isinstance(data, bytes):
-                self.backend.put(key, data)
-            else:  # a large array: no copy of it is made
-                with self.backend.upload() as upload:
-                    upload.write(data)
-                    upload.publish(key)
-            self.suspects.discard(hashed.digest)
-        return hashed
+        view = memoryview(data).cast("B")
+        if len(view) < LARGE:
+            return Stored(*self.whole.put(data if isinstance(data, bytes) else view))
+        return self._put_again(lambda: self._put_large(_filler_of(view), b"", like))
 
-    def put_file(self, path: str | os.PathLike[str]) -> Hashed:
+    def put_many(self, contents: Sequence[bytes]) -> list[Stored]:
+        """Keep many contents, the small ones in one batch: over a network that is many times as fast.
+
+        Returns
+        -------
+        list of Stored
+            In their order.
+        """
+        small = [data for data in contents if len(data) < LARGE]
+        stored = iter([Stored(*hashed) for hashed in self.whole.put_many(small)])
+        return [next(stored) if len(data) < LARGE else self.put_bytes(data) for data in contents]
+
+    def put_file(self, path: str | os.PathLike[str], *, like: Digest | None = None) -> Stored:
         """Keep a file of any size, in one read of it.
 
         Parameters
         ----------
         path : str or path
             A local file; links are followed. If it changes meanwhile, the blob is what was read.
+        like : Digest, optional
+            As for `put_bytes`.
 
         Returns
         -------
-        Hashed
+        Stored
             What `b3sum` prints for it, and its size in bytes.
 
         Raises
@@ -117,72 +175,62 @@ class BlobStore:
         StorageError
             If the *storage* failed (also an `OSError`: look for this one first).
         """
-        with open(path, "rb", buffering=0) as stream:
-            return self.put_stream(stream)
 
-    def put_stream(self, stream: BinaryIO) -> Hashed:
-        """Keep what is left in a binary stream, in one pass and a few MiB of memory.
+        def put() -> Stored:
+            with open(path, "rb", buffering=0) as stream:
+                return self.put_stream(stream, like=like)
 
-        What the stream itself raises passes through, and nothing is kept.
+        return self._put_again(put)
+
+    def put_stream(self, stream: BinaryIO, *, like: Digest | None = None) -> Stored:
+        """Keep what is left in a binary stream, in one pass and bounded memory, whatever its length.
+
+        What the stream itself raises passes through, and no blob is kept. Packs that were full by then stay, and are
+        found again when the same content comes again.
+
+        Raises
+        ------
+        ChangedError
+            If chunks that it shares with others were removed meanwhile; nothing but reading it again would help.
         """
         fill = filler(stream)
-        room = memoryview(bytearray(BLOCK))
+        room = memoryview(bytearray(LARGE))
         head = bytes(room[: fill(room)])
-        if len(head) < BLOCK:
-            return self.put_bytes(head)
-        with self.backend.upload() as upload:
-            hashed = copy_hashed(fill, upload.write, head=head)
-            if not self._is_kept(hashed):
-                upload.publish(layout.digest_key(layout.BLOBS, hashed.digest))
-                self.suspects.discard(hashed.digest)
-        return hashed
+        if len(head) < LARGE:
+            return Stored(*self.whole.put(head))
+        return self._put_large(fill, head, like)
 
     # Reading -------------------------------------------------------------------------------------------------------
 
-    def open(self, digest: Digest) -> BinaryIO:
+    def open(self, digest: Digest, *, size: int | None = None) -> BinaryIO:
         """Open a blob as a seekable binary file.
 
-        Up to 1 MiB it is checked here, whole. A larger one is checked when it is read in order to its end; ranges
-        of it are not (``reader.py``).
+        A large blob is read chunk by chunk, each checked before it is handed out. A whole object is checked here up to
+        1 MiB; a larger one when it is read in order to its end (``reader.py``).
+
+        Parameters
+        ----------
+        digest : Digest
+            Which blob.
+        size : int, optional
+            Its bytes, where they are known: saves a request.
 
         Raises
         ------
         BlobNotFoundError
-            If there is no such blob.
+            If there is no such blob, or a pack that it needs is gone.
         DamagedError
             Here or from a read, if the bytes are not the blob's.
         """
-        with contextlib.ExitStack() as on_error:
-            try:
-                source = open_source(self.backend, layout.digest_key(layout.BLOBS, digest))
-                on_error.callback(source.close)
-                room = memoryview(bytearray(SMALL + 1))
-                count = source.read_into(room, 0)
-                if count <= SMALL:
-                    return io.BytesIO(self._checked(digest, bytes(room[:count])))
-                reader = BlobReader(source, digest, self._damaged)
-            except BlobNotFoundError:
-                raise self._missing(digest) from None
-            on_error.pop_all()
-        return io.BufferedReader(reader, LOCAL_BUFFER if self.backend.capabilities.files else REMOTE_BUFFER)
+        return self._first(digest, size, lambda kind: kind.open(digest))
 
-    def read(self, digest: Digest) -> bytes:
-        """Return a blob whole, checked.
+    def read(self, digest: Digest, *, size: int | None = None) -> bytes:
+        """Return a blob whole, checked; parameters and errors as for `open`."""
+        return self._first(digest, size, lambda kind: kind.read(digest))
 
-        Raises
-        ------
-        BlobNotFoundError
-            If there is no such blob.
-        DamagedError
-            If the bytes are not the blob's.
-        """
-        try:
-            data = self.backend.get(layout.digest_key(layout.BLOBS, digest))
-        except BlobNotFoundError:
-            raise self._missing(digest) from None
-        return self._checked(digest, data)
-
-    def get(self, digest: Digest, path: str | os.PathLike[str], *, durable: bool = False) -> None:
+    def get(
+        self, digest: Digest, path: str | os.PathLike[str], *, durable: bool = False, size: int | None = None
+    ) -> None:
         """Write a blob to a file, checked before the file appears; what was there is replaced in one step.
 
         Parameters
@@ -193,6 +241,8 @@ class BlobStore:
             The file; its folder must exist. A link is replaced, not followed.
         durable : bool
             Sync file and folder before returning.
+        size : int, optional
+            As for `open`.
 
         Raises
         ------
@@ -210,15 +260,27 @@ class BlobStore:
         except FileNotFoundError:
             raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
         with temp:
-            self._copy(digest, temp.write)
+            self.copy(digest, temp.write, size=size)
             temp.seal(mode=None, durable=durable)
             perform("rename", target, os.replace, temp.path, target)
             temp.published = True
         if durable:
             posix.sync_folder(folder)
 
-    def verify(self, digest: Digest) -> int:
-        """Read a blob and compare it with its name.
+    def copy(self, digest: Digest, write: Callable[[memoryview], object], *, size: int | None = None) -> int:
+        """Read a blob piece by piece into `write`, and check all of it.
+
+        What was written is right only once this returned. Parameters and errors are as for `open`.
+
+        Returns
+        -------
+        int
+            How many bytes there were.
+        """
+        return self._first(digest, size, lambda kind: kind.copy(digest, write))
+
+    def verify(self, digest: Digest, *, size: int | None = None) -> int:
+        """Read a blob and compare it with its name; one that is right is no suspect any more.
 
         Returns
         -------
@@ -232,22 +294,26 @@ class BlobStore:
         DamagedError
             If the bytes are not the blob's; it is a suspect then.
         """
-        size = self._copy(digest, len)
+        count = self.copy(digest, len, size=size)
         self.suspects.discard(digest)
-        return size
+        return count
 
     # Looking -------------------------------------------------------------------------------------------------------
 
-    def stat(self, digest: Digest) -> ObjectStat | None:
-        """Return size and date of a blob, or None if there is none; nothing is read or checked."""
-        return self.backend.stat(layout.digest_key(layout.BLOBS, digest))
+    def stat(self, digest: Digest, *, size: int | None = None) -> ObjectStat | None:
+        """Return size and date of a blob; None if it is not there, or not all of it. No content is read or checked."""
+        for kind in self._kinds(size):
+            found = kind.stat(digest)
+            if found is not None:
+                return found
+        return None
 
     def exists(self, digest: Digest) -> bool:
         """Tell whether a blob is there; not whether its bytes are right."""
         return self.stat(digest) is not None
 
-    def list(self, prefix: str = "") -> Iterator[tuple[Digest, int]]:
-        """Yield digest and size in bytes of the blobs whose digests begin with `prefix`, in any order.
+    def list(self, prefix: str = "") -> Iterator[tuple[Digest, ObjectStat]]:
+        """Yield digest, size in bytes and date of the blobs whose digests begin with `prefix`, in any order.
 
         Foreign files among them are passed over.
 
@@ -258,11 +324,12 @@ class BlobStore:
         """
         bare = parse_prefix(prefix) if prefix else ""
         for folder in _folders(bare):
-            for found in self.backend.list(folder):
-                with contextlib.suppress(DamagedError):
-                    digest = layout.key_digest(found.key)
-                    if digest.startswith(bare):
-                        yield digest, found.size
+            seen = set()
+            for kind in (self.whole, self.large):
+                for digest, found in kind.list(folder):
+                    if digest.startswith(bare) and digest not in seen:
+                        seen.add(digest)
+                        yield digest, found
 
     def find(self, prefix: str) -> Digest:
         """Return the one blob whose digest begins with `prefix`.
@@ -280,7 +347,7 @@ class BlobStore:
         if len(bare) == 2 * SIZE:
             digest = Digest.parse(bare)
             if not self.exists(digest):
-                raise self._missing(digest)
+                raise missing_blob(self.backend, digest)
             return digest
         found = sorted(digest for digest, _ in self.list(bare))
         if not found:
@@ -291,58 +358,59 @@ class BlobStore:
         return found[0]
 
     def delete(self, digest: Digest) -> None:
-        """Remove a blob; one that is gone already is no error. Whether anything needs it is the caller's question."""
-        self.backend.delete(layout.digest_key(layout.BLOBS, digest))
+        """Remove a blob; one that is gone already is no error. Whether anything needs it is the caller's question.
+
+        The packs of a large blob stay, since others may need them.
+        """
+        self.large.delete(digest)
+        self.whole.delete(digest)
         self.suspects.discard(digest)
 
     # Parts ---------------------------------------------------------------------------------------------------------
 
-    def _is_kept(self, hashed: Hashed) -> bool:
-        """Tell whether a put may be left out: a truncated object is caught by its size, a flipped bit by a reader."""
-        if hashed.digest in self.suspects:
-            return False
-        found = self.stat(hashed.digest)
-        return found is not None and found.size == hashed.size
+    def _put_large(self, fill: Callable[[memoryview], int], head: bytes, like: Digest | None) -> Stored:
+        manifest = self.large.put(fill, head, like=like)
+        return Stored(manifest.digest, manifest.size, manifest.chunk_list())
 
-    def _copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int:
-        """Read a blob piece by piece into `write`, and check it; return its size."""
+    def _put_again(self, put: Callable[[], Stored]) -> Stored:
+        """Put what can be read twice; once more, if others removed meanwhile what it was to share."""
         try:
-            with contextlib.closing(open_source(self.backend, layout.digest_key(layout.BLOBS, digest))) as source:
-                position = 0
+            return put()
+        except ChangedError:
+            return put()
 
-                def read_into(buffer: memoryview) -> int:
-                    nonlocal position
-                    count = source.read_into(buffer, position)
-                    position += count
-                    return count
+    def _kinds(self, size: int | None) -> tuple[WholeBlobs | LargeBlobs, WholeBlobs | LargeBlobs]:
+        """Return where a blob may be, the likelier place first."""
+        is_small = size is None or size < LARGE
+        return (self.whole, self.large) if is_small else (self.large, self.whole)
 
-                hashed = copy_hashed(read_into, write)
-        except BlobNotFoundError:
-            raise self._missing(digest) from None
-        if hashed.digest != digest:
-            raise self._damaged(digest)
-        return hashed.size
+    def _first(self, digest: Digest, size: int | None, take: Callable[[WholeBlobs | LargeBlobs], T | None]) -> T:
+        """Take a blob from where it is."""
+        for kind in self._kinds(size):
+            found = take(kind)
+            if found is not None:
+                return found
+        raise missing_blob(self.backend, digest)
 
-    def _checked(self, digest: Digest, data: bytes) -> bytes:
-        if hash_bytes(data) != digest:
-            raise self._damaged(digest)
-        return data
 
-    def _damaged(self, digest: Digest) -> DamagedError:
-        self.suspects.add(digest)
-        return DamagedError(
-            f"blob {digest.short} in {self.backend.url} is damaged: its bytes are not what its name says",
-            hint="run the step that made it again, and the store heals",
-        )
+def _filler_of(data: memoryview) -> Callable[[memoryview], int]:
+    """Make a `fill` of bytes in memory, without copying them more than once."""
+    position = 0
 
-    def _missing(self, digest: Digest) -> BlobNotFoundError:
-        return BlobNotFoundError(f"no blob {digest.short} in {self.backend.url}", hint="see `consist ls blobs`")
+    def fill(buffer: memoryview) -> int:
+        nonlocal position
+        piece = data[position : position + len(buffer)]
+        buffer[: len(piece)] = piece
+        position += len(piece)
+        return len(piece)
+
+    return fill
 
 
 def _folders(prefix: str) -> list[str]:
-    """Name the folders that hold the digests with a prefix: one, 16, or the one above all."""
+    """Name the folders of an area that hold the digests with a prefix: one, 16, or the area itself."""
     if not prefix:
-        return [layout.BLOBS]
+        return [""]
     if len(prefix) == 1:
-        return [f"{layout.BLOBS}/{prefix}{digit}" for digit in _HEX]
-    return [f"{layout.BLOBS}/{prefix[:2]}"]
+        return [prefix + digit for digit in _HEX]
+    return [prefix[:2]]

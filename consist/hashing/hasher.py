@@ -74,6 +74,17 @@ def hash_bytes(data: bytes | bytearray | memoryview) -> Digest:
     return Digest(blake3.blake3(data, max_threads=blake3.blake3.AUTO).digest())
 
 
+def hash_raw(data: bytes | bytearray | memoryview) -> bytes:
+    """Return the 32 bytes of a digest, by one thread: for chunks, which are many.
+
+    Examples
+    --------
+    >>> hash_raw(b"x") == hash_bytes(b"x").raw
+    True
+    """
+    return blake3.blake3(data).digest()
+
+
 def domain_digest(domain: str, data: bytes) -> Digest:
     """Digest of `data` in a domain of its own, so that equal bytes of two kinds never share a digest.
 

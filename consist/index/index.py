@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from consist.errors import DamagedError
 from consist.index import events, filestat, lineage, lookup, marks, stores, writing
 from consist.index.bound import Bound
+from consist.index.chunks import Chunks
 from consist.index.memo import Memo
 from consist.index.records import decode_record
 
@@ -56,7 +57,7 @@ class Index:
     Safe under threads, fork, spawn and pickling (which takes the path, the settings and the store's id along).
     """
 
-    __slots__ = ("_bound", "_environment", "_files", "_records", "_store", "suspects")
+    __slots__ = ("_bound", "_environment", "_files", "_records", "_store", "chunks", "suspects")
 
     def __init__(self, environment: Environment, store_id: str) -> None:
         self._bound = Bound(environment, store_id)
@@ -65,6 +66,7 @@ class Index:
         self._records: Memo[RunRecord] = Memo()
         self._files: Memo[FileEntry] = Memo()
         self.suspects = lineage.Suspects(self._bound)
+        self.chunks = Chunks(self._bound)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Environment, str]]:
         return type(self), (self._environment, self._store)

@@ -62,7 +62,7 @@ class Tables(NamedTuple):
     blobs: Any
     """digest -> size, inline or not, when last known to be there"""
     chunks: Any
-    """reserved for chunks of large blobs: digest -> pack and place"""
+    """chunk's digest -> pack and place"""
     suspects: Any
     """digest of what a reader found damaged -> when"""
     files: Any

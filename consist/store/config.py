@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, DamagedError, FormatError
+from consist.hashing.chunker import Chunking
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
@@ -18,9 +19,6 @@ PRIVATE, GROUP = "private", "group"
 
 FORMAT = 0
 """0 until the first release, with no promise to readers; then 1."""
-
-CHUNKING = {"algorithm": "fastcdc-2020", "min": 65536, "average": 262144, "max": 1048576, "normalisation": 1}
-"""How large blobs will be cut. Written from the start, so that a store never holds two cuttings of one content."""
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -44,7 +42,8 @@ class StoreConfig:
     sharing : str
         ``private``: folders for their owner alone; ``group``: shared with the folder's group.
     chunking : dict
-        Parameters of the chunker.
+        Where large content is cut (`Chunking.parse` reads it). Written once, so that a store never holds two cuttings
+        of one content.
     """
 
     format: int
@@ -72,7 +71,7 @@ def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreCo
     found = load(backend)
     if found is not None:
         return found, False
-    config = StoreConfig(FORMAT, os.urandom(16).hex(), "blake3", sharing, CHUNKING)
+    config = StoreConfig(FORMAT, os.urandom(16).hex(), "blake3", sharing, Chunking().as_json())
     try:
         backend.create(layout.CONFIG, json.dumps(asdict(config), indent=2).encode() + b"\n")
         backend.put(layout.CACHEDIR_TAG, _CACHEDIR_TAG)

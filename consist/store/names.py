@@ -160,7 +160,7 @@ def open_found(store: Store, found: Found) -> BinaryIO:
         Here or from a read, if the bytes are not what the digest says.
     """
     if found.inline is None:
-        return store.blobs.open(found.digest)
+        return store.blobs.open(found.digest, size=found.size)
     if hash_bytes(found.inline) != found.digest:
         raise DamagedError(
             f"the inline content of {found.name!r} is not what its digest {found.digest.short} says",
@@ -185,7 +185,7 @@ def _newest(store: Store, place: Place) -> RunRecord:
 def _blob(store: Store, prefix: str) -> Found:
     """Find a blob by its digest's beginning, among the store's objects and what is inline in records."""
     sizes = {entry.digest: entry.size for entry in itertools.islice(store.index.blobs(prefix), _SHOWN)}
-    sizes.update(itertools.islice(store.blobs.list(prefix), _SHOWN))
+    sizes.update((digest, found.size) for digest, found in itertools.islice(store.blobs.list(prefix), _SHOWN))
     if not sizes:
         raise BlobNotFoundError(f"no blob's digest begins with {prefix!r}", hint="`consist ls blobs` lists them")
     if len(sizes) > 1:

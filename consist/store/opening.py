@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
+from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
 from consist.errors import NotFoundError
+from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.index import Index
 from consist.store import config as store_config
@@ -28,6 +30,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     durable: bool = True,
     sharing: str = store_config.PRIVATE,
     create: bool = True,
+    compression: str = AUTO,
 ) -> Store:
     """Open a store and an index of it; make what is not there.
 
@@ -47,6 +50,8 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     create : bool
         Make the store if there is none. Without it nothing is made where there is no store; where there is one, the
         index still is.
+    compression : {"auto", "none"}
+        Whether chunks of large content are compressed where a probe says that it pays.
 
     Raises
     ------
@@ -63,6 +68,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
     config, is_new = store_config.load_or_create(backend, sharing=sharing)
+    chunking = Chunking.parse(config.chunking)
     if config.sharing != sharing:
         backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=config.sharing)
     index = Index(environment, config.id)
@@ -72,7 +78,13 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     store = Store(
         config=config,
         backend=backend,
-        blobs=BlobStore(backend, suspects=index.suspects),
+        blobs=BlobStore(
+            backend,
+            suspects=index.suspects,
+            table=index.chunks,
+            chunking=chunking,
+            compression=compression,
+        ),
         index=index,
         files=FileDigests(index),
         events=EventLog(backend, index),

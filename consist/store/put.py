@@ -12,7 +12,7 @@ from consist.store.publish import keep
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consist.hashing.hasher import Hashed
+    from consist.blobs.blobstore import Stored
     from consist.store.store import Store
 
 STEP = "put"
@@ -73,7 +73,7 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
     return record
 
 
-def _earlier(store: Store, stored: Hashed, key: str) -> RunRecord | None:
+def _earlier(store: Store, stored: Stored, key: str) -> RunRecord | None:
     """Find a pinned run that put this very content under this very name."""
     for edge in store.index.producers(stored.digest):
         record = store.index.get_run(edge.run_id) if edge.key == key else None

@@ -1,8 +1,152 @@
-"""Real disks for the tests of the blobs layer: full ones and read-only ones."""
+"""Places for the tests of the blobs layer, each with an oracle; real disks, full ones and read-only ones.
 
+The oracle reads a large blob by ``docs/format.md`` alone: frame, manifest and packs are taken apart here.
+"""
+
+import struct
 import subprocess
 
+import blake3
+import msgpack
 import pytest
+import zstandard
+from fsspec.implementations.memory import MemoryFileSystem
+
+from consist.blobs.blobstore import BlobStore
+from consist.blobs.opening import open_backend
+
+
+def key_of(area, raw):
+    return f"{area}/{raw.hex()[:2]}/{raw.hex()[2:]}"
+
+
+def manifest_of(framed, raw):
+    """Take a manifest apart: (size, packs, chunks)."""
+    magic, version, kind, key_length, length = struct.unpack_from(">4sBBHI", framed)
+    assert (magic, version, kind, key_length) == (b"CNST", 0, 2, 32)
+    assert framed[28:60] == raw
+    assert blake3.blake3(framed[:-32]).digest() == framed[-32:]
+    schema, size, packs, chunks = msgpack.unpackb(framed[60 : 60 + length])
+    assert schema == 0
+    return size, list(struct.iter_unpack(">32sI", packs)), list(struct.iter_unpack(">32sBIIII", chunks))
+
+
+def reassemble(get, raw):
+    """Put a large blob together from its manifest and packs."""
+    size, packs, chunks = manifest_of(get(key_of("manifests", raw)), raw)
+    objects = [get(key_of("packs", pack)) for pack, _ in packs]
+    for (pack, length), data in zip(packs, objects, strict=True):
+        assert len(data) == length
+        assert blake3.blake3(data).digest() == pack
+    content = []
+    for digest, encoding, pack, offset, stored, raw_length in chunks:
+        piece = objects[pack][offset : offset + stored]
+        chunk = zstandard.ZstdDecompressor().decompress(piece) if encoding else piece
+        assert (len(chunk), blake3.blake3(chunk).digest()) == (raw_length, digest)
+        content.append(chunk)
+    assert sum(map(len, content)) == size
+    return b"".join(content)
+
+
+class Folder:
+    """A folder as a place, and its oracle."""
+
+    def __init__(self, path):
+        self.path = path
+        self.backend = open_backend(path, durable=False)
+
+    def file(self, digest):
+        name = digest.raw.hex()
+        return self.path / "blobs" / name[:2] / name[2:]
+
+    def object(self, key):
+        return (self.path / key).read_bytes()
+
+    def keys(self, area):
+        return sorted(str(path.relative_to(self.path)) for path in (self.path / area).rglob("*") if path.is_file())
+
+    def read(self, digest):
+        file = self.file(digest)
+        return file.read_bytes() if file.exists() else reassemble(self.object, digest.raw)
+
+    def overwrite(self, key, data):
+        (self.path / key).unlink(missing_ok=True)
+        if data is not None:
+            (self.path / key).write_bytes(data)
+
+    def write(self, digest, data):
+        file = self.file(digest)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_bytes(data)
+
+    def stored(self):
+        return sorted(path.read_bytes() for path in self.path.rglob("*") if path.is_file() and path.name != "lock")
+
+
+class Memory:
+    """``memory://`` as a place, and its oracle."""
+
+    def __init__(self, name):
+        self.root = f"/blobstore/{name}"
+        self.backend = open_backend(f"memory:/{self.root}")
+
+    def file(self, digest):
+        name = digest.raw.hex()
+        return f"{self.root}/blobs/{name[:2]}/{name[2:]}"
+
+    def object(self, key):
+        return MemoryFileSystem.store[f"{self.root}/{key}"].getvalue()
+
+    def keys(self, area):
+        start = f"{self.root}/{area}/"
+        return sorted(path[len(self.root) + 1 :] for path in MemoryFileSystem.store if path.startswith(start))
+
+    def read(self, digest):
+        path = self.file(digest)
+        return (
+            self.object(path[len(self.root) + 1 :])
+            if path in MemoryFileSystem.store
+            else reassemble(self.object, digest.raw)
+        )
+
+    def overwrite(self, key, data):
+        MemoryFileSystem.store.pop(f"{self.root}/{key}", None)
+        if data is not None:
+            MemoryFileSystem().pipe_file(f"{self.root}/{key}", data)
+
+    def write(self, digest, data):
+        MemoryFileSystem().pipe_file(self.file(digest), data)
+
+    def stored(self):
+        return sorted(file.getvalue() for path, file in MemoryFileSystem.store.items() if path.startswith(self.root))
+
+
+@pytest.fixture(params=["folder", "memory"])
+def place(request, tmp_path):
+    if request.param == "folder":
+        yield Folder(tmp_path / "store")
+        return
+    place = Memory(request.node.name)
+    yield place
+    for path in [path for path in MemoryFileSystem.store if path.startswith(place.root)]:
+        del MemoryFileSystem.store[path]
+
+
+@pytest.fixture
+def blobs(place):
+    return BlobStore(place.backend)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "store")
+
+
+@pytest.fixture
+def folder_at():
+    """Give what makes a place of any folder."""
+    return Folder
 
 
 @pytest.fixture

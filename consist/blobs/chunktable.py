@@ -1,0 +1,83 @@
+"""The chunk table: which pack has a chunk, as far as this machine knows. A hint, never believed without a look.
+
+An entry may name a pack that is gone, so whoever uses one confirms the pack by a `stat`. An entry must not name a
+wrong *place*: a manifest made from it could not be read. So a table that is kept on disk checks what it reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from consist.blobs.pack import PackRef
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consist.blobs.manifest import Manifest
+    from consist.blobs.pack import Piece
+
+Entry = tuple[bytes, int, int, int, int, int]
+"""The fields of a `Place` in their order, plain: whoever keeps a table need not know this package."""
+
+
+class Place(NamedTuple):
+    """Where a chunk lies."""
+
+    pack: bytes
+    pack_size: int
+    encoding: int
+    offset: int
+    stored: int
+    raw: int
+
+    @property
+    def ref(self) -> PackRef:
+        """The pack, as a manifest names it."""
+        return PackRef(self.pack, self.pack_size)
+
+
+class ChunkTable(Protocol):
+    """Keeps places by chunk digest. Safe for threads."""
+
+    def find_many(self, digests: Sequence[bytes]) -> Sequence[Entry | None]:
+        """Return what is known of each chunk, in their order."""
+
+    def add(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
+        """Remember where chunks lie, over what was known of them."""
+
+
+class MemoryTable:
+    """A table that ends with its process.
+
+    Examples
+    --------
+    >>> table = MemoryTable()
+    >>> table.add([(b"chunk", (b"pack", 100, 0, 0, 10, 10))])
+    >>> table.find_many([b"chunk", b"other"])
+    [(b'pack', 100, 0, 0, 10, 10), None]
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, Entry] = {}
+
+    def find_many(self, digests: Sequence[bytes]) -> list[Entry | None]:
+        """Return what is known of each chunk, in their order."""
+        return [self._entries.get(digest) for digest in digests]
+
+    def add(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
+        """Remember where chunks lie, over what was known of them."""
+        self._entries.update(entries)
+
+
+def entries_of_pack(ref: PackRef, pieces: Sequence[Piece]) -> list[tuple[bytes, Entry]]:
+    """Return what a pack's directory says, as a table takes it."""
+    return [(piece.digest, (ref.digest, ref.size, *piece[1:])) for piece in pieces]
+
+
+def entries_of_manifest(manifest: Manifest) -> list[tuple[bytes, Entry]]:
+    """Return what a manifest says, as a table takes it."""
+    found = []
+    for digest, encoding, number, offset, stored, raw in manifest.chunks:
+        ref = manifest.packs[number]
+        found.append((digest, (ref.digest, ref.size, encoding, offset, stored, raw)))
+    return found

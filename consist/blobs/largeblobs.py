@@ -1,0 +1,261 @@
+"""Blobs that are chunks in packs, put together by a manifest: all large ones that consist writes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from consist.blobs import layout
+from consist.blobs.backend import ObjectStat
+from consist.blobs.chunktable import MemoryTable, entries_of_manifest
+from consist.blobs.damage import damaged_blob
+from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
+from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
+from consist.hashing.hasher import Hasher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, MutableSet
+
+    from consist.blobs.backend import Backend
+    from consist.blobs.chunktable import ChunkTable
+    from consist.blobs.extents import Fetcher
+    from consist.blobs.pack import PackRef
+    from consist.hashing.chunker import Chunking
+    from consist.hashing.digest import Digest
+    from consist.hashing.hasher import Hashed
+
+_BUFFER = 64 << 10
+"""Bytes that a reader asks for at a time, at the least: a chunk is fetched whole in any case, and kept."""
+
+_KNOWN = 1000
+"""Manifests whose packs a process remembers, for `stat`."""
+
+_ATTEMPTS = 5
+
+
+class _Known(NamedTuple):
+    """What `stat` needs of a manifest, and the object that it was read from."""
+
+    there: ObjectStat
+    size: int
+    packs: tuple[PackRef, ...]
+
+
+class LargeBlobs:
+    """The large blobs of a backend, by digest.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where they are kept.
+    suspects : MutableSet of Digest
+        Blobs and packs found damaged, and not yet written anew.
+    table : ChunkTable
+        Which pack has which chunk, as far as is known.
+    chunking : Chunking
+        Where content is cut.
+    compress : bool
+        Whether chunks may be compressed.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        suspects: MutableSet[Digest],
+        table: ChunkTable,
+        *,
+        chunking: Chunking,
+        compress: bool,
+    ) -> None:
+        self._backend = backend
+        self._suspects = suspects
+        self._table = table
+        self._chunking = chunking
+        self._compress = compress
+        self._known: dict[Digest, _Known] = {}
+
+    def put(self, fill: Callable[[memoryview], int], head: bytes, *, like: Digest | None) -> Manifest:
+        """Keep a content, in one pass; return how it is put together in the store.
+
+        Parameters
+        ----------
+        fill : callable
+            Fills a buffer with what comes next and returns how many bytes; less than it holds only at the end.
+        head : bytes
+            What was read already.
+        like : Digest, optional
+            A blob that this one may share chunks with, which another machine may have put.
+
+        Raises
+        ------
+        ChangedError
+            If packs that it shares were removed meanwhile: the content must be read again.
+        """
+        from consist.blobs.large import cut_through
+        from consist.blobs.packing import Packing, Reuse
+
+        tables = [self._table] if like is None else [self._table, self._table_of(like)]
+        reuse = Reuse(self._backend, tables, self._suspects)
+        with Packing(self._backend, self._table, reuse, compress=self._compress) as packing:
+            hashed = cut_through(fill, head, self._chunking, packing.feed)
+            packs, chunks = packing.finish()
+        manifest = make_manifest(hashed.digest, packs, chunks)
+        if missing_pack(self._backend, packing.reused()) is not None:
+            raise ChangedError(
+                f"chunks of blob {hashed.digest.short} were removed from {self._backend.url} while it was put",
+                hint="put it again",
+            )
+        manifest = self._publish(manifest)
+        for ref in packing.written:
+            self._suspects.discard(ref.name)
+        self._suspects.discard(hashed.digest)
+        return manifest
+
+    def is_there(self, hashed: Hashed) -> bool:
+        """Tell whether a blob is there, with that size and all its packs, and not suspect."""
+        if hashed.digest in self._suspects:
+            return False
+        found = self.stat(hashed.digest)
+        return found is not None and found.size == hashed.size
+
+    def open(self, digest: Digest) -> BinaryIO | None:
+        """Open a blob as a seekable file; every chunk is checked before it is handed out. None if there is none."""
+        manifest = self.manifest(digest)
+        if manifest is None:
+            return None
+        from consist.blobs.largereader import LargeReader
+
+        return io.BufferedReader(LargeReader(self._fetcher(manifest), self._window), _BUFFER)
+
+    def read(self, digest: Digest) -> bytes | None:
+        """Return a blob, checked; None if there is none."""
+        stream = self.open(digest)
+        if stream is None:
+            return None
+        with stream:
+            return stream.read()
+
+    def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
+        """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none."""
+        manifest = self.manifest(digest)
+        if manifest is None:
+            return None
+        from concurrent.futures import ThreadPoolExecutor
+
+        from consist.blobs.largereader import windows
+
+        hasher = Hasher(threads=1)
+        with ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as hashing:
+            for window in windows(self._fetcher(manifest), self._window):
+                hashed = hashing.submit(_update, hasher, window)
+                for chunk in window:
+                    write(memoryview(chunk))
+                hashed.result()
+        if hasher.result().digest != digest:  # each chunk is right, so the manifest is of something else
+            raise damaged_blob(self._backend, self._suspects, digest, "its manifest does not put it together")
+        return manifest.size
+
+    def stat(self, digest: Digest) -> ObjectStat | None:
+        """Return size and date of a blob; None if there is none, or not all packs that it needs."""
+        there = self._backend.stat(layout.digest_key(layout.MANIFESTS, digest))
+        if there is None:
+            return None
+        known = self._known.get(digest)
+        if known is None or known.there != there:
+            try:
+                manifest = self.manifest(digest)
+            except (DamagedError, FormatError):
+                return None
+            if manifest is None:
+                return None
+            known = self._remember(there, manifest)
+        if missing_pack(self._backend, known.packs) is not None:
+            return None
+        return ObjectStat(there.key, known.size, there.modified)
+
+    def manifest(self, digest: Digest) -> Manifest | None:
+        """Return how a blob is put together, or None if there is no manifest of it.
+
+        Raises
+        ------
+        DamagedError
+            If the manifest is damaged.
+        """
+        try:
+            return decode_manifest(self._backend.get(layout.digest_key(layout.MANIFESTS, digest)), digest)
+        except BlobNotFoundError:
+            return None
+        except DamagedError as error:
+            raise damaged_blob(self._backend, self._suspects, digest, error.message) from error
+
+    def list(self, folder: str) -> Iterator[tuple[Digest, ObjectStat]]:
+        """Yield the large blobs below ``manifests/<folder>``, in any order; what cannot be read is passed over."""
+        for found in self._backend.list(f"{layout.MANIFESTS}/{folder}".rstrip("/")):
+            with contextlib.suppress(DamagedError, FormatError):
+                digest = layout.key_digest(found.key)
+                manifest = self.manifest(digest)
+                if manifest is not None:
+                    yield digest, ObjectStat(found.key, manifest.size, found.modified)
+
+    def delete(self, digest: Digest) -> None:
+        """Remove a blob's manifest, if it is there. Its packs stay: other blobs may need them."""
+        self._backend.delete(layout.digest_key(layout.MANIFESTS, digest))
+
+    @property
+    def _window(self) -> int:
+        from consist.blobs.largereader import LOCAL_WINDOW, REMOTE_WINDOW
+
+        return LOCAL_WINDOW if self._backend.capabilities.files else REMOTE_WINDOW
+
+    def _fetcher(self, manifest: Manifest) -> Fetcher:
+        from consist.blobs.extents import Fetcher
+
+        return Fetcher(self._backend, manifest, self._suspects)
+
+    def _publish(self, manifest: Manifest) -> Manifest:
+        """Publish a manifest, unless there is one that serves; one that does not is replaced."""
+        framed = encode_manifest(manifest)
+        for _ in range(_ATTEMPTS):
+            try:
+                self._backend.create(manifest.key, framed)
+            except AlreadyExistsError:
+                with contextlib.suppress(ChangedError, BlobNotFoundError):  # somebody was quicker: look again
+                    return self._meet(manifest, framed)
+                continue
+            return manifest
+        raise ChangedError(f"{manifest.key} keeps changing", hint="put it again")
+
+    def _meet(self, manifest: Manifest, framed: bytes) -> Manifest:
+        """Settle with the manifest that is there: return it if it serves, else replace it."""
+        data, version = self._backend.get_versioned(manifest.key)
+        with contextlib.suppress(DamagedError):
+            there = decode_manifest(data, manifest.digest)
+            is_trusted = manifest.digest not in self._suspects and there.chunk_list() == manifest.chunk_list()
+            if is_trusted and missing_pack(self._backend, there.packs) is None:
+                return there
+        if self._backend.capabilities.replace:
+            self._backend.replace(manifest.key, framed, if_match=version)
+        else:  # any whole manifest of a blob is as good as another
+            self._backend.put(manifest.key, framed)
+        return manifest
+
+    def _table_of(self, like: Digest) -> ChunkTable:
+        """Make a table of another blob's chunks; an empty one if that blob is not there."""
+        table = MemoryTable()
+        with contextlib.suppress(DamagedError, FormatError):
+            manifest = self.manifest(like)
+            if manifest is not None:
+                table.add(entries_of_manifest(manifest))
+        return table
+
+    def _remember(self, there: ObjectStat, manifest: Manifest) -> _Known:
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        known = self._known[manifest.digest] = _Known(there, manifest.size, manifest.packs)
+        return known
+
+
+def _update(hasher: Hasher, window: list[bytes | memoryview]) -> None:
+    for chunk in window:
+        hasher.update(chunk)

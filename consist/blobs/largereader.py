@@ -1,0 +1,149 @@
+"""Reading a large blob as a file: any position, only the chunks that are needed, each checked before it is handed out.
+
+A read fetches the chunks that it touches, in one batch of requests. Reads that follow each other fetch more and more
+ahead, the next window while the last one is used.
+"""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from consist.blobs.extents import Fetcher
+
+LOCAL_WINDOW = 4 << 20
+REMOTE_WINDOW = 16 << 20
+"""Bytes fetched ahead of a reader that goes on and on: over a network, several requests side by side."""
+
+
+def windows(fetcher: Fetcher, size: int, *, first: int = 0) -> Iterator[list[bytes | memoryview]]:
+    """Yield all chunks from one on, a window at a time; the next is fetched while one is used.
+
+    Parameters
+    ----------
+    fetcher : Fetcher
+        Of the blob.
+    size : int
+        Bytes of a window, about.
+    first : int
+        The number of the first chunk.
+
+    Raises
+    ------
+    BlobNotFoundError, DamagedError
+        As `Fetcher.chunks` says.
+    """
+    ends = _window_ends(fetcher, first, size)
+    with ThreadPoolExecutor(1, thread_name_prefix="consist-fetch") as ahead:
+        coming: Future[list[bytes | memoryview]] | None = None
+        for start, end in ends:
+            follows = ahead.submit(fetcher.chunks, start, end)
+            if coming is not None:
+                yield coming.result()
+            coming = follows
+        if coming is not None:
+            yield coming.result()
+
+
+def _window_ends(fetcher: Fetcher, first: int, size: int) -> Iterator[tuple[int, int]]:
+    count = len(fetcher.manifest.chunks)
+    while first < count:
+        end = window_end(fetcher, first, size)
+        yield first, end
+        first = end
+
+
+def window_end(fetcher: Fetcher, first: int, size: int) -> int:
+    """Return the end of a window that begins with a chunk and has about so many bytes, at least that chunk."""
+    last = fetcher.chunk_at(fetcher.manifest.starts[first] + size - 1)
+    return max(first, last) + 1
+
+
+class LargeReader(io.RawIOBase):
+    """A large blob as a seekable binary file.
+
+    Parameters
+    ----------
+    fetcher : Fetcher
+        Of the blob.
+    most_ahead : int
+        Bytes that are fetched at once at the most, for a reader that goes on and on.
+    """
+
+    def __init__(self, fetcher: Fetcher, most_ahead: int) -> None:
+        super().__init__()
+        self._fetcher = fetcher
+        self._size = fetcher.manifest.size
+        self._most_ahead = most_ahead
+        self._ahead = 0
+        self._position = 0
+        self._first = 0
+        self._window: list[bytes | memoryview] = []
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go elsewhere; nothing is read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"cannot seek to {base + offset}, before the start")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: object, /) -> int:
+        """Read up to a buffer's length; less only at the end."""
+        if self.closed:
+            raise ValueError("read of a closed blob")
+        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]  # type: ignore[arg-type]
+        done = 0
+        while done < len(view):
+            done += self._copy(view[done:])
+        return done
+
+    def readall(self) -> bytes:
+        """Read the rest; its room is taken once."""
+        rest = bytearray(max(0, self._size - self._position))
+        self.readinto(rest)
+        return bytes(rest)
+
+    def close(self) -> None:
+        """Let go of what was fetched."""
+        self._window = []
+        super().close()
+
+    def _copy(self, view: memoryview) -> int:
+        """Copy what the chunk at the position has of what is wanted, fetched first if need be."""
+        number = self._fetcher.chunk_at(self._position)
+        if not self._first <= number < self._first + len(self._window):
+            self._fetch(number, len(view))
+        chunk = memoryview(self._window[number - self._first])
+        start = self._position - self._fetcher.manifest.starts[number]
+        piece = chunk[start : start + len(view)]
+        view[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def _fetch(self, number: int, wanted: int) -> None:
+        """Fetch from a chunk on: what is wanted, and more if this goes on where the last fetch ended."""
+        goes_on = bool(self._window) and number == self._first + len(self._window)
+        self._ahead = min(self._most_ahead, max(self._ahead * 2, wanted)) if goes_on else 0
+        start = self._position - self._fetcher.manifest.starts[number]
+        end = window_end(self._fetcher, number, min(start + max(wanted, self._ahead), start + self._most_ahead))
+        self._window = []  # let go of first: two windows are twice the memory
+        self._window = self._fetcher.chunks(number, end)
+        self._first = number

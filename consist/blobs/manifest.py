@@ -1,0 +1,151 @@
+"""Manifests: how a large blob is put together from chunks in packs.
+
+A manifest is a control object, framed, under the blob's digest. Any manifest of a blob that reads well is as good as
+any other, so one is *put*, not created: the last writer's stays. ``docs/format.md`` is this module's specification.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from consist.blobs import layout
+from consist.blobs.pack import PackRef
+from consist.errors import DamagedError, FormatError
+from consist.hashing.codec import pack as encode
+from consist.hashing.codec import unpack as decode
+from consist.hashing.frame import Kind, decode_frame, encode_frame
+from consist.hashing.hasher import domain_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consist.blobs.backend import Backend
+    from consist.hashing.digest import Digest
+
+SCHEMA = 0
+LIST_DOMAIN = "consist 2026 chunk list"
+_PACK = struct.Struct(">32sI")
+_CHUNK = struct.Struct(">32sBIIII")
+
+
+class Chunk(NamedTuple):
+    """A chunk of the content, and where it lies."""
+
+    digest: bytes
+    encoding: int
+    pack: int
+    """Which of the manifest's packs."""
+    offset: int
+    stored: int
+    raw: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """How a large blob is put together.
+
+    Attributes
+    ----------
+    digest : Digest
+        The blob's.
+    size : int
+        Its bytes.
+    packs : tuple of PackRef
+        The packs that its chunks lie in.
+    chunks : tuple of Chunk
+        In order of the content.
+    starts : tuple of int
+        Where each chunk begins in the content.
+    """
+
+    digest: Digest
+    size: int
+    packs: tuple[PackRef, ...]
+    chunks: tuple[Chunk, ...]
+    starts: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        """The object's key."""
+        return layout.digest_key(layout.MANIFESTS, self.digest)
+
+    def chunk_list(self) -> Digest:
+        """Digest of the chunk list: of the chunks' digests and sizes, wherever they lie.
+
+        A record keeps it, so that a reader that believes the record need not believe a manifest.
+        """
+        rows = b"".join(chunk.digest + chunk.raw.to_bytes(4, "big") for chunk in self.chunks)
+        return domain_digest(LIST_DOMAIN, rows)
+
+
+def make_manifest(digest: Digest, packs: Sequence[PackRef], chunks: Sequence[Chunk]) -> Manifest:
+    """Make a manifest.
+
+    Raises
+    ------
+    ValueError
+        If a chunk names a pack that is not there, or does not lie within it.
+    """
+    for chunk in chunks:
+        if chunk.pack >= len(packs) or chunk.offset + chunk.stored > packs[chunk.pack].size or not chunk.raw:
+            raise ValueError("a chunk does not lie in its pack")
+    ends = list(itertools.accumulate((chunk.raw for chunk in chunks), initial=0))
+    return Manifest(digest, ends[-1], tuple(packs), tuple(chunks), tuple(ends[:-1]))
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return a manifest as a framed object, with a fresh nonce."""
+    packs = b"".join(_PACK.pack(*ref) for ref in manifest.packs)
+    chunks = b"".join(_CHUNK.pack(*chunk) for chunk in manifest.chunks)
+    return encode_frame(Kind.MANIFEST, manifest.digest.raw, encode([SCHEMA, manifest.size, packs, chunks]))
+
+
+def decode_manifest(data: bytes, digest: Digest) -> Manifest:
+    """Check a manifest and take it apart.
+
+    Raises
+    ------
+    DamagedError
+        If it is not a whole manifest of this blob.
+    FormatError
+        If a newer consist wrote it.
+    """
+    payload = decode_frame(data, Kind.MANIFEST, digest.raw).payload
+    try:
+        version, size, packs, chunks = decode(payload)
+        if version != SCHEMA:
+            raise FormatError(
+                f"a manifest of version {version}, which this consist does not know", hint="upgrade consist"
+            )
+        refs = [PackRef(*fields) for fields in _PACK.iter_unpack(packs)]
+        found = make_manifest(digest, refs, [Chunk(*fields) for fields in _CHUNK.iter_unpack(chunks)])
+    except (ValueError, TypeError, struct.error) as error:
+        raise DamagedError(f"the manifest of blob {digest.short} cannot be read") from error
+    if found.size != size:
+        raise DamagedError(f"the manifest of blob {digest.short} has chunks of {found.size} bytes, not of {size}")
+    return found
+
+
+def load_manifest(backend: Backend, digest: Digest) -> Manifest:
+    """Read the manifest of a blob.
+
+    Raises
+    ------
+    BlobNotFoundError
+        If there is none.
+    DamagedError, FormatError
+        As `decode_manifest` says.
+    """
+    return decode_manifest(backend.get(layout.digest_key(layout.MANIFESTS, digest)), digest)
+
+
+def missing_pack(backend: Backend, packs: Sequence[PackRef]) -> PackRef | None:
+    """Return the first of some packs that is not there with its size, or None; one batch of `stat`s."""
+    found = backend.stat_many([ref.key for ref in packs])
+    for ref, there in zip(packs, found, strict=True):
+        if there is None or there.size != ref.size:
+            return ref
+    return None

@@ -1,0 +1,133 @@
+"""Blobs that are one object: exactly the content, under ``blobs/``. All small ones, and large ones of other writers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, BinaryIO
+
+from consist.blobs import layout
+from consist.blobs.copying import copy_hashed
+from consist.blobs.damage import damaged_blob
+from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, open_source
+from consist.errors import BlobNotFoundError, DamagedError
+from consist.hashing.hasher import Hashed, hash_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, MutableSet
+
+    from consist.blobs.backend import Backend, ObjectStat
+    from consist.hashing.digest import Digest
+
+_ASK_FIRST = 64 << 10
+"""Bytes from which a network is asked whether it has a blob before it is sent; below that, asking costs as much."""
+
+
+class WholeBlobs:
+    """The whole objects of a backend, by digest.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where they are kept.
+    suspects : MutableSet of Digest
+        Blobs found damaged, and not yet written anew.
+    """
+
+    def __init__(self, backend: Backend, suspects: MutableSet[Digest]) -> None:
+        self._backend = backend
+        self._suspects = suspects
+
+    def put(self, data: bytes | memoryview) -> Hashed:
+        """Keep bytes in memory; nothing is written if they are there with that size and not suspect."""
+        hashed = Hashed(hash_bytes(data), len(data))
+        if not self._is_there(hashed):
+            self._backend.put(_key(hashed.digest), bytes(data))
+            self._suspects.discard(hashed.digest)
+        return hashed
+
+    def put_many(self, contents: list[bytes]) -> list[Hashed]:
+        """Keep many small contents, all in one batch; those of one content once."""
+        hashed = [Hashed(hash_bytes(data), len(data)) for data in contents]
+        new = dict(zip(hashed, contents, strict=True))
+        if self._backend.capabilities.files:  # asking is cheap, and rewriting what is there is not
+            new = {found: data for found, data in new.items() if not self._is_there(found)}
+        self._backend.put_many([(_key(found.digest), data) for found, data in new.items()])
+        for found in new:
+            self._suspects.discard(found.digest)
+        return hashed
+
+    def open(self, digest: Digest) -> BinaryIO | None:
+        """Open a blob as a seekable file, checked as far as ``reader.py`` says; None if there is none."""
+        with contextlib.ExitStack() as on_error:
+            try:
+                source = open_source(self._backend, _key(digest))
+                on_error.callback(source.close)
+                room = memoryview(bytearray(SMALL + 1))
+                count = source.read_into(room, 0)
+                if count <= SMALL:
+                    return io.BytesIO(self._checked(digest, bytes(room[:count])))
+                reader = BlobReader(source, digest, self._damaged)
+            except BlobNotFoundError:
+                return None
+            on_error.pop_all()
+        return io.BufferedReader(reader, LOCAL_BUFFER if self._backend.capabilities.files else REMOTE_BUFFER)
+
+    def read(self, digest: Digest) -> bytes | None:
+        """Return a blob, checked; None if there is none."""
+        try:
+            return self._checked(digest, self._backend.get(_key(digest)))
+        except BlobNotFoundError:
+            return None
+
+    def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
+        """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none."""
+        try:
+            with contextlib.closing(open_source(self._backend, _key(digest))) as source:
+                position = 0
+
+                def read_into(buffer: memoryview) -> int:
+                    nonlocal position
+                    count = source.read_into(buffer, position)
+                    position += count
+                    return count
+
+                hashed = copy_hashed(read_into, write)
+        except BlobNotFoundError:
+            return None
+        if hashed.digest != digest:
+            raise self._damaged(digest)
+        return hashed.size
+
+    def stat(self, digest: Digest) -> ObjectStat | None:
+        """Return size and date of a blob, or None if there is none."""
+        return self._backend.stat(_key(digest))
+
+    def list(self, folder: str) -> Iterator[tuple[Digest, ObjectStat]]:
+        """Yield the blobs below ``blobs/<folder>``, in any order; foreign files among them are passed over."""
+        for found in self._backend.list(f"{layout.BLOBS}/{folder}".rstrip("/")):
+            with contextlib.suppress(DamagedError):
+                yield layout.key_digest(found.key), found
+
+    def delete(self, digest: Digest) -> None:
+        """Remove a blob, if it is there."""
+        self._backend.delete(_key(digest))
+
+    def _is_there(self, hashed: Hashed) -> bool:
+        """Tell whether a put may be left out: a truncated object is caught by its size, a flipped bit by a reader."""
+        if hashed.digest in self._suspects or (hashed.size < _ASK_FIRST and not self._backend.capabilities.files):
+            return False
+        found = self.stat(hashed.digest)
+        return found is not None and found.size == hashed.size
+
+    def _checked(self, digest: Digest, data: bytes) -> bytes:
+        if hash_bytes(data) != digest:
+            raise self._damaged(digest)
+        return data
+
+    def _damaged(self, digest: Digest) -> DamagedError:
+        return damaged_blob(self._backend, self._suspects, digest, "its bytes are not what its name says")
+
+
+def _key(digest: Digest) -> str:
+    return layout.digest_key(layout.BLOBS, digest)
