@@ -81,7 +81,9 @@ def filler(stream: BinaryIO) -> Callable[[memoryview], int]:
     UsageError
         From the returned callable, if the stream is of text or would block.
     """
-    read_into = getattr(stream, "readinto", None)
+    # One read of the system at a time where the stream can: `readinto` goes on in C until the buffer is full, and an
+    # interrupt that comes between two reads of a pipe is not noticed before the next one ends.
+    read_into = getattr(stream, "readinto1", None) or getattr(stream, "readinto", None)
 
     def fill(buffer: memoryview) -> int:
         done = 0
