@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 from typing import TYPE_CHECKING, Self
 
@@ -261,6 +260,8 @@ class NewFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import shutil  # slow to import, with its archives and compressions
+
         self._go_back(0)
         for name in self._left:  # what cannot be removed stays: the first error is the one to report
             with contextlib.suppress(StorageError, FileNotFoundError):

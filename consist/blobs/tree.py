@@ -21,7 +21,7 @@ from consist.hashing.codec import MAX_BYTES, pack, unpack
 from consist.hashing.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 VERSION = 0
 
@@ -57,6 +57,24 @@ class TreeFile(NamedTuple):
     size: int
     executable: bool
     digest: Digest
+
+
+class Child(NamedTuple):
+    """What lies at the top of a tree.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    size : int
+        Bytes; of a folder, of all files below it.
+    file : TreeFile or None
+        The file; None if it is a folder.
+    """
+
+    name: str
+    size: int
+    file: TreeFile | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +137,19 @@ class Tree:
         cut = len(path) + 1
         return Tree(tuple(file._replace(path=file.path[cut:]) for file in files), tuple(name[cut:] for name in empty))
 
-    def children(self) -> Iterator[tuple[str, TreeFile | None]]:
-        """Yield the names at the top in order, each with its file, or with None where it is a folder."""
-        names = {file.path.partition("/")[0]: None for file in self.files if "/" in file.path}
-        names.update((path.partition("/")[0], None) for path in self.empty)
-        tops: dict[str, TreeFile | None] = {**names, **{file.path: file for file in self.files if "/" not in file.path}}
-        yield from sorted(tops.items(), key=lambda item: item[0])
+    def children(self) -> list[Child]:
+        """Return the files and folders at the top, in order of their names."""
+        folders: dict[str, int] = {}
+        files = []
+        for file in self.files:
+            top, inside, _ = file.path.partition("/")
+            if inside:
+                folders[top] = folders.get(top, 0) + file.size
+            else:
+                files.append(Child(top, file.size, file))
+        for path in self.empty:
+            folders.setdefault(path.partition("/")[0], 0)
+        return sorted([*files, *(Child(name, size, None) for name, size in folders.items())])
 
 
 def make_tree(files: Iterable[TreeFile], empty: Iterable[str] = ()) -> Tree:

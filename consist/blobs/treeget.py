@@ -10,8 +10,9 @@ Restoring checks every file as it is written, into a folder that gets its name a
 from __future__ import annotations
 
 import contextlib
+import io
 from heapq import merge
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
 from consist.blobs.backend import Range
@@ -22,7 +23,8 @@ from consist.errors import BlobNotFoundError, DamagedError, NotFoundError
 from consist.hashing.hasher import BLOCK, hash_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from consist.blobs.blobstore import BlobStore
     from consist.blobs.tree import TreeFile
@@ -87,6 +89,52 @@ def noticing(blobs: BlobStore, digest: Digest, path: str) -> Iterator[None]:
             f"{path} in the tree {digest.short} cannot be read: {error.message}",
             hint="run the step that made it again, and the store heals",
         ) from error
+
+
+def open_in_tree(blobs: BlobStore, digest: Digest, file: TreeFile) -> BinaryIO:
+    """Open a file of a tree as a seekable binary file, checked as `BlobStore.open` does.
+
+    Raises
+    ------
+    DamagedError
+        Here or from a read, if it is damaged or missing; the tree is a suspect then.
+    """
+    with noticing(blobs, digest, file.path):
+        source = blobs.open(file.digest)
+    if isinstance(source, io.BytesIO):  # small, and checked whole
+        return source
+    return io.BufferedReader(_Noticing(source, lambda: noticing(blobs, digest, file.path)), BLOCK)
+
+
+class _Noticing(io.RawIOBase):
+    """A file of a tree, whose reader notes damage that comes to light on the way."""
+
+    def __init__(self, source: BinaryIO, watched: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__()
+        self._source = source
+        self._watched = watched
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go elsewhere."""
+        return self._source.seek(offset, whence)
+
+    def readinto(self, buffer: object, /) -> int:
+        """Read up to a buffer's length."""
+        with self._watched():
+            return self._source.readinto(buffer)  # type: ignore[attr-defined, no-any-return]  # a BufferedReader
+
+    def close(self) -> None:
+        """Close what is read from."""
+        self._source.close()
+        super().close()
 
 
 def restore_tree(blobs: BlobStore, digest: Digest, target: str, *, within: str = "", force: bool = False) -> None:

@@ -203,8 +203,14 @@ def test_find_goes_by_whole_names():
 
 
 def test_children_are_what_lies_at_the_top():
-    tree = make_tree([file("b/c"), file("a"), file("b-d")], empty=["b/e", "z", "y/x"])
-    assert list(tree.children()) == [("a", file("a")), ("b", None), ("b-d", file("b-d")), ("y", None), ("z", None)]
+    tree = make_tree([file("b/c", b"cc"), file("b/d/e"), file("a"), file("b-d")], empty=["b/e", "z", "y/x"])
+    assert tree.children() == [
+        ("a", 1, file("a")),
+        ("b", 3, None),
+        ("b-d", 1, file("b-d")),
+        ("y", 0, None),
+        ("z", 0, None),
+    ]
 
 
 NAMES = st.text(st.sampled_from("ab-.0/é日"), min_size=1, max_size=6)
