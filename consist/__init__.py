@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from consist.runs.artifact import Artifact
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
-    from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
+    from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
     from consist.runs.tracker import Tracker
 
@@ -32,6 +32,7 @@ _HOMES = {
     "ConsistWarning": "consist.errors",
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
+    "OutputPolicyOptions": "consist.runs.options",
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
     "RunResult": "consist.runs.run",
@@ -49,6 +50,7 @@ __all__ = [
     "ConsistWarning",
     "Digest",
     "ExecutionOptions",
+    "OutputPolicyOptions",
     "Run",
     "RunContext",
     "RunResult",

@@ -75,18 +75,20 @@ class Folders:
         StorageError
             If that does not help: what `call` works on is missing itself.
         """
-        for _ in range(_TRIES):
+        for tries_left in reversed(range(_TRIES)):
             try:
                 return call()
-            except FileNotFoundError as error:
-                missing = error
+            except FileNotFoundError as error:  # not kept: a frame and its error hold each other, and all that is put
+                if not tries_left:
+                    raise StorageError(
+                        f"cannot write in {folder}: a temp file is gone",
+                        hint="was it swept while it was written? call again",
+                    ) from error
             # While several writers make one folder, one may put its own in place of another's, which is empty still:
             # what the other was about to do there fails once more.
             with contextlib.suppress(FileNotFoundError):
                 self.make(folder)
-        raise StorageError(
-            f"cannot write in {folder}: a temp file is gone", hint="was it swept while it was written? call again"
-        ) from missing
+        raise AssertionError("the last try returns or raises")
 
     def make(self, path: str) -> None:
         """Make the folder `path` of the store, with all above it; those that are there are left alone.

@@ -24,6 +24,7 @@ def command() -> Any:
         name="cat",
         examples=(
             "consist cat steps/summarise/summary",
+            "consist cat steps/plots/charts/2026/may.svg",
             "consist cat runs/3f2a/table > table.csv",
             "consist cat blobs/9afe02 | head -c 100",
         ),
@@ -40,7 +41,7 @@ def cat(
     """Write content to standard output, one path after the other.
 
     Files, bytes and blobs come byte for byte, in pieces, whatever their size. A plain value is written to be read:
-    text as it is, anything else as JSON; with --raw as it is stored.
+    text as it is, anything else as JSON; with --raw as it is stored. Of an output that is a folder name a file.
     """
     from consist.cli.opening import find_place, open_existing
     from consist.cli.output import write_json_list
@@ -60,7 +61,7 @@ def cat(
 
 
 def _is_value(found: "Found") -> bool:
-    return found.record is not None and found.record.format == _PLAIN
+    return found.format == _PLAIN
 
 
 def _copy(store: "Store", found: "Found") -> None:
@@ -119,7 +120,7 @@ def _documents(store: "Store", found: "list[tuple[str, Found]]", *, raw: bool) -
             "path": path,
             "digest": item.digest.hex,
             "size": item.size,
-            "format": item.record.format if item.record is not None else None,
+            "format": item.format,
             "run_id": item.run.id if item.run is not None else None,
         }
         if _is_value(item) and not raw:

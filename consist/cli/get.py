@@ -16,6 +16,7 @@ def command() -> Any:
         examples=(
             "consist get steps/clean/table",
             "consist get runs/3f2a/table old/table.csv",
+            "consist get steps/plots/charts",
             "consist get blobs/9afe02 /tmp/",
         ),
     )
@@ -24,17 +25,20 @@ def command() -> Any:
 def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     path: Annotated[str, typer.Argument(metavar="PATH", help="What to restore.", show_default=False)],
     target: Annotated[
-        str, typer.Argument(metavar="[TARGET]", help="A file, or a folder that is there.", show_default=False)
+        str, typer.Argument(metavar="[TARGET]", help="A new name, or a folder that is there.", show_default=False)
     ] = ".",
-    force: Annotated[bool, typer.Option("--force", help="Replace a regular file that is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what is there: a file by a file, a folder by a folder.")
+    ] = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
 ) -> None:
-    """Restore an output or a blob to a file, byte for byte, and print the file's path.
+    """Restore an output or a blob, byte for byte, and print the path of the file or folder that was made.
 
-    In a folder the file is called as it was when it was made; other outputs by their key, blobs by their digest. The
-    file appears whole, or not at all; what is there and is no regular file is never replaced.
+    In a folder it is called as it was when it was made; other outputs by their key, blobs by their digest. It appears
+    whole, or not at all. With --force a file replaces a regular file, and a folder a folder with all that is in it;
+    nothing else is ever replaced.
 
     A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
     one to be read, use `consist cat PATH > FILE`.

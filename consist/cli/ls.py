@@ -24,6 +24,7 @@ def command() -> Any:
             "consist ls",
             "consist ls steps/clean -l",
             "consist ls runs/3f2a",
+            "consist ls steps/plots/charts/2026",
             "consist ls blobs --json",
         ),
     )
@@ -38,8 +39,8 @@ def ls(
 ) -> None:
     """List what the store holds, as folders: blobs, runs and steps.
 
-    Names stand one a line, without a heading; content that lies in a record, and is no object of its own, is marked
-    as inline. With -l the columns are headed by their names.
+    Names stand one a line, without a heading; what is a folder of files ends in a slash, and content that lies in a
+    record, and is no object of its own, is marked as inline. With -l the columns are headed by their names.
     """
     from consist.cli.opening import find_place, open_existing
     from consist.cli.output import write_json_list, write_table
@@ -54,7 +55,7 @@ def ls(
     elif long:
         rows = (
             (
-                item.name,
+                _name(item),
                 None if item.size is None else Size(item.size),
                 item.format,
                 item.stored,
@@ -75,4 +76,8 @@ def _write_names(entries: "Iterable[Entry]") -> None:
 
     for item in entries:
         mark = f"\t{INLINE}" if item.kind == BLOB and item.stored == INLINE else ""
-        write_line(escape(item.name) + mark)
+        write_line(escape(_name(item)) + mark)
+
+
+def _name(item: "Entry") -> str:
+    return item.name + "/" if item.is_folder else item.name

@@ -26,52 +26,64 @@ def command() -> Any:
     return make_verb(
         put,
         name="put",
-        examples=("consist put model.bin", "curl -s https://example.org/data.csv | consist put - --name data.csv"),
+        examples=(
+            "consist put model.bin",
+            "consist put charts/",
+            "curl -s https://example.org/data.csv | consist put - --name data.csv",
+        ),
     )
 
 
 def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A regular file, or - for standard input.", show_default=False)
+        str,
+        typer.Argument(metavar="FILE", help="A regular file, a folder, or - for standard input.", show_default=False),
     ],
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call it. Default: the file's name.", show_default=False)
     ] = None,
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="Store what links in a folder lead to; else they are refused.")
+    ] = False,
     create: Annotated[bool, typer.Option("--create", help="Make the store if there is none.")] = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
 ) -> None:
-    """Store a file, pin it, and print its digest, as b3sum prints it.
+    """Store a file or a folder, pin it, and print its digest.
 
-    It is found again as blobs/DIGEST, and as steps/put/NAME until another file is put under that name.
+    It is found again as blobs/DIGEST, and as steps/put/NAME until something else is put under that name. A file's
+    digest is what b3sum prints; a folder's is that of its tree, the list of its files.
     """
     from consist.cli.opening import find_place
     from consist.cli.output import write_json, write_line
     from consist.cli.shapes import head
 
-    record = _put(find_place(db_path, store), file, name, create=create)
+    record = _put(find_place(db_path, store), file, name, create=create, follow=follow_symlinks)
     kept = record.outputs[0]
     if as_json:
-        document = {"digest": kept.digest.hex, "size": kept.size, "name": kept.key, "run_id": record.id}
+        document = {"digest": kept.digest.hex, "size": kept.content_size, "name": kept.key, "run_id": record.id}
         write_json({**head("put"), **document})
     else:
         write_line(kept.digest.hex)
 
 
-def _put(place: "Place", file: str, name: str | None, *, create: bool) -> "RunRecord":
+def _put(place: "Place", file: str, name: str | None, *, create: bool, follow: bool) -> "RunRecord":
     from consist.cli.opening import open_place, require_index
     from consist.identity.names import check_name
     from consist.runs.machine import machine_facts
     from consist.store.put import put as put_in_store
+    from consist.store.put import put_folder
 
     is_input = file == _STANDARD_INPUT
     path = Path(file).absolute()
     chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
     if not create:
         require_index(place)
-    if not is_input:
-        _check_regular(path, file)
+    if not is_input and _is_folder(path, file):
+        symlinks = "follow" if follow else "refuse"
+        store = open_place(place, create=create)
+        return put_folder(store, str(path), chosen, machine=machine_facts(), symlinks=symlinks)
     with (
         _reading(file),
         contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
@@ -80,8 +92,10 @@ def _put(place: "Place", file: str, name: str | None, *, create: bool) -> "RunRe
         return put_in_store(store, stream, chosen, origin="" if is_input else str(path), machine=machine_facts())
 
 
-def _check_regular(path: Path, file: str) -> None:
-    """Refuse what is no regular file before it is opened: that may block for ever (a FIFO), or do something (a device).
+def _is_folder(path: Path, file: str) -> bool:
+    """Tell a folder from a regular file, and refuse anything else before it is opened.
+
+    That may block for ever (a FIFO), or do something (a device).
 
     Raises
     ------
@@ -94,12 +108,13 @@ def _check_regular(path: Path, file: str) -> None:
 
     with _reading(file):
         mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError
+    if stat.S_ISDIR(mode):
+        return True
     if not stat.S_ISREG(mode):
         raise InputError(
             f"{file} is not a regular file", hint="what a pipe or a device gives: `consist put - --name NAME < FILE`"
         )
+    return False
 
 
 @contextlib.contextmanager
@@ -113,7 +128,5 @@ def _reading(file: str) -> "Iterator[None]":
         raise
     except FileNotFoundError:
         raise NotFoundError(f"there is no file {file}") from None
-    except IsADirectoryError:
-        raise InputError(f"{file} is a folder", hint="put its files one by one, or an archive of it") from None
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror or error}") from error

@@ -63,7 +63,7 @@ def output(item: ArtifactRecord) -> dict[str, Any]:
     return {
         "key": item.key,
         "digest": item.digest.hex,
-        "size": item.size,
+        "size": item.content_size,
         "format": item.format,
         "stored": "object" if item.inline is None else "inline",
         "media": json_ready(item.media),

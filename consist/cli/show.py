@@ -42,9 +42,9 @@ def show(
     """Show all that is recorded of a run, or of the run that made a file: config, inputs, outputs, code.
 
     TARGET is looked for as a run id or the beginning of one; then as a path of the store (runs/RUN, runs/RUN/OUTPUT,
-    steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest of at least 16 digits; then as a file here, which
-    is hashed: ./NAME is always a file. If several runs made that content the newest is shown, and the others are named
-    as also_made_by.
+    steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest of at least 16 digits; then as a file or folder
+    here, which is hashed: ./NAME is always one. If several runs made that content the newest is shown, and the others
+    are named as also_made_by.
 
     A line is a fact: what it is about, a tab, and its values.
     """
@@ -92,7 +92,14 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
         yield f"input.{item.key}", item.kind, Size(item.size), item.digest, item.location
     for output in record.outputs:
         stored = "object" if output.inline is None else "inline"
-        yield f"output.{output.key}", output.format, Size(output.size), output.digest, stored, *_origin(output.media)
+        yield (
+            f"output.{output.key}",
+            output.format,
+            Size(output.content_size),
+            output.digest,
+            stored,
+            *_origin(output.media),
+        )
     for note in record.notes:
         yield "note", note
     yield "signature", record.signature

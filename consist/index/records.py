@@ -21,6 +21,7 @@ from consist.index.logobject import Event, decode_events, encode_events
 __all__ = [
     "COMPLETED",
     "FAILED",
+    "TREE",
     "ArtifactRecord",
     "Event",
     "InputRecord",
@@ -34,6 +35,9 @@ __all__ = [
 VERSION = 0
 _MAX_TIME = 1 << 63
 _RUN_ID = re.compile(r"[0-9a-f]{20}\Z")
+
+TREE = "tree"
+"""The format of an output that is a folder: its content is the list of its files (``blobs/tree.py``)."""
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -50,13 +54,13 @@ class ArtifactRecord:
     digest : Digest
         Of its content.
     size : int
-        Bytes of content.
+        Bytes of what the digest names; of a folder that is its tree, the list.
     format : str
         How a value became those bytes, and how it comes back; never sniffed.
     inline : bytes or None
         The content itself where it is small; else it is the blob `digest`.
     media : dict
-        Plain details of the format: a file's name, a table's columns.
+        Plain details of the format: a file's name, a table's columns, how many files a folder has.
     """
 
     key: str
@@ -65,6 +69,12 @@ class ArtifactRecord:
     format: str
     inline: bytes | None = None
     media: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def content_size(self) -> int:
+        """Bytes of content, as people count them: of a folder, of its files together."""
+        total = self.media.get("total") if self.format == TREE else None
+        return total if type(total) is int and total >= 0 else self.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from consist.index.records import TREE
 from consist.runs.formats.registry import FILE, format_named
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ class Artifact:
     run_id : str
         The run that made it.
     digest : Digest
-        Of its content; `b3sum` of a file output prints the same.
+        Of its content; `b3sum` of a file output prints the same. A folder's is that of its tree, the list of its
+        files.
     size : int
-        Bytes of content.
+        Bytes of content; of a folder, of its files together.
     format : str
-        How the content is read back: ``plain``, ``bytes``, ``file``.
+        How the content is read back: ``plain``, ``bytes``, ``file``, ``tree``.
     """
 
     __slots__ = ("_library", "_record", "run_id")
@@ -55,8 +57,8 @@ class Artifact:
 
     @property
     def size(self) -> int:
-        """Bytes of content."""
-        return self._record.size
+        """Bytes of content; of a folder, of its files together."""
+        return self._record.content_size
 
     @property
     def format(self) -> str:
@@ -70,10 +72,10 @@ class Artifact:
 
     @property
     def path(self) -> Path:
-        """A local file with exactly this content.
+        """A local file or folder with exactly this content.
 
-        The file that the run wrote, while it still has this content; else a checked copy under
-        ``run_dir/artifacts``. Never another run's bytes.
+        What the run wrote, while it still has this content; else a checked copy under ``run_dir/artifacts``. Never
+        another run's bytes. Of a folder every file is looked at, and read again if it is not what it was.
 
         Raises
         ------
@@ -87,13 +89,15 @@ class Artifact:
 
         Raises
         ------
+        UsageError
+            If it is a folder.
         DamagedError, BlobNotFoundError
             If it is damaged or missing; the next run of the step makes it anew.
         """
         return self._library.read(self._record)
 
     def open(self) -> BinaryIO:
-        """Open the content as a seekable binary file."""
+        """Open the content as a seekable binary file; a folder cannot be opened."""
         return self._library.open(self._record)
 
     def verify(self) -> None:
@@ -107,14 +111,14 @@ class Artifact:
         self._library.verify(self._record)
 
     def load(self) -> Any:
-        """Return the value that the run returned; for a file, the path of a local copy.
+        """Return the value that the run returned; for a file or a folder, the path of a local copy.
 
         Raises
         ------
         DamagedError, BlobNotFoundError
             If the content is damaged or missing.
         """
-        return self.path if self.format == FILE else format_named(self.format).decode(self.read_bytes())
+        return self.path if self.format in {FILE, TREE} else format_named(self.format).decode(self.read_bytes())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Artifact):

@@ -7,23 +7,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import OutputError, StorageError
+from consist.errors import OutputError, StorageError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
-from consist.index.records import ArtifactRecord
+from consist.index.records import TREE, ArtifactRecord
 from consist.runs.formats.registry import FILE, format_for
+from consist.runs.leftovers import refuse_left_over
+from consist.runs.options import DEFAULT_OUTPUT_POLICY
 
 if TYPE_CHECKING:
     from consist.blobs.blobstore import BlobStore
+    from consist.runs.options import OutputPolicyOptions
 
 INLINE_LIMIT = 4096
 """Bytes up to which content is kept in the record: a hit on it costs no further read."""
 
 MAX_KEYS = 1000
 """Keys up to which a dict becomes one artifact each; a larger one is a value."""
-
-CLOCK_SLACK = 2.0
-"""Seconds by which the clock of a file's system may be behind ours."""
 
 SINGLE = "value"
 """The key of a single output that nobody named."""
@@ -37,11 +37,14 @@ class Declared(NamedTuple):
     keys : tuple of str
         Names of what is returned, in order; empty leaves them to the value.
     paths : tuple of (str, str)
-        Names and paths of files that the function writes by itself.
+        Names and paths of files and folders that the function writes by itself.
+    symlinks : str
+        What to do about links in folders, as `OutputPolicyOptions` says it.
     """
 
     keys: tuple[str, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
+    symlinks: str = DEFAULT_OUTPUT_POLICY.symlinks
 
 
 class Returned(NamedTuple):
@@ -137,15 +140,15 @@ class Collector:
         """
         for key, value in returned.values:
             if isinstance(value, Path):
-                yield self._file(key, str(value), {})
+                yield self._file(key, str(value), {}, declared.symlinks)
                 continue
             try:
                 yield self._value(key, value)
             except OutputError as error:
                 yield OutputError(f"output {key!r}: {error.message}", hint=error.hint)
         for key, path in declared.paths:
-            _refuse_left_over(key, path, started)
-            yield self._file(key, path, {"declared_path": True})
+            refuse_left_over(key, path, started, symlinks=declared.symlinks)
+            yield self._file(key, path, {"declared_path": True}, declared.symlinks)
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
         chosen = format_for(value)
@@ -155,7 +158,7 @@ class Collector:
         stored = self._blobs.put_bytes(content)
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name)
 
-    def _file(self, key: str, path: str, media: Mapping[str, Any]) -> ArtifactRecord:
+    def _file(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
         absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout
         media = {**media, "path": as_text(absolute)}
         try:
@@ -163,9 +166,7 @@ class Collector:
                 content = Path(absolute).read_bytes()
                 return ArtifactRecord(key, hash_bytes(content), len(content), FILE, content, media)
             if os.path.isdir(absolute):  # noqa: PTH112 - the same
-                raise OutputError(
-                    f"output {key!r}: {path} is a folder", hint="folders are no outputs yet; return the paths of files"
-                )
+                return self._folder(key, absolute, media, symlinks)
             stored = hash_file(absolute) if self._blobs is None else self._blobs.put_file(absolute)
         except StorageError:
             raise
@@ -177,31 +178,35 @@ class Collector:
             raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
         return ArtifactRecord(key, stored.digest, stored.size, FILE, None, media)
 
+    def _folder(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
+        """Store a folder; its tree is never inline, so that what is below a digest can be asked of the store."""
+        from consist.blobs.tree import encode_tree
+        from consist.blobs.treeput import PutTree, put_tree, tree_of_folder
 
-def _refuse_left_over(key: str, path: str, started: float) -> None:
-    """Refuse a file that was there before and that the function did not write: it is another run's."""
-    try:
-        changed = os.stat(path).st_ctime  # noqa: PTH116 - strings throughout
-    except OSError:
-        return  # it is missing, or cannot be read: that is said where it is read
-    if changed < started - CLOCK_SLACK:
-        raise OutputError(
-            f"output {key!r}: {path} was there before, and the function did not write it",
-            hint="write it in every case, or return its Path only where it was written",
-        )
+        try:
+            if self._blobs is None:
+                tree = tree_of_folder(path, hash_file, symlinks=symlinks)
+                data = encode_tree(tree)
+                stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
+            else:
+                stored = put_tree(self._blobs, path, symlinks=symlinks)
+        except UsageError as error:
+            raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
+        media = {**media, "files": stored.files, "total": stored.total}
+        return ArtifactRecord(key, stored.digest, stored.size, TREE, None, media)
 
 
-def declare(outputs: object, output_paths: object) -> Declared:
+def declare(outputs: object, output_paths: object, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:
     """Check what a caller declared."""
     keys = () if outputs is None else tuple(check_name("output", key) for key in _sequence(outputs))
     if len(set(keys)) < len(keys):
         raise OutputError(f"an output is declared twice: {list(keys)}")
     if output_paths is None:
-        return Declared(keys)
+        return Declared(keys, symlinks=policy.symlinks)
     if not isinstance(output_paths, Mapping):
         raise OutputError(f"output_paths is {type(output_paths).__name__}", hint="give a mapping of names to paths")
     paths = tuple((check_name("output", key), os.fspath(path)) for key, path in output_paths.items())
-    return Declared(keys, paths)
+    return Declared(keys, paths, policy.symlinks)
 
 
 def _sequence(outputs: object) -> list[Any]:

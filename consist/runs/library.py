@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from consist.errors import DamagedError, InputError
+from consist.errors import DamagedError, RefusedError, UsageError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
+from consist.identity.names import is_name
+from consist.index.records import TREE
 from consist.runs.formats.registry import FILE
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Library:
 
     def read(self, record: ArtifactRecord) -> bytes:
         """Return an artifact's content, checked."""
+        _refuse_folder(record)
         if record.inline is not None:
             return _checked(record, record.inline)
         return self._store().blobs.read(record.digest)
@@ -44,36 +47,55 @@ class Library:
         """Compare an artifact's content with its digest."""
         if record.inline is not None:
             _checked(record, record.inline)
+        elif record.format == TREE:
+            from consist.blobs.treeget import verify_tree
+
+            verify_tree(self._store().blobs, record.digest)
         else:
             self._store().blobs.verify(record.digest)
 
     def open(self, record: ArtifactRecord) -> BinaryIO:
         """Open an artifact's content."""
+        _refuse_folder(record)
         if record.inline is not None:
             return io.BytesIO(_checked(record, record.inline))
         return self._store().blobs.open(record.digest)
 
     def path_of(self, record: ArtifactRecord, run_id: str) -> Path:
-        """Return a local file with exactly the artifact's content."""
+        """Return a local file or folder with exactly the artifact's content."""
         original = record.media.get("path")
-        if record.format == FILE and isinstance(original, str) and self._still_is(original, record):
+        if record.format in {FILE, TREE} and isinstance(original, str) and self._still_is(original, record):
             return Path(original)
         name = os.path.basename(str(original)) if original else record.key  # noqa: PTH119 - it may be of another system
-        copy = self._run_dir / "artifacts" / run_id / record.key / (name or "content")
+        # Whoever can write to the store can write a record; its names must not lead out of the folder of copies.
+        key = record.key if is_name(record.key) else record.digest.hex
+        copy = self._run_dir / "artifacts" / run_id / key / ("content" if name in {"", ".", ".."} else name)
         if not self._still_is(str(copy), record):
             self._write_copy(copy, record)
         return copy
 
     def _still_is(self, path: str, record: ArtifactRecord) -> bool:
         try:
+            if record.format == TREE:
+                return self._is_tree(path, record)
             if os.stat(path).st_size != record.size:  # noqa: PTH116 - a string from a record
                 return False
             return self._store().files.digest(path).digest == record.digest
-        except (OSError, InputError):
+        except (OSError, UsageError):
             return False
+
+    def _is_tree(self, path: str, record: ArtifactRecord) -> bool:
+        """Compare a folder with a tree; files that are what they were when they were last read cost a stat each."""
+        from consist.blobs.folderscan import FOLLOW
+        from consist.blobs.treeput import tree_digest, tree_of_folder
+
+        return tree_digest(tree_of_folder(path, self._store().files.digest, symlinks=FOLLOW)) == record.digest
 
     def _write_copy(self, copy: Path, record: ArtifactRecord) -> None:
         perform("mkdir", str(copy.parent), os.makedirs, copy.parent, exist_ok=True)
+        if record.format == TREE:
+            self._write_folder(copy, record)
+            return
         if record.inline is None:
             self._store().blobs.get(record.digest, str(copy))
             return
@@ -81,6 +103,21 @@ class Library:
         temporary = copy.with_name(f".{copy.name[:200]}.{os.getpid()}.tmp")
         perform("write", str(temporary), temporary.write_bytes, content)
         perform("rename", str(copy), os.replace, temporary, copy)
+
+    def _write_folder(self, copy: Path, record: ArtifactRecord) -> None:
+        """Restore a folder; one that another process restored meanwhile stays, one that is not as it was goes."""
+        from consist.blobs.treeget import restore_tree
+
+        try:
+            restore_tree(self._store().blobs, record.digest, str(copy))
+        except RefusedError:
+            if not self._still_is(str(copy), record):
+                restore_tree(self._store().blobs, record.digest, str(copy), force=True)
+
+
+def _refuse_folder(record: ArtifactRecord) -> None:
+    if record.format == TREE:
+        raise UsageError(f"output {record.key!r} is a folder", hint="its path is a local copy of it")
 
 
 def _checked(record: ArtifactRecord, content: bytes) -> bytes:

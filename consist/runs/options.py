@@ -10,6 +10,7 @@ from consist.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+SYMLINKS = ("refuse", "follow")
 CACHE_MODES = ("reuse", "overwrite", "readonly", "off")
 
 
@@ -92,6 +93,35 @@ class CodeOptions:
     depends_on: Sequence[Any] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OutputPolicyOptions:
+    """How outputs are collected.
+
+    Parameters
+    ----------
+    symlinks : str
+        What to do about symbolic links in a folder that is an output. ``refuse``: a link is an error that names it.
+        ``follow``: what it leads to is stored in its place, wherever that lies. A link itself is never stored.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> OutputPolicyOptions(symlinks="follow").symlinks
+    'follow'
+    """
+
+    symlinks: str = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.symlinks not in SYMLINKS:
+            raise UsageError(f"symlinks is {self.symlinks!r}", hint=f"it is one of {', '.join(SYMLINKS)}")
+
+
 DEFAULT_EXECUTION = ExecutionOptions()
 DEFAULT_CACHE = CacheOptions()
 DEFAULT_CODE = CodeOptions()
+DEFAULT_OUTPUT_POLICY = OutputPolicyOptions()

@@ -15,9 +15,11 @@ from consist.runs.options import (
     DEFAULT_CACHE,
     DEFAULT_CODE,
     DEFAULT_EXECUTION,
+    DEFAULT_OUTPUT_POLICY,
     CacheOptions,
     CodeOptions,
     ExecutionOptions,
+    OutputPolicyOptions,
 )
 from consist.runs.perform import Workshop
 from consist.runs.request import Request, checked_description, checked_facet, checked_tags, step_name
@@ -101,6 +103,7 @@ class Tracker:
         execution_options: ExecutionOptions | None = None,
         cache_options: CacheOptions | None = None,
         code_options: CodeOptions | None = None,
+        output_policy: OutputPolicyOptions | None = None,
         tags: Iterable[str] = (),
         facet: Mapping[str, Any] | None = None,
         description: str = "",
@@ -121,13 +124,15 @@ class Tracker:
         outputs : sequence of str, optional
             Names for what is returned. Default: a dict's keys, else ``value``.
         output_paths : mapping, optional
-            Names and paths of files that the function writes without returning them.
+            Names and paths of files and folders that the function writes without returning them.
         execution_options : ExecutionOptions, optional
             How the function is called.
         cache_options : CacheOptions, optional
             How the cache is used.
         code_options : CodeOptions, optional
             What counts as the function's code beside, or instead of, what is found.
+        output_policy : OutputPolicyOptions, optional
+            How outputs are collected.
         tags, facet, description : optional
             What the run is found by; no part of the signature.
 
@@ -152,7 +157,7 @@ class Tracker:
             step=step_name(fn, name),
             config=config,
             inputs=inputs,
-            declared=declare(outputs, output_paths),
+            declared=declare(outputs, output_paths, output_policy or DEFAULT_OUTPUT_POLICY),
             execution=execution_options or DEFAULT_EXECUTION,
             cache=cache_options or DEFAULT_CACHE,
             code=code_options or DEFAULT_CODE,

@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
+from consist.blobs.tree import Tree
+from consist.blobs.treeget import read_tree
 from consist.errors import BlobNotFoundError, DamagedError, RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
-from consist.index.records import COMPLETED
+from consist.index.records import COMPLETED, TREE
 from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from consist.blobs.tree import Child, TreeFile
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.names import Place
     from consist.store.store import Store
 
-AREA, BLOB, RUN, STEP, OUTPUT = "area", "blob", "run", "step", "output"
+AREA, BLOB, RUN, STEP, OUTPUT, FILE, FOLDER = "area", "blob", "run", "step", "output", "file", "folder"
 INLINE, OBJECT = "inline", "object"
 
 NEWEST_RUNS = 1000
@@ -43,9 +46,9 @@ class Entry:
     path : str
         In full, with run ids and digests in full.
     kind : str
-        ``area``, ``blob``, ``run``, ``step`` or ``output``; the last of a path is content for ``blob`` and ``output``.
+        ``area``, ``blob``, ``run``, ``step`` or ``output``; in an output that is a folder ``file`` or ``folder``.
     size : int or None
-        Bytes of content.
+        Bytes of content; of a folder, of all files below it.
     digest : Digest or None
         Of the content.
     format : str or None
@@ -65,9 +68,14 @@ class Entry:
     stored: str | None = None
     time: int | None = None
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files: an output that is one, or one in it."""
+        return self.kind == FOLDER or self.format == TREE
+
 
 def list_path(store: Store, path: str = "") -> Iterator[Entry]:
-    """Yield what lies below a path; of a path that names an output, that.
+    """Yield what lies below a path; of a path that names a file or a value, that.
 
     Parameters
     ----------
@@ -89,7 +97,7 @@ def list_path(store: Store, path: str = "") -> Iterator[Entry]:
     if place.area == BLOBS:
         return _some(_blobs(store, parse_prefix(place.name) if place.name else ""), place)
     if place.key:
-        return iter([_found(store, path)])
+        return _content(store, path)
     if place.area == RUNS:
         return _outputs([find_run(store, place.name)]) if place.name else _runs(store)
     if not place.name:
@@ -118,12 +126,32 @@ def _outputs(runs: Iterable[RunRecord], *, folder: str = "") -> Iterator[Entry]:
                 yield _output(run, output, folder or f"{RUNS}/{run.id}")
 
 
-def _found(store: Store, path: str) -> Entry:
+def _content(store: Store, path: str) -> Iterator[Entry]:
+    """Yield an output, a file in it, or what lies in a folder."""
     found = find_output(store, path)
     if found.run is None or found.record is None:
         raise RunNotFoundError(f"{path!r:.200} names no output")
-    area, name, _ = parse_path(path)
-    return _output(found.run, found.record, f"{area}/{found.run.id if area == RUNS else name}")
+    area, name, key, _ = parse_path(path)
+    folder = f"{area}/{found.run.id if area == RUNS else name}"
+    if found.tree is None:
+        return iter([_output(found.run, found.record, folder)])
+    time = found.run.started
+    if found.file is not None:
+        return iter([_file(found.name, f"{folder}/{key}/{found.inner}", found.file, time)])
+    tree = read_tree(store.blobs, found.tree)
+    part = tree.find(found.inner) if found.inner else tree
+    children = part.children() if isinstance(part, Tree) else []
+    return _children(children, "/".join(filter(None, (folder, key, found.inner))), time)
+
+
+def _children(children: Iterable[Child], folder: str, time: int) -> Iterator[Entry]:
+    for name, size, file in children:
+        path = f"{folder}/{name}"
+        yield _file(name, path, file, time) if file is not None else Entry(name, path, FOLDER, size, time=time)
+
+
+def _file(name: str, path: str, file: TreeFile, time: int) -> Entry:
+    return Entry(name, path, FILE, file.size, file.digest, stored=OBJECT, time=time)
 
 
 def _output(run: RunRecord, output: ArtifactRecord, folder: str) -> Entry:
@@ -131,7 +159,7 @@ def _output(run: RunRecord, output: ArtifactRecord, folder: str) -> Entry:
         name=output.key,
         path=f"{folder}/{output.key}",
         kind=OUTPUT,
-        size=output.size,
+        size=output.content_size,
         digest=output.digest,
         format=output.format,
         stored=OBJECT if output.inline is None else INLINE,

@@ -3,22 +3,28 @@
 ::
 
     blobs/<digest or unique prefix>
-    runs/<run id or unique prefix>/<output key>
-    steps/<step>/<output key>                    newest completed run of the step that has it
+    runs/<run id or unique prefix>/<output key>[/<path in the tree>]
+    steps/<step>/<output key>[/…]                newest completed run of the step that has it
 
-A path may begin with ``consist://`` or ``/``. ``listing.py`` says what lies below a path that names no output.
+A path may begin with ``consist://`` or ``/``. ``listing.py`` says what lies below a path that names no content. A path
+in a tree is compared with the paths that the tree has, and with nothing else: it cannot lead out of it.
 """
 
 from __future__ import annotations
 
 import io
 import itertools
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from consist.blobs.tree import TreeFile
+from consist.blobs.treeget import open_in_tree, read_tree
+from consist.blobs.treeput import tree_digest
 from consist.errors import AmbiguousPrefixError, BlobNotFoundError, DamagedError, RunNotFoundError, UsageError
 from consist.hashing.digest import parse_prefix
 from consist.hashing.hasher import hash_bytes
+from consist.index.records import TREE
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -44,11 +50,14 @@ class Place(NamedTuple):
         A digest's beginning, a run id's beginning, or a step.
     key : str
         The key of an output; never within ``blobs``.
+    inner : str
+        What is meant of an output that is a folder: a path in its tree.
     """
 
     area: str
     name: str
     key: str
+    inner: str = ""
 
 
 def parse_path(path: str) -> Place:
@@ -61,20 +70,21 @@ def parse_path(path: str) -> Place:
 
     Examples
     --------
-    >>> parse_path("consist://steps/clean/table")
-    Place(area='steps', name='clean', key='table')
+    >>> parse_path("consist://steps/clean/plots/2026/a.png")
+    Place(area='steps', name='clean', key='plots', inner='2026/a.png')
     >>> parse_path("runs/")
-    Place(area='runs', name='', key='')
+    Place(area='runs', name='', key='', inner='')
     """
     bare = path.removeprefix(SCHEME).removeprefix("/").removesuffix("/")
     parts = bare.split("/") if bare else []
-    depth = 2 if parts[:1] == [BLOBS] else 3
-    if (parts and parts[0] not in AREAS) or len(parts) > depth or "" in parts:
+    too_deep = parts[:1] == [BLOBS] and len(parts) > 2  # noqa: PLR2004 - the area and a digest
+    if (parts and parts[0] not in AREAS) or too_deep or "" in parts:
         raise UsageError(
             f"no path of a store: {path!r:.200}",
             hint="write blobs/<digest>, runs/<run id>/<output> or steps/<step>/<output>",
         )
-    return Place(*parts, *[""] * (3 - len(parts)))
+    area, name, key = (*parts[:3], "", "", "")[:3]
+    return Place(area, name, key, unicodedata.normalize("NFC", "/".join(parts[3:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,9 @@ class Found:
     Attributes
     ----------
     digest : Digest
-        Of its content.
+        Of its content; of a folder, of its tree.
     size : int
-        Bytes.
+        Bytes; of a folder, of its files together.
     name : str
         What a file with it should be called.
     inline : bytes or None
@@ -95,6 +105,12 @@ class Found:
         The output, unless a blob was named.
     run : RunRecord or None
         The run that made it, unless a blob was named.
+    tree : Digest or None
+        The tree of the output, if that is a folder.
+    inner : str
+        What of that tree is meant; ``""`` for all of it.
+    file : TreeFile or None
+        The file in that tree that is meant; None if it is a folder.
     """
 
     digest: Digest
@@ -103,6 +119,21 @@ class Found:
     inline: bytes | None = None
     record: ArtifactRecord | None = None
     run: RunRecord | None = None
+    tree: Digest | None = None
+    inner: str = ""
+    file: TreeFile | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder: a tree or a part of one."""
+        return self.tree is not None and self.file is None
+
+    @property
+    def format(self) -> str | None:
+        """How it is read back; None for a blob, of which nobody can say."""
+        if self.file is not None:
+            return "file"
+        return self.record.format if self.record is not None else None
 
 
 def find_run(store: Store, prefix: str) -> RunRecord:
@@ -140,10 +171,10 @@ def find_output(store: Store, path: str) -> Found:
     place = parse_path(path)
     if place.area == BLOBS and place.name:
         return _blob(store, parse_prefix(place.name))
-    if place.area == RUNS and place.key:
-        return output_of(find_run(store, place.name), place.key)
-    if place.area == STEPS and place.key:
-        return output_of(_newest(store, place), place.key)
+    if place.key:
+        run = find_run(store, place.name) if place.area == RUNS else _newest(store, place)
+        found = output_of(run, place.key)
+        return _within(store, found, place.inner) if place.inner else found
     raise UsageError(
         f"{path!r:.200} names no output", hint=f"`consist ls {path}` lists what lies there".replace("  ", " ")
     )
@@ -154,11 +185,17 @@ def open_found(store: Store, found: Found) -> BinaryIO:
 
     Raises
     ------
+    UsageError
+        If it is a folder.
     BlobNotFoundError
         If the store does not have it any more.
     DamagedError
         Here or from a read, if the bytes are not what the digest says.
     """
+    if found.is_folder:
+        raise UsageError(f"{found.name!r} is a folder", hint="name a file in it; `consist ls` lists them")
+    if found.tree is not None and found.file is not None:
+        return open_in_tree(store.blobs, found.tree, found.file)
     if found.inline is None:
         return store.blobs.open(found.digest, size=found.size)
     if hash_bytes(found.inline) != found.digest:
@@ -167,6 +204,19 @@ def open_found(store: Store, found: Found) -> BinaryIO:
             hint="run the step that made it again, and the store heals",
         )
     return io.BytesIO(found.inline)
+
+
+def _within(store: Store, found: Found, inner: str) -> Found:
+    """Find a file or a folder in an output that is a folder."""
+    if found.tree is None:
+        raise RunNotFoundError(f"output {found.name!r} is no folder, so there is no {inner!r:.200} in it")
+    part = read_tree(store.blobs, found.tree).find(inner)
+    name = inner.rpartition("/")[2]
+    if isinstance(part, TreeFile):
+        return replace(found, digest=part.digest, size=part.size, name=name, inner=inner, file=part)
+    if part is None:
+        raise RunNotFoundError(f"there is no {inner!r:.200} in {found.name!r}", hint="`consist ls` lists what is in it")
+    return replace(found, digest=tree_digest(part), size=part.total, name=name, inner=inner)
 
 
 def _newest(store: Store, place: Place) -> RunRecord:
@@ -206,6 +256,7 @@ def output_of(run: RunRecord, key: str) -> Found:
     for record in run.outputs:
         if record.key == key:
             name = str(record.media.get("path", key)).rsplit("/", 1)[-1]
-            return Found(record.digest, record.size, name, record.inline, record, run)
+            tree = record.digest if record.format == TREE else None
+            return Found(record.digest, record.content_size, name, record.inline, record, run, tree)
     known = ", ".join(record.key for record in run.outputs) or "none"
     raise RunNotFoundError(f"run {run.id} has no output {key!r}", hint=f"its outputs: {known}")

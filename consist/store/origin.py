@@ -15,6 +15,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from consist.blobs.folderscan import FOLLOW
+from consist.blobs.treeput import tree_digest, tree_of_folder
 from consist.errors import (
     AmbiguousPrefixError,
     BlobNotFoundError,
@@ -69,7 +71,7 @@ def find_origin(store: Store, target: str) -> Origin:
         Where its run is recorded.
     target : str
         The beginning of a run id; ``runs/RUN``, ``runs/RUN/OUTPUT``, ``steps/STEP/OUTPUT``, ``blobs/DIGEST`` or a
-        digest, whole or the beginning of it; a file.
+        digest, whole or the beginning of it; a file or a folder.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def find_origin(store: Store, target: str) -> Origin:
     NotFoundError
         If it names nothing, or a beginning fits several.
     UsageError
-        If it is a path of the store that cannot have a run, or a file that is no regular one.
+        If it is a path of the store that cannot have a run, or neither a regular file nor a folder of such.
     """
     if _RUN.match(target) and store.index.match_runs(target):
         return Origin(find_run(store, target))
@@ -158,7 +160,7 @@ def _hint(readers: list[str]) -> str:
 
 
 def _digest_of(path: str) -> Digest:
-    """Hash a file; what is no regular file is not opened."""
+    """Hash a file or a folder; what is no regular file is not opened."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
@@ -166,5 +168,5 @@ def _digest_of(path: str) -> Digest:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if stat.S_ISDIR(mode):
-        raise InputError(f"{path} is a folder", hint="name a file in it")
+        return tree_digest(tree_of_folder(path, hash_file, symlinks=FOLLOW))
     raise InputError(f"{path} is not a regular file", hint="name a file, a run or an output")

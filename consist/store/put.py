@@ -5,20 +5,58 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from consist.identity.names import check_name
-from consist.index.records import COMPLETED, ArtifactRecord, Event, RunRecord, new_run_id
+from consist.blobs.folderscan import REFUSE
+from consist.blobs.treeput import put_tree
+from consist.identity.names import as_text, check_name
+from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, new_run_id
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consist.blobs.blobstore import Stored
     from consist.store.store import Store
 
 STEP = "put"
 """The step under which what was put is found again: ``steps/put/<name>``."""
 
 _FILE = "file"
+
+
+def put_folder(
+    store: Store, folder: str, name: str, *, machine: Mapping[str, Any], symlinks: str = REFUSE
+) -> RunRecord:
+    """Store a folder as a tree, and keep it.
+
+    Parameters
+    ----------
+    store : Store
+        Where it goes.
+    folder : str
+        Its path.
+    name : str
+        What it is called.
+    machine : mapping
+        Plain facts about this machine.
+    symlinks : {"refuse", "follow"}
+        What to do about symbolic links in it.
+
+    Returns
+    -------
+    RunRecord
+        As of `put`.
+
+    Raises
+    ------
+    UsageError
+        If `name` cannot be a name, or the folder holds what cannot be stored.
+    StorageError
+        If the store cannot be written.
+    """
+    key = check_name("output", name)
+    began = time.time_ns() // 1000
+    stored = put_tree(store.blobs, folder, symlinks=symlinks)
+    media = {"path": as_text(folder), "files": stored.files, "total": stored.total}
+    return _kept(store, ArtifactRecord(key, stored.digest, stored.size, TREE, None, media), began, machine)
 
 
 def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapping[str, Any]) -> RunRecord:
@@ -53,7 +91,13 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
     key = check_name("output", name)
     began = time.time_ns() // 1000
     stored = store.blobs.put_stream(stream)
-    earlier = _earlier(store, stored, key)
+    media = {"path": origin} if origin else {}
+    return _kept(store, ArtifactRecord(key, stored.digest, stored.size, _FILE, None, media), began, machine)
+
+
+def _kept(store: Store, output: ArtifactRecord, began: int, machine: Mapping[str, Any]) -> RunRecord:
+    """Record a run with one output and pin it, unless one has kept this very output already."""
+    earlier = _earlier(store, output)
     if earlier is not None:
         return earlier
     record = RunRecord(
@@ -63,7 +107,7 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
         status=COMPLETED,
         started=began,
         ended=time.time_ns() // 1000,
-        outputs=(ArtifactRecord(key, stored.digest, stored.size, _FILE, None, {"path": origin} if origin else {}),),
+        outputs=(output,),
         returns="single",
         machine=dict(machine),
     )
@@ -73,12 +117,14 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
     return record
 
 
-def _earlier(store: Store, stored: Stored, key: str) -> RunRecord | None:
+def _earlier(store: Store, output: ArtifactRecord) -> RunRecord | None:
     """Find a pinned run that put this very content under this very name."""
-    for edge in store.index.producers(stored.digest):
-        record = store.index.get_run(edge.run_id) if edge.key == key else None
+    for edge in store.index.producers(output.digest):
+        record = store.index.get_run(edge.run_id) if edge.key == output.key else None
         if record is None or record.step != STEP or record.signature is not None:
             continue
+        if record.outputs[0].format != output.format:
+            continue  # the list of a tree, put as a file
         if store.index.marks(record.id, "pin"):
             return record
     return None

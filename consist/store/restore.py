@@ -1,4 +1,7 @@
-"""Restoring content to a file outside the store: whole or not at all, and over nothing that is there unless told."""
+"""Restoring content outside the store: whole or not at all, and over nothing that is there unless told.
+
+A folder is restored by ``blobs/treeget.py``; this is for files, and chooses names.
+"""
 
 # Paths are plain strings throughout: they come from a command line, and go to the system as they are.
 # ruff: noqa: PTH112, PTH118, PTH120
@@ -10,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from consist.blobs.posix import TempFile
+from consist.blobs.treeget import restore_tree
 from consist.errors import RefusedError, StorageError, UsageError
 from consist.fileops import perform
 from consist.identity.names import is_name
@@ -22,7 +26,7 @@ _BLOCK = 1 << 20
 
 
 def target_of(found: Found, target: str) -> str:
-    """Return the file that content goes to.
+    """Return the file or folder that content goes to.
 
     Parameters
     ----------
@@ -30,7 +34,7 @@ def target_of(found: Found, target: str) -> str:
         The content, with the name that its maker gave it. The name is not trusted: one that is more than a name,
         such as ``..`` or what holds a slash, is not used.
     target : str
-        A folder, which the file goes into; or the file itself.
+        A folder that is there, which it goes into; or the file or folder itself.
     """
     if not target.endswith("/") and not os.path.isdir(target):
         return target
@@ -40,7 +44,7 @@ def target_of(found: Found, target: str) -> str:
 
 
 def restore(store: Store, found: Found, target: str, *, force: bool = False) -> None:
-    """Write content to a file, checked before the file appears.
+    """Write content to a file or a folder, checked before that appears.
 
     Parameters
     ----------
@@ -49,10 +53,11 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
     found : Found
         The content.
     target : str
-        The file; its folder must exist.
+        The file or folder; the folder that it lies in must exist.
     force : bool
         Replace the regular file that is there. A link is replaced, not followed, unless it leads to something else
-        than a regular file. A folder, a FIFO, a socket or a device is never replaced.
+        than a regular file. A folder, a FIFO, a socket or a device is never replaced by a file; a folder is replaced
+        by a folder, as `restore_tree` says.
 
     Raises
     ------
@@ -63,10 +68,14 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
     NotFoundError, DamagedError
         If the content is not there, or not what it should be; nothing was written.
     """
+    if found.is_folder and found.tree is not None:
+        restore_tree(store.blobs, found.tree, target, within=found.inner, force=force)
+        return
     _check_target(target, force=force)
     folder = os.path.dirname(target) or "."
+    mode = 0o777 if found.file is not None and found.file.executable else 0o666
     try:
-        temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), 0o666)
+        temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), mode)
     except FileNotFoundError:
         raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
     with temp, open_found(store, found) as source:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
+from consist.blobs.treeget import read_tree
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.hasher import hash_bytes
-from consist.index.records import RunRecord, decode_events, decode_record
+from consist.index.records import TREE, RunRecord, decode_events, decode_record
 from consist.store.config import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from consist.blobs.tree import TreeFile
+    from consist.hashing.digest import Digest
     from consist.store.store import Store
 
 
@@ -56,16 +59,19 @@ def verify(store: Store, *, read_data: bool = False) -> Verified:
     Returns
     -------
     Verified
-        Its findings name exactly what is damaged. Objects that nothing refers to and temporary files are no damage.
+        Its findings name exactly what is damaged; of a folder, each file. Objects that nothing refers to and
+        temporary files are no damage.
     """
     findings: list[Finding] = [*_config(store)]
     sizes, total = _blobs(store, findings, read_data=read_data)
     records = 0
+    trees: set[Digest] = set()
     for key, record in _records(store, findings):
         records += 1
         findings.extend(_outputs(store, key, record, sizes))
+        findings.extend(_trees(store, record, sizes, trees))
     findings.extend(_log(store))
-    return Verified(records, len(sizes), total, tuple(findings))
+    return Verified(records, len(sizes), total, tuple(dict.fromkeys(findings)))
 
 
 def _config(store: Store) -> Iterator[Finding]:
@@ -121,14 +127,50 @@ def _outputs(store: Store, key: str, record: RunRecord, sizes: dict[bytes, int])
                 yield Finding(key, f"the inline output {output.key!r} does not match its digest")
             continue
         blob = layout.digest_key(layout.BLOBS, output.digest)
-        size = sizes.get(output.digest.raw)
-        if size is None:  # a writer may have put it since the blobs were listed
-            found = store.blobs.stat(output.digest)
-            size = None if found is None else found.size
+        size = _size(store, output.digest, sizes)
         if size is None:
             yield Finding(blob, f"missing; output {output.key!r} of run {record.id} needs it")
         elif size != output.size:
             yield Finding(blob, f"has {size} bytes, not {output.size} as run {record.id} says")
+
+
+def _trees(store: Store, record: RunRecord, sizes: dict[bytes, int], done: set[Digest]) -> Iterator[Finding]:
+    """Check the folders that a run made, each once. One that is not whole is noted, so that its run heals it."""
+    for output in record.outputs:
+        if output.format != TREE or output.digest in done:
+            continue
+        done.add(output.digest)
+        try:
+            tree = read_tree(store.blobs, output.digest)
+        except BlobNotFoundError:  # named with the outputs
+            continue
+        except DamagedError as error:
+            yield Finding(layout.digest_key(layout.BLOBS, output.digest), error.message)
+            continue
+        for file in tree.files:
+            problem = _problem(store, file, sizes)
+            if problem is not None:
+                store.blobs.suspects.add(output.digest)
+                where = f"{file.path!r} of output {output.key!r} of run {record.id} needs it"
+                yield Finding(layout.digest_key(layout.BLOBS, file.digest), f"{problem}; {where}")
+
+
+def _problem(store: Store, file: TreeFile, sizes: dict[bytes, int]) -> str | None:
+    if file.digest in store.blobs.suspects:
+        return "damaged"
+    size = _size(store, file.digest, sizes)
+    if size is None:
+        return "missing"
+    return None if size == file.size else f"has {size} bytes, not {file.size}"
+
+
+def _size(store: Store, digest: Digest, sizes: dict[bytes, int]) -> int | None:
+    """Return the size of a blob, or None if there is none: a writer may have put it since the blobs were listed."""
+    size = sizes.get(digest.raw)
+    if size is None:
+        found = store.blobs.stat(digest)
+        size = None if found is None else found.size
+    return size
 
 
 def _log(store: Store) -> Iterator[Finding]:

@@ -240,7 +240,6 @@ def test_put_refuses_a_device(world, call):
     ("file", "options", "code", "said"),
     [
         ("nothing", (), 3, "there is no file nothing"),
-        (".", ("--name", "x"), 2, ". is a folder"),
         ("file", ("--name", "../x"), 2, "holds '/'"),
         ("file", ("--name", "a\nb"), 2, "cannot name an output"),
     ],

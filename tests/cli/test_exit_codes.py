@@ -82,7 +82,7 @@ def one_line(answer):
         (("index",), "see `consist index --help`"),
         (("index", "rebild"), "see `consist index --help`"),
         (("ls", "nowhere"), "no path of a store"),
-        (("ls", "runs/a/b/c"), "no path of a store"),
+        (("ls", "runs/a//c"), "no path of a store"),
         (("ls", "blobs/xyz"), "not the beginning of a digest"),
         (("cat", "steps/clean"), "names no output"),
         (("cat", "blobs"), "names no output"),

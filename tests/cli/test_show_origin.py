@@ -116,8 +116,8 @@ def test_what_no_run_made_exits_3_and_names_its_readers(world, call):
         ("0" * 64, 3, "no run made"),
         ("steps/clean/nothing", 3, "no completed run"),
         ("steps/clean", 2, "names no output"),
-        ("runs/a/b/c", 2, "no path of a store"),
-        (".", 2, "is a folder"),
+        ("blobs/a/b", 2, "no path of a store"),
+        (".", 2, "pipe is neither a file nor a folder"),
         ("pipe", 2, "is not a regular file"),
     ],
 )

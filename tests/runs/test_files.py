@@ -234,15 +234,6 @@ def test_declared_paths_are_outputs_beside_the_value(tracker):
     assert again.outputs["log"].path.read_text() == "log " * 2000
 
 
-def test_a_folder_output_says_that_it_cannot_be(tracker):
-    def make():
-        Path("made").mkdir(exist_ok=True)
-        return Path("made")
-
-    with pytest.raises(errors.OutputError, match="output 'value': made is a folder"):
-        tracker.run(make)
-
-
 def test_artifacts_are_inputs_by_content_and_come_as_asked(tracker):
     def numbers():
         return {"list": [1, 2, 3]}

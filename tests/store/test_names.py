@@ -41,6 +41,9 @@ def runs(store, by_hand):
         ("consist://runs/abc/out/", ("runs", "abc", "out")),
         ("steps/clean", ("steps", "clean", "")),
         ("steps/two words/out put", ("steps", "two words", "out put")),
+        ("runs/a/b/c", ("runs", "a", "b", "c")),
+        ("consist://steps/a/b/c/d.e/f/", ("steps", "a", "b", "c/d.e/f")),
+        ("steps/a/b/../e\u0301", ("steps", "a", "b", "../\xe9")),
     ],
 )
 def test_paths_of_the_grammar(path, place):
@@ -55,7 +58,7 @@ def test_paths_of_the_grammar(path, place):
         "runs//out",
         "//runs",
         "runs/abc//",
-        "runs/a/b/c",
+        "runs/a//b",
         "blobs/abc/def",
         "s3://bucket/key",
         "../runs/a/b",

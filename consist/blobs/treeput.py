@@ -1,0 +1,204 @@
+"""Storing a folder as a tree: each file a blob, then the tree, so that a tree's files are there before it is.
+
+Memory is bounded by one batch of small files, whatever the folder holds, and by the list of its names. A file or
+folder that changes while it is read is noticed, as with input files, and never half of it stored under a name.
+"""
+
+# Paths are plain strings in this layer: pathlib costs more than some of the calls.
+# ruff: noqa: PTH116
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from consist.blobs import layout
+from consist.blobs.folderscan import FOLLOW, REFUSE, scan, unreadable
+from consist.blobs.tree import TreeFile, encode_tree, make_tree
+from consist.errors import StorageError, UsageError
+from consist.hashing.hasher import BLOCK, Hashed, hash_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.blobs.blobstore import BlobStore
+    from consist.blobs.tree import Tree
+    from consist.hashing.digest import Digest
+
+BATCH_FILES = 64
+BATCH_BYTES = 16 << 20
+"""What is put into a remote store in one go: enough for all of its connections, and little memory."""
+
+_READS = 3
+
+
+class PutTree(NamedTuple):
+    """A tree that was stored.
+
+    Attributes
+    ----------
+    digest : Digest
+        Of the tree.
+    size : int
+        Bytes of the tree itself, the list.
+    files : int
+        How many files are in it.
+    total : int
+        Bytes of their content.
+    """
+
+    digest: Digest
+    size: int
+    files: int
+    total: int
+
+
+def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE) -> PutTree:
+    """Store a folder.
+
+    Parameters
+    ----------
+    blobs : BlobStore
+        Where it goes.
+    folder : str
+        Its path.
+    symlinks : {"refuse", "follow"}
+        What to do about symbolic links in it. None is ever stored as one: it could lead anywhere.
+
+    Returns
+    -------
+    PutTree
+        Its digest and sizes. Files that the store has already are not written again.
+
+    Raises
+    ------
+    UsageError
+        If it holds what a tree cannot, cannot be read, or changes meanwhile; the message names the place.
+    StorageError
+        If the storage failed. Some files may be there then, each of them whole; the tree is not.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from consist.blobs.blobstore import BlobStore
+    >>> from consist.blobs.local import LocalBackend
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a.txt").write_text("content")
+    >>> put = put_tree(BlobStore(LocalBackend(tempfile.mkdtemp())), str(folder))
+    >>> put.files, put.total
+    (1, 7)
+    """
+    keeper = _Keeper(blobs, follow=symlinks == FOLLOW)
+    tree = tree_of_folder(folder, keeper.keep, symlinks=symlinks)
+    keeper.flush()
+    stored = blobs.put_bytes(encode_tree(tree))
+    return PutTree(stored.digest, stored.size, len(tree.files), tree.total)
+
+
+def tree_of_folder(folder: str, digest_file: Callable[[str], Hashed], *, symlinks: str = REFUSE) -> Tree:
+    """Return the tree of a folder.
+
+    Parameters
+    ----------
+    folder : str
+        Its path.
+    digest_file : callable
+        Digests a file, and stores it or not.
+    symlinks : {"refuse", "follow"}
+        What to do about symbolic links in it.
+
+    Raises
+    ------
+    UsageError
+        As `put_tree` does; and whatever `digest_file` raises.
+    """
+    found = scan(folder, symlinks=symlinks)
+    files = []
+    for file in found.files:
+        hashed = digest_file(file.place)
+        files.append(TreeFile(file.path, hashed.size, file.executable, hashed.digest))
+    found.check_unchanged()
+    return make_tree(files, found.empty)
+
+
+def tree_digest(tree: Tree) -> Digest:
+    """Return the digest that a tree is stored under."""
+    return hash_bytes(encode_tree(tree))
+
+
+class _Keeper:
+    """Puts files into a store: large ones as streams, small ones in batches where a request takes long."""
+
+    def __init__(self, blobs: BlobStore, *, follow: bool) -> None:
+        self._blobs = blobs
+        self._local = blobs.backend.capabilities.files
+        self._flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+        self._batch: dict[Digest, bytes] = {}
+        self._bytes = 0
+
+    def keep(self, place: str) -> Hashed:
+        """Put a file, as it was at one moment; one that changes while it is read is read again, then refused."""
+        for _ in range(_READS):
+            try:
+                hashed = self._read_once(place)
+            except StorageError:
+                raise
+            except OSError as error:
+                raise unreadable(place, error) from error
+            if hashed is not None:
+                return hashed
+        raise UsageError(f"{place} keeps changing while it is read", hint="wait until its writer is done")
+
+    def flush(self) -> None:
+        """Put what is gathered."""
+        if not self._batch:
+            return
+        keys = {digest: layout.digest_key(layout.BLOBS, digest) for digest in self._batch}
+        there = self._blobs.backend.stat_many(list(keys.values()))
+        wanted = [
+            (keys[digest], data)
+            for (digest, data), found in zip(self._batch.items(), there, strict=True)
+            if found is None or found.size != len(data) or digest in self._blobs.suspects
+        ]
+        self._blobs.backend.put_many(wanted)
+        for digest in self._batch:
+            self._blobs.suspects.discard(digest)
+        self._batch.clear()
+        self._bytes = 0
+
+    def _read_once(self, place: str) -> Hashed | None:
+        """Put what a file holds; None if it was another file, or had other content, before or after."""
+        descriptor = os.open(place, self._flags)
+        with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 - it is open already
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                return None
+            if before.st_size >= BLOCK:
+                hashed = self._blobs.put_stream(stream)
+                return hashed if hashed.size == before.st_size and _same(before, os.stat(place)) else None
+            data = stream.read(BLOCK)
+        if data is None or len(data) != before.st_size or not _same(before, os.stat(place)):
+            return None
+        return self._put_small(data)
+
+    def _put_small(self, data: bytes) -> Hashed:
+        """Put at once what costs a file, and gather what costs a request."""
+        if self._local:
+            return self._blobs.put_bytes(data)
+        hashed = Hashed(hash_bytes(data), len(data))
+        if hashed.digest not in self._batch:
+            self._batch[hashed.digest] = data
+            self._bytes += len(data)
+        if len(self._batch) == BATCH_FILES or self._bytes >= BATCH_BYTES:
+            self.flush()
+        return hashed
+
+
+def _same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Tell whether a file is what it was: the rules of ``store/files.py``."""
+    return _stamp(before) == _stamp(after)
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int, int, int]:
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
