@@ -175,7 +175,7 @@ class _Keeper:
             if not stat.S_ISREG(before.st_mode):
                 return None
             if before.st_size >= BLOCK:
-                hashed = self._blobs.put_stream(stream)
+                hashed = Hashed(*self._blobs.put_stream(stream)[:2])
                 return hashed if hashed.size == before.st_size and _same(before, os.stat(place)) else None
             data = stream.read(BLOCK)
         if data is None or len(data) != before.st_size or not _same(before, os.stat(place)):
@@ -185,7 +185,7 @@ class _Keeper:
     def _put_small(self, data: bytes) -> Hashed:
         """Put at once what costs a file, and gather what costs a request."""
         if self._local:
-            return self._blobs.put_bytes(data)
+            return Hashed(*self._blobs.put_bytes(data)[:2])
         hashed = Hashed(hash_bytes(data), len(data))
         if hashed.digest not in self._batch:
             self._batch[hashed.digest] = data
