@@ -50,13 +50,20 @@ def find(store: Store, signature: Digest) -> RunRecord | None:
 
 
 def missing_output(store: Store, record: RunRecord) -> str | None:
-    """Say which output of a run the store does not have whole, or return None if it has them all."""
+    """Say which output of a run the store does not have whole, or return None if it has them all.
+
+    In a folder each output is looked for. Over a network that would be a request for each, at every hit: there what is
+    published is believed to have its outputs, as the write order promises, until a reader found one missing or damaged.
+    """
+    looks = store.backend.capabilities.files
     for output in record.outputs:
         if output.inline is not None:
             continue
         if output.digest in store.blobs.suspects:
             return f"output {output.key!r} was found damaged"
-        found = store.blobs.stat(output.digest)
+        if not looks:
+            continue
+        found = store.blobs.stat(output.digest, size=output.size)
         if found is None:
             return f"output {output.key!r} is not in the store any more"
         if found.size != output.size:

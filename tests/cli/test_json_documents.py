@@ -103,7 +103,7 @@ def test_every_document_has_the_members_and_types_of_the_page(world, ask):
 
 
 def test_finding_of_verify_is_as_the_page_says(world, call):
-    for path in (world.store / "blobs").rglob("*"):
+    for path in (world.store / "packs").rglob("*"):
         if path.is_file():
             path.unlink()
     document = json.loads(call("verify", "--json", "--db-path", world.db_path).out)
