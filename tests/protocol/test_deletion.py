@@ -1,9 +1,10 @@
 """No record that is published names content that was deleted: every interleaving is walked, and every safeguard is
 shown to be needed by the shortest way to lose something without it.
 
-What is covered: two writers, two collectors of up to two cycles, one of each that dies and begins again; one blob of
-one or two packs, or small; packs, blob and manifest that are there since long ago, with or without a record, forgotten
-or not; four ticks, a floor of three. `-s` prints the number of states and each trace.
+What is covered: two writers and one cycle, one writer and two cycles, or one writer and two collectors of one cycle
+each; one of each may be the other's second life; one blob of one or two packs, or small; packs, blob and manifest that
+are there since long ago, with or without a record, forgotten or not; four ticks, a floor of three. The whole is about
+a million states. `-s` prints the number of states and each trace.
 """
 
 from __future__ import annotations
