@@ -231,6 +231,7 @@ def test_a_store_in_memory_works_from_end_to_end(tmp_path, request):
         assert not tracker.run(double, config={"value": 1}).cache_hit
     assert verify(tracker.store, read_data=True).findings == ()
 
+    tracker.store.events.flush()
     before = {run.id: (run.record, tracker.store.index.hits(run.id)) for run in tracker.find_runs()}
     assert len(before) == 4
     tracker.close()
