@@ -103,6 +103,19 @@ def test_a_local_install_counts_by_its_record(tmp_path):
     assert len(digests) == 3, "by name and version from an index; by content from a folder"
 
 
+def test_a_local_install_is_the_same_in_every_environment(tmp_path):
+    """Where the sources lay, where the scripts' interpreter is, and whether bytecode was made differ; the code does not."""
+    digests = set()
+    for name, bytecode in (("first", ()), ("second", ("__pycache__/mine.cpython-311.pyc,,",))):
+        site = tmp_path / name / "site-packages"
+        info = _install(site, "mine", "1.0", {"mine.py": "X = 1"}, extra={"direct_url.json": f"file:///{name}"})
+        rows = ["mine.py,sha256=abc,5", f"{info.name}/direct_url.json,sha256={name},9", *bytecode]
+        rows += [f"../../../bin/tool,sha256={name},200"]
+        (info / "RECORD").write_text("\n".join(rows if bytecode else reversed(rows)) + "\n")
+        digests.add(distributions.distribution_digest(origin_of_file("mine", str(site / "mine.py")).distribution))
+    assert len(digests) == 1
+
+
 PROGRAM = """
 import sys
 sys.path[:0] = [{site!r}, {project!r}]
