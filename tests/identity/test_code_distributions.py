@@ -104,7 +104,7 @@ def test_a_local_install_counts_by_its_record(tmp_path):
 
 
 def test_a_local_install_is_the_same_in_every_environment(tmp_path):
-    """Where the sources lay, where the scripts' interpreter is, and whether bytecode was made differ; the code does not."""
+    """Where sources and scripts lie, and whether bytecode was made, differ; the code does not."""
     digests = set()
     for name, bytecode in (("first", ()), ("second", ("__pycache__/mine.cpython-311.pyc,,",))):
         site = tmp_path / name / "site-packages"
@@ -161,6 +161,23 @@ def test_upgrades_miss_where_they_matter(tmp_path):
         assert not any(label.startswith("other") for label in labels)
     assert digests["plain"] == digests["other"]
     assert len(set(digests.values())) == 3
+
+
+def test_an_optional_package_counts_when_it_is_named():
+    import pandas as pd
+    import pyarrow as pa
+
+    from consist.identity.code import code_identity
+
+    def f(x):
+        return pd.DataFrame(x)
+
+    def labels(**options):
+        return {label.partition(" ")[0] for label in code_identity(f, **options).manifest}
+
+    assert "pandas" in labels()
+    assert "pyarrow" not in labels()
+    assert "pyarrow" in labels(code=[pa])
 
 
 def test_an_import_inside_a_function_imports_no_installed_package(tmp_path):

@@ -4,7 +4,8 @@ Installed is what lies in a ``site-packages`` or ``dist-packages`` folder and be
 standard library is the Python minor version; everything else, editable installs included, is the project. A
 distribution installed from a folder or a repository can change under the same version, so the hashes of its files, as
 its RECORD has them, count too. What another distribution requires only by an extra does not count: whether the code
-uses it cannot be told, and counting them all would let an upgrade of a test tool miss. Everything found here is kept for the life of the process: what was imported stays what it was.
+uses it cannot be told, and if all of them counted, an upgrade of a test tool would miss. Everything found here is kept
+for the life of the process: what was imported stays what it was.
 """
 
 from __future__ import annotations
