@@ -27,7 +27,11 @@ from consist.testing import samples
 from consist.testing.sameness import same
 from consist.testing.strategies import altered, configs, rebuilt, values
 
-SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+# Examples are small as they are drawn, and shrinking one of so many types takes longer than a test may.
+SLOW_TO_DRAW = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 
 
 def _has_one_identity(one, other):
