@@ -69,10 +69,10 @@ def _copy_fields(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> 
 
 
 def _masked(encoder: Encoder, array: Any) -> bytes:
-    """Encode a masked array; what lies under the mask does not count."""
-    filled = encode_array(encoder, array.filled(np.zeros((), array.dtype)))
-    mask = encode_array(encoder, np.ma.getmaskarray(array))
-    return b"A" + filled + mask + encode_array(encoder, _fill_value(array))
+    """Encode a masked array with what lies under its mask: `np.asarray`, and so most of scipy, reads that."""
+    parts = (array.data, np.ma.getmaskarray(array), _fill_value(array))
+    encoded = b"".join(encode_array(encoder, part) for part in parts)
+    return b"A" + text(type_name(type(array))) + encoded + encoder.encode(bool(array.hardmask))
 
 
 def _fill_value(array: Any) -> np.ndarray[Any, Any]:

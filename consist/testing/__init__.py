@@ -1,8 +1,9 @@
 """What consist is tested with, shipped so that others can hold their own backends and writers to it.
 
 `BackendSuite` (needs pytest) is the contract of a `Backend` as a test class; ``faults`` stops or fails a writer at each
-of its file operations; ``together`` runs things in several threads or processes at once. Nothing in consist itself
-imports this package.
+of its file operations; ``together`` runs things in several threads or processes at once; ``strategies`` (needs
+hypothesis) draws values of every type that a config may hold, and ``sameness`` tells which of them are the same.
+Nothing in consist itself imports this package.
 """
 
 from __future__ import annotations

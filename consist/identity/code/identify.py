@@ -72,7 +72,8 @@ def code_identity(
         what `code` and `depends_on` add. Neither the function's own code nor anything it reaches counts any more.
     code : sequence
         What counts besides: functions, classes and modules (walked), `Path` objects (content of the file, or of all
-        files in the folder), anything else by value; a text is just that text.
+        files in the folder), anything else by value; a text is just that text. A module of an installed package lets
+        that package's version count, as one may want for what another package uses only if it is there.
     ignore : sequence
         What is left out: names as the manifest shows them (``"util.SCALE"``, ``"util.Model.cache"``), or objects.
     depends_on : sequence of path
