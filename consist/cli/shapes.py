@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consist.hashing.digest import Digest
-    from consist.index.records import ArtifactRecord, InputRecord, RunRecord
+    from consist.index.records import ArtifactRecord, ContractRecord, InputRecord, RunRecord
     from consist.store.listing import Entry
     from consist.store.store import Store
 
@@ -55,6 +55,7 @@ def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:
         "parts": _digests(record.parts),
         "code": _digests(record.code),
         "machine": json_ready(record.machine),
+        "contract": _contract(record.contract),
     }
 
 
@@ -97,6 +98,10 @@ def _input(item: InputRecord) -> dict[str, Any]:
         "size": item.size,
         "location": item.location,
     }
+
+
+def _contract(contract: ContractRecord) -> dict[str, Any]:
+    return {"outputs": list(contract.outputs), "paths": list(contract.paths), "inputs": dict(contract.inputs)}
 
 
 def _digests(digests: Mapping[str, Digest]) -> dict[str, str]:

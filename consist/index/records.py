@@ -22,6 +22,7 @@ __all__ = [
     "COMPLETED",
     "FAILED",
     "ArtifactRecord",
+    "ContractRecord",
     "Event",
     "InputRecord",
     "RunRecord",
@@ -93,6 +94,25 @@ class InputRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractRecord:
+    """What shaped a run beside its code, config and inputs; the part ``contract`` is a digest of it.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        The declared names of what is returned, in order.
+    paths : tuple of str
+        The names of the files that were declared by path.
+    inputs : dict of str to str
+        How each input was handed over: ``artifact``, ``path``, ``text`` or ``value``.
+    """
+
+    outputs: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One execution, wholly described.
 
@@ -134,6 +154,8 @@ class RunRecord:
         Plain facts: host, python, platform, consist.
     notes : tuple of str
         Warnings that belong to the run.
+    contract : ContractRecord
+        What was declared, and how inputs were handed over; for people, as `config` is.
     """
 
     id: str
@@ -156,6 +178,7 @@ class RunRecord:
     error: tuple[str, ...] = ()
     machine: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    contract: ContractRecord = field(default_factory=ContractRecord)
 
     @property
     def frame_key(self) -> bytes:
@@ -208,6 +231,7 @@ def encode_record(record: RunRecord) -> bytes:
         list(record.error),
         record.machine,
         list(record.notes),
+        [list(record.contract.outputs), list(record.contract.paths), record.contract.inputs],
     ]
     return encode_frame(Kind.RECORD, record.frame_key, pack(fields))
 
@@ -268,6 +292,7 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
     error: list[str],
     machine: dict[str, Any],
     notes: list[str],
+    contract: list[Any],
 ) -> RunRecord:
     return RunRecord(
         id=run_id,
@@ -293,7 +318,12 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
         error=tuple(_list(error)),
         machine=machine,
         notes=tuple(_list(notes)),
+        contract=_contract(*_list(contract)),
     )
+
+
+def _contract(outputs: list[str], paths: list[str], inputs: dict[str, str]) -> ContractRecord:
+    return ContractRecord(tuple(_list(outputs)), tuple(_list(paths)), inputs)
 
 
 def _pack_digests(digests: dict[str, Digest]) -> dict[str, bytes]:
@@ -321,6 +351,12 @@ def _check_types(record: RunRecord) -> None:
         raise TypeError("a time is no integer of 63 bits")
     if not all(type(item) is dict for item in (record.facet, record.machine)):
         raise TypeError("facet or machine is no map")
+    handed_over = record.contract.inputs
+    if type(handed_over) is not dict:
+        raise TypeError("how inputs were handed over is no map")
+    named = (*record.contract.outputs, *record.contract.paths, *handed_over, *handed_over.values())
+    if not all(type(text) is str for text in named):
+        raise TypeError("a name in the contract is no text")
     for given in record.inputs:
         _check_item((given.key, given.kind, given.location), given.size)
     for output in record.outputs:
