@@ -349,20 +349,25 @@ def _check_types(record: RunRecord) -> None:
         raise ValueError("the run id is not 20 hexadecimal digits")
     if not all(type(at) is int and abs(at) < _MAX_TIME for at in (record.started, record.ended)):
         raise TypeError("a time is no integer of 63 bits")
+    if not all(type(label) is str for label in (*record.parts, *record.code, *record.config_parts)):
+        raise TypeError("what a digest is of is no text")
     if not all(type(item) is dict for item in (record.facet, record.machine)):
         raise TypeError("facet or machine is no map")
-    handed_over = record.contract.inputs
-    if type(handed_over) is not dict:
-        raise TypeError("how inputs were handed over is no map")
-    named = (*record.contract.outputs, *record.contract.paths, *handed_over, *handed_over.values())
-    if not all(type(text) is str for text in named):
-        raise TypeError("a name in the contract is no text")
+    _check_contract(record.contract)
     for given in record.inputs:
         _check_item((given.key, given.kind, given.location), given.size)
     for output in record.outputs:
         _check_item((output.key, output.format), output.size)
         if type(output.media) is not dict or (output.inline is not None and type(output.inline) is not bytes):
             raise TypeError("media or inline content of an output is of another type")
+
+
+def _check_contract(contract: ContractRecord) -> None:
+    if type(contract.inputs) is not dict:
+        raise TypeError("how inputs were handed over is no map")
+    named = (*contract.outputs, *contract.paths, *contract.inputs, *contract.inputs.values())
+    if not all(type(text) is str for text in named):
+        raise TypeError("a name in the contract is no text")
 
 
 def _check_item(texts: tuple[str, ...], size: int) -> None:
