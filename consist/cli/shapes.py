@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consist.hashing.digest import Digest
+    from consist.identity.explain import Difference
     from consist.index.records import ArtifactRecord, ContractRecord, InputRecord, RunRecord
     from consist.store.listing import Entry
     from consist.store.store import Store
@@ -68,6 +69,19 @@ def output(item: ArtifactRecord) -> dict[str, Any]:
         "format": item.format,
         "stored": "object" if item.inline is None else "inline",
         "media": json_ready(item.media),
+    }
+
+
+def difference(item: Difference) -> dict[str, Any]:
+    """Return one thing that two runs differ in."""
+    return {
+        "part": item.part,
+        "kind": item.kind,
+        "name": item.name,
+        "change": item.change,
+        "before": json_ready(item.before),
+        "after": json_ready(item.after),
+        "text": str(item),
     }
 
 

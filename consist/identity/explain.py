@@ -1,8 +1,8 @@
 """What differs between two descriptions of a run: the reasons for a miss. No store, no index.
 
 Only what a record keeps is compared: digests of the parts, of what the code reaches and of the config's items, and the
-config as readable data. Every part whose digest differs yields at least one difference; one whose digest is equal,
-none.
+config as readable data. A part whose digest is equal yields no difference; two runs whose parts are not all equal
+yield at least one.
 """
 
 from __future__ import annotations
@@ -136,14 +136,17 @@ def differences(before: Described, after: Described) -> tuple[Difference, ...]:
     Returns
     -------
     tuple of Difference
-        By part. What only follows from a function or class that was changed, added or removed is left out: the names
-        that it uses since then, or no more.
+        By part. What only follows from something that is told is left out: the names that a changed function uses
+        since then, or no more; the way in which an input that was added or removed is handed over.
     """
     found: list[Difference] = []
     if before.step != after.step:
         found.append(Difference("step", "step", "", "changed", before.step, after.step))
     for part in differing_parts(before, after):
-        found += list(_COMPARE[part](before, after)) or [Difference(part, WHOLE, "", "changed")]
+        told = list(_COMPARE[part](before, after))
+        if not told and not (part == "contract" and before.contract.inputs.keys() != after.contract.inputs.keys()):
+            told = [Difference(part, WHOLE, "", "changed")]
+        found += told
     return tuple(found)
 
 

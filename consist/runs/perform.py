@@ -47,12 +47,15 @@ class Workshop(NamedTuple):
         Where runs may write files.
     strict : bool
         Whether what cannot be cached is an error.
+    verbose : bool
+        Whether a step that runs says why.
     """
 
     store: Store
     library: Library
     run_dir: Path
     strict: bool
+    verbose: bool = False
 
 
 def run_body(identified: Identified, workshop: Workshop) -> RunResult:
@@ -64,6 +67,10 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
         The new run; or the one of another machine that published the same signature meanwhile.
     """
     request = identified.request
+    if workshop.verbose:
+        from consist.runs.notice import announce
+
+        announce(identified, workshop.store)
     if request.cache.cache_mode == "readonly":
         record, value = _call(identified, workshop, Collector(None))
         return _result(record, value, workshop.library)

@@ -297,6 +297,10 @@ def test_the_contract_is_told():
         "declared output path log removed",
         "input raw: handed over as path -> text",
     ]
+    # What comes or goes with an input is told there, and not again.
+    fewer = Run(contract=Contract(("a", "b"), ("log",), {"raw": "path"}))
+    assert differing_parts(before, fewer) == ("contract",)
+    assert texts(before, fewer) == []
     swapped = Run(contract=Contract(("b", "a"), ("log",), {"raw": "path", "gone": "path"}))
     assert texts(before, swapped) == ["declared outputs: a, b -> b, a"]
 
