@@ -189,6 +189,7 @@ class Index:
         tag: str | None = None,
         parent: str | None = None,
         since: int | None = None,
+        before: RunRecord | None = None,
         limit: int | None = None,
     ) -> Iterator[RunRecord]:
         """Yield runs, the newest first.
@@ -199,6 +200,8 @@ class Index:
             Only those with this; a tag counts also if an event gave it later, and not if one took it.
         since : int, optional
             Only those started at this time or later: microseconds since 1970.
+        before : RunRecord, optional
+            Only those that come after this run in this order, whether or not it fits itself.
         limit : int, optional
             At most so many.
 
@@ -208,7 +211,7 @@ class Index:
         may not be seen. An entry whose record is damaged is left out: `find` and `get_run` say so.
         """
         query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, since=since)
-        return lookup.runs(self._bound, query, limit)
+        return lookup.runs(self._bound, query, limit, below=before)
 
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""

@@ -49,6 +49,39 @@ def find(store: Store, signature: Digest) -> RunRecord | None:
     return record
 
 
+def look(store: Store, signature: Digest) -> tuple[RunRecord | None, str | None]:
+    """Tell what `find` would find, and change nothing: neither index nor store, and nobody is warned.
+
+    Parameters
+    ----------
+    store : Store
+        Where to look.
+    signature : Digest
+        What the run is.
+
+    Returns
+    -------
+    RunRecord or None
+        The run that the signature leads to; also one that is not whole.
+    str or None
+        What is wrong: then `find` finds nothing.
+
+    Raises
+    ------
+    StorageError
+        If the store cannot be read.
+    """
+    try:
+        record = decode_record(store.backend.get(layout.digest_key(layout.RESULTS, signature)), signature.raw)
+    except BlobNotFoundError:
+        known = _known(store, signature)
+        return known, None if known is None else f"the record of run {known.id} is not in the store any more"
+    except DamagedError as error:
+        return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
+    missing = missing_output(store, record)
+    return record, None if missing is None else f"run {record.id}: {missing}"
+
+
 def missing_output(store: Store, record: RunRecord) -> str | None:
     """Say which output of a run the store does not have whole, or return None if it has them all.
 
@@ -69,6 +102,13 @@ def missing_output(store: Store, record: RunRecord) -> str | None:
         if found.size != output.size:
             return f"output {output.key!r} has {found.size} bytes, not {output.size}"
     return None
+
+
+def _known(store: Store, signature: Digest) -> RunRecord | None:
+    try:
+        return store.index.find(signature)
+    except DamagedError:
+        return None
 
 
 def _from_index(store: Store, signature: Digest) -> RunRecord | None:

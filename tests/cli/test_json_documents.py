@@ -72,6 +72,12 @@ def verbs(world):
             ("show", "steps/clean/table"),
             ("show", "summary.json"),
         ],
+        "consist why": [
+            ("why", clean),
+            ("why", clean, world.runs["summarise"].id),
+            ("why", world.runs["fail"].id),
+            ("why", "steps/big/value", "summary.json"),
+        ],
         "consist ls": [
             ("ls",),
             ("ls", "runs"),
