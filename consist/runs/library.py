@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.errors import DamagedError, InputError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
-from consist.runs.formats.registry import FILE
+from consist.runs.formats.registry import FILE, StreamFormat, format_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,14 @@ class Library:
         if record.inline is not None:
             return io.BytesIO(_checked(record, record.inline))
         return self._store().blobs.open(record.digest)
+
+    def load(self, record: ArtifactRecord) -> Any:
+        """Return the value of an artifact that is no file."""
+        chosen = format_named(record.format)
+        if isinstance(chosen, StreamFormat):
+            with self.open(record) as stream:
+                return chosen.read(stream)
+        return chosen.decode(self.read(record))
 
     def path_of(self, record: ArtifactRecord, run_id: str) -> Path:
         """Return a local file with exactly the artifact's content."""
