@@ -141,9 +141,11 @@ def _to_own(values: Any, name: str) -> Any:
 
 def _from_text(array: Any) -> tuple[Any, Note]:
     dtype = array.dtype
-    gap = "NA" if dtype.na_value is pd.NA else "NaN"
+    note = ["text", dtype.storage, "NA" if dtype.na_value is pd.NA else "NaN"]
     try:
-        return pa.array(array.to_numpy(object), pa.string(), from_pandas=True), ["text", dtype.storage, gap]
+        if dtype.storage == "pyarrow":
+            return array.__arrow_array__(), note
+        return pa.array(array.to_numpy(object), pa.string(), from_pandas=True), note
     except UnicodeEncodeError as error:
         raise OutputError(f"a text has no format: {error}", hint="encode it to bytes") from error
 

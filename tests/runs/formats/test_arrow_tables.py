@@ -109,7 +109,7 @@ def test_what_would_come_back_as_another_value_is_refused(column, message):
 
 
 def test_other_things_of_arrow_are_refused():
-    with pytest.raises(OutputError, match="pyarrow.RecordBatch has no format"):
+    with pytest.raises(OutputError, match=r"pyarrow\.RecordBatch has no format"):
         content_of(pa.record_batch({"a": [1]}))
 
 
