@@ -14,6 +14,7 @@ from consist.errors import DamagedError, OutputError, UsageError
 from consist.hashing import codec
 
 HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
+_APART = "return it by itself or under a name of a dict"
 
 _TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME = range(1, 9)
 
@@ -25,7 +26,8 @@ _TEXT_NAMES = {path: name for name, path in _BY_TEXT.items()}
 
 
 _LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
-"""Whose values are arrays and tables, which have formats of their own."""
+_LARGE = frozenset({"ndarray", "DataFrame", "Series", "Table"})
+"""What these call the arrays and tables that have formats of their own."""
 
 
 def encode(value: Any) -> bytes:
@@ -83,9 +85,9 @@ def _extend(value: Any) -> codec.ExtType:
     if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
         return codec.ExtType(_NUMPY, encode([value.dtype.str, value.tobytes()]))
     if cls.__module__ == "pathlib":
-        raise TypeError("a Path within another value has no format; return it by itself or under a name of a dict")
-    if cls.__module__.partition(".")[0] in _LIBRARIES:
-        raise TypeError(f"{path} within another value has no format; return it by itself or under a name of a dict")
+        raise TypeError(f"a Path within another value has no format; {_APART}")
+    if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
+        raise TypeError(f"a {cls.__name__} within another value has no format; {_APART}")
     raise TypeError(f"a value of type {cls.__qualname__} has no format")
 
 

@@ -72,6 +72,13 @@ def test_each_type_comes_back(name):
     assert_same(through(empty), empty)
 
 
+def test_numbers_that_are_none_come_back_within_types_that_parquet_lacks():
+    column = pa.array([[("a", float("nan"))], None], pa.map_(pa.string(), pa.float64()))
+    table = pa.table({"m": column, "n": pa.array([-0.0, float("nan")])})
+    assert repr(through(table).to_pydict()) == repr(table.to_pydict())
+    assert through(table).schema == table.schema
+
+
 def test_pieces_with_dictionaries_of_their_own_come_back():
     pieces = [pa.array(["x", "y"]).dictionary_encode(), pa.array(["y", "z"]).dictionary_encode()]
     table = pa.table({"d": pa.chunked_array(pieces)})
