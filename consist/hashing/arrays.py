@@ -56,16 +56,17 @@ def _content_digest(array: np.ndarray[Any, Any]) -> bytes:
 def _without_padding(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Copy a structured array onto zeros, field by field: what lies between its fields is left-over memory."""
     clean = np.zeros(array.shape, array.dtype)
-    _copy_fields(array, clean)
+    copy_fields(array, clean)
     return clean
 
 
-def _copy_fields(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> None:
+def copy_fields(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> None:
+    """Copy a structured array field by field, and nothing of what lies between the fields."""
     if source.dtype.names is None:
         target[...] = source
         return
     for name in source.dtype.names:
-        _copy_fields(source[name], target[name])
+        copy_fields(source[name], target[name])
 
 
 def _masked(encoder: Encoder, array: Any) -> bytes:

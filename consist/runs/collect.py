@@ -11,7 +11,7 @@ from consist.errors import OutputError, StorageError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
-from consist.runs.formats.registry import FILE, format_for
+from consist.runs.formats.registry import FILE, StreamFormat, format_for
 from consist.runs.leftovers import refuse_left_over
 from consist.runs.options import DEFAULT_OUTPUT_POLICY
 
@@ -152,11 +152,22 @@ class Collector:
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
         chosen = format_for(value)
+        if isinstance(chosen, StreamFormat):
+            return self._large_value(key, value, chosen)
         content = chosen.encode(value)
         if len(content) <= INLINE_LIMIT or self._blobs is None:
             return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content)
         stored = self._blobs.put_bytes(content)
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name)
+
+    def _large_value(self, key: str, value: Any, chosen: StreamFormat) -> ArtifactRecord:
+        with chosen.prepare(value) as prepared:
+            media = prepared.media
+            if prepared.size <= INLINE_LIMIT or self._blobs is None:
+                content = prepared.stream.read()
+                return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content, media)
+            stored = self._blobs.put_stream(prepared.stream)
+        return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, media)
 
     def _file(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
         absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout

@@ -6,14 +6,14 @@ import contextlib
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.errors import BlobNotFoundError, DamagedError, RefusedError, UsageError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
 from consist.identity.names import is_name
 from consist.index.records import TREE
-from consist.runs.formats.registry import FILE
+from consist.runs.formats.registry import FILE, StreamFormat, format_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +64,14 @@ class Library:
             return io.BytesIO(_checked(record, record.inline))
         with self._noting_what_is_missing(record):
             return self._store().blobs.open(record.digest, size=record.size)
+
+    def load(self, record: ArtifactRecord) -> Any:
+        """Return the value of an artifact that is no file."""
+        chosen = format_named(record.format)
+        if isinstance(chosen, StreamFormat):
+            with self.open(record) as stream:
+                return chosen.read(stream)
+        return chosen.decode(self.read(record))
 
     def path_of(self, record: ArtifactRecord, run_id: str) -> Path:
         """Return a local file or folder with exactly the artifact's content."""
