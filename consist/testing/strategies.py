@@ -187,7 +187,10 @@ def altered(draw: Draw, value: Any) -> Any:
     return [value]
 
 
-_NOT_POSSIBLE = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, NotImplementedError)
+_NOT_POSSIBLE = (
+    *(TypeError, ValueError, AttributeError, ArithmeticError, LookupError, NotImplementedError),
+    *tables.ERRORS,
+)
 
 _WRAPPED: tuple[Callable[[Any], Any], ...] = (
     lambda value: [value],
