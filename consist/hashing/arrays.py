@@ -79,7 +79,9 @@ def _masked(encoder: Encoder, array: Any) -> bytes:
 def _fill_value(array: Any) -> np.ndarray[Any, Any]:
     """Read what masked places are filled with; the public attribute writes the default into the user's array."""
     own = array._fill_value  # noqa: SLF001 - see above
-    return np.asarray(np.ma.default_fill_value(array.dtype) if own is None else own, dtype=array.dtype)
+    if own is None:  # asked of an array of our own: `default_fill_value` does not fit into eight bits
+        own = np.asarray(np.ma.masked_array(np.zeros(1, array.dtype)).fill_value)
+    return np.asarray(own, dtype=array.dtype)
 
 
 def _dtype_name(dtype: np.dtype[Any]) -> str:

@@ -212,6 +212,10 @@ def _pandas_rebuilt(value: Any) -> Any:
 # --- what a value could be mistaken for
 
 
+ERRORS = (pl.exceptions.PolarsError, pa.ArrowException, np.ma.MaskError)
+"""What the libraries raise, beside Python's own errors, if a change is not possible."""
+
+
 def changes(value: Any) -> tuple[Callable[[Any], Any], ...]:
     """Return what makes of a value, if it can, something that it could be mistaken for."""
     return _CHANGES[_root(value)]

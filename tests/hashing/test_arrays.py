@@ -100,7 +100,7 @@ def test_what_lies_under_a_mask_counts():
     assert encode(one) != encode(other)
 
 
-@pytest.mark.parametrize("dtype", ["i4", "f8", "S3", "U2", "O", "M8[D]", "i4,S2"])
+@pytest.mark.parametrize("dtype", ["i4", "u1", "i2", "f8", "S3", "U2", "O", "M8[D]", "i4,S2"])
 def test_masked_arrays_of_many_dtypes_are_encoded_and_left_alone(dtype):
     array = np.ma.masked_array(np.zeros(2, dtype), [False, True])
     before = array._fill_value
