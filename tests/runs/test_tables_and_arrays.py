@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 
+import msgpack
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -133,7 +134,9 @@ def test_readonly_keeps_values_in_memory(tracker):
 def test_a_damaged_one_is_told_and_healed(tracker, tmp_path, key):
     rows = 200_000  # more than what is checked when it is opened
     damaged = tracker.run(make, config={"rows": rows}).outputs[key]
-    (file,) = (tmp_path / "index.store" / "blobs").glob(f"{damaged.digest.hex[:2]}/{damaged.digest.hex[2:]}")
+    (manifest,) = (tmp_path / "index.store" / "manifests").glob(f"{damaged.digest.hex[:2]}/{damaged.digest.hex[2:]}")
+    pack = msgpack.unpackb(manifest.read_bytes()[60:-32])[2][:32].hex()
+    file = tmp_path / "index.store" / "packs" / pack[:2] / pack[2:]
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.chmod(0o600)
