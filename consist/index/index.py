@@ -169,6 +169,15 @@ class Index:
         known = self._records.get(raw, data)
         return known if known is not None else self._decode(raw, data)
 
+    def confirm(self, signature: Digest, at: int) -> None:
+        """Remember when the store was known to have the very record that is here: microseconds since 1970."""
+        self._bound.write(lambda view: view.put_sealed("confirmed", signature.raw, [at]))
+
+    def confirmed(self, signature: Digest) -> int:
+        """Return when `confirm` was last told so; 0 if never."""
+        found = self._bound.read(lambda view: view.get_sealed("confirmed", signature.raw))
+        return 0 if found is None else int(found[0])
+
     def framed(self, run_id: str) -> bytes | None:
         """Return the bytes of a run's record as the store has them, unchecked, or None."""
         return self._bound.read(lambda view: lookup.framed(view, run_id))

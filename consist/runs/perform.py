@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import ConsistError, ConsistWarning, IdentityWarning, OutputError, UncacheableWarning, UsageError
@@ -20,6 +21,7 @@ from consist.runs.draft import draft_of, now
 from consist.runs.inputs import changed_inputs
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
+from consist.store.latest import earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
         return _result(record, value, workshop.library)
     draft = draft_of(identified)
     try:
-        record, value = _call(identified, workshop, Collector(workshop.store.blobs), draft)
+        earlier = partial(earlier_version, workshop.store, request.step)
+        record, value = _call(identified, workshop, Collector(workshop.store.blobs, earlier), draft)
     except BaseException as error:
         _record_failure(draft, error, workshop.store)
         raise

@@ -7,18 +7,21 @@ publish replaces the record (``store/publish.py``): the store heals by running a
 
 from __future__ import annotations
 
+import time
 import warnings
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning
+from consist.errors import BlobNotFoundError, ConsistWarning, DamagedError, DamagedWarning, UnreachableError
 from consist.index.records import decode_record
 
 if TYPE_CHECKING:
-    from consist.blobs.backend import ObjectStat
     from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
     from consist.store.store import Store
+
+RECHECK_MICROSECONDS = 24 * 3600 * 1_000_000
+"""For so long a record that the store was known to have is believed to be there still, over a network."""
 
 _SEEN_LIMIT = 100_000
 """Records that a process remembers to have compared; 24 MB."""
@@ -119,30 +122,56 @@ def _from_index(store: Store, signature: Digest) -> RunRecord | None:
         return None
     if record is None:
         return None
+    if not store.backend.capabilities.files:
+        return record if _is_believed(store, signature, record) else None
     there = store.backend.stat(layout.digest_key(layout.RESULTS, signature))
     if there is None:
         store.index.unlink(signature)
         return None
-    if store.seen.get(signature) == (there.size, there.modified):
+    version = (there.size, there.modified)
+    if store.seen.get(signature) == version:
         return record
-    return record if _is_published(store, signature, record, there) else None
+    if not _is_published(store, signature, record):
+        return None
+    _see(store, signature, version)
+    return record
 
 
-def _is_published(store: Store, signature: Digest, record: RunRecord, there: ObjectStat) -> bool:
-    """Compare the index's record with the store's, once a process and again when the store's has another date.
+def _is_believed(store: Store, signature: Digest, record: RunRecord) -> bool:
+    """Tell whether a record may be used without asking over the network, or else whether the store still has it.
+
+    What was there within the last day is believed to be there. A store that cannot be reached says nothing against it.
+    """
+    now = time.time_ns() // 1000
+    at = store.seen.get(signature, (0, 0.0))[1] or store.index.confirmed(signature)
+    if not 0 <= now - at < RECHECK_MICROSECONDS:
+        try:
+            if not _is_published(store, signature, record):
+                return False
+            store.index.confirm(signature, now)
+            at = now
+        except UnreachableError as error:
+            warnings.warn(f"run {record.id} is not looked at again: {error.message}", ConsistWarning, stacklevel=4)
+    _see(store, signature, (0, at))
+    return True
+
+
+def _is_published(store: Store, signature: Digest, record: RunRecord) -> bool:
+    """Compare the index's record with the store's.
 
     Another machine, or another index, may have replaced it; and a record that is damaged in the store must be noticed
     while somebody can still make it again.
     """
     try:
-        same = store.backend.get(layout.digest_key(layout.RESULTS, signature)) == store.index.framed(record.id)
+        return store.backend.get(layout.digest_key(layout.RESULTS, signature)) == store.index.framed(record.id)
     except BlobNotFoundError:
         return False
-    if same:
-        if len(store.seen) >= _SEEN_LIMIT:
-            store.seen.clear()
-        store.seen[signature] = (there.size, there.modified)
-    return same
+
+
+def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
+    if len(store.seen) >= _SEEN_LIMIT:
+        store.seen.clear()
+    store.seen[signature] = version
 
 
 def _from_store(store: Store, signature: Digest) -> RunRecord | None:
@@ -156,7 +185,14 @@ def _from_store(store: Store, signature: Digest) -> RunRecord | None:
         _warn(f"the record of signature {signature.short} is damaged ({error.message}); it is computed again")
         return None
     store.index.put_run(record, framed)
+    note_published(store, signature)
     return record
+
+
+def note_published(store: Store, signature: Digest) -> None:
+    """Remember that the store has the very record that the index has: over a network it is not asked for a day."""
+    if not store.backend.capabilities.files:
+        store.index.confirm(signature, time.time_ns() // 1000)
 
 
 def _warn(message: str) -> None:
