@@ -64,6 +64,8 @@ def check_object(value, title, where, known):
 def verbs(world):
     (world.folder / "file").write_bytes(b"\xff")
     (world.folder / "summary.json").write_bytes(b"\x00\xff\n")  # what `clean` returned as `raw`
+    (world.folder / "pages" / "2026").mkdir(parents=True)
+    (world.folder / "pages" / "2026" / "may").write_bytes(b"x")
     clean = world.runs["clean"].id
     return {
         "consist runs": [("runs",), ("runs", "--limit", "0")],
@@ -78,7 +80,10 @@ def verbs(world):
             ("why", world.runs["fail"].id),
             ("why", "steps/big/value", "summary.json"),
         ],
+        "consist put": [("put", "file"), ("put", "pages")],
         "consist ls": [
+            ("ls", "steps/put/pages"),
+            ("ls", "steps/put/pages/2026/may"),
             ("ls",),
             ("ls", "runs"),
             ("ls", "steps"),
@@ -87,8 +92,7 @@ def verbs(world):
             ("ls", "steps/big"),
         ],
         "consist cat": [("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "steps/summarise/summary")],
-        "consist get": [("get", "steps/clean/table")],
-        "consist put": [("put", "file")],
+        "consist get": [("get", "steps/clean/table"), ("get", "steps/put/pages", "again")],
         "consist verify": [("verify",), ("verify", "--read-data")],
         "consist index rebuild": [("index", "rebuild")],
         "consist version": [("version",)],
