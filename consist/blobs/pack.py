@@ -170,7 +170,7 @@ def _parse(directory: bytes, body: int, what: str) -> list[Piece]:
                 f"{what} is of version {version}, which this consist does not know", hint="upgrade consist"
             )
         pieces = [Piece(*fields) for fields in _ROW.iter_unpack(rows)]
-    except (ValueError, TypeError, struct.error) as error:
+    except (DamagedError, ValueError, TypeError, struct.error) as error:
         raise DamagedError(f"{what} is damaged: its directory cannot be read") from error
     if _end(pieces) != body:
         raise DamagedError(f"{what} is damaged: its directory does not fit what is before it")
