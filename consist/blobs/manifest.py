@@ -115,11 +115,12 @@ def decode_manifest(data: bytes, digest: Digest) -> Manifest:
     """
     payload = decode_frame(data, Kind.MANIFEST, digest.raw).payload
     try:
-        version, size, packs, chunks = decode(payload)
-        if version != SCHEMA:
+        version, *fields = decode(payload)
+        if version != SCHEMA:  # before the fields are counted: a newer one may have others
             raise FormatError(
                 f"a manifest of version {version}, which this consist does not know", hint="upgrade consist"
             )
+        size, packs, chunks = fields
         refs = [PackRef(*fields) for fields in _PACK.iter_unpack(packs)]
         found = make_manifest(digest, refs, [Chunk(*fields) for fields in _CHUNK.iter_unpack(chunks)])
     except (DamagedError, ValueError, TypeError, struct.error) as error:
