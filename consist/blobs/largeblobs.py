@@ -231,7 +231,8 @@ class LargeBlobs:
         data, version = self._backend.get_versioned(manifest.key)
         with contextlib.suppress(DamagedError):
             there = decode_manifest(data, manifest.digest)
-            is_trusted = manifest.digest not in self._suspects and there.chunk_list() == manifest.chunk_list()
+            suspect = any(name in self._suspects for name in (manifest.digest, *(ref.name for ref in there.packs)))
+            is_trusted = not suspect and there.chunk_list() == manifest.chunk_list()
             if is_trusted and missing_pack(self._backend, there.packs) is None:
                 return there
         if self._backend.capabilities.replace:
