@@ -12,7 +12,7 @@ from consist.blobs.chunktable import MemoryTable, entries_of_manifest
 from consist.blobs.damage import damaged_blob
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
-from consist.hashing.hasher import Hasher
+from consist.hashing.hasher import Hasher, hash_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSet
@@ -129,12 +129,15 @@ class LargeBlobs:
         return io.BufferedReader(LargeReader(self._fetcher(manifest), self._window), _BUFFER)
 
     def read(self, digest: Digest) -> bytes | None:
-        """Return a blob, checked; None if there is none."""
+        """Return a blob, checked by its chunks and as a whole; None if there is none."""
         stream = self.open(digest)
         if stream is None:
             return None
         with stream:
-            return stream.read()
+            data = stream.read()
+        if hash_bytes(data) != digest:
+            raise self._other_content(digest)
+        return data
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
         """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none."""
@@ -152,8 +155,8 @@ class LargeBlobs:
                 for chunk in window:
                     write(memoryview(chunk))
                 hashed.result()
-        if hasher.result().digest != digest:  # each chunk is right, so the manifest is of something else
-            raise damaged_blob(self._backend, self._suspects, digest, "its manifest does not put it together")
+        if hasher.result().digest != digest:
+            raise self._other_content(digest)
         return manifest.size
 
     def stat(self, digest: Digest) -> ObjectStat | None:
@@ -212,6 +215,10 @@ class LargeBlobs:
         from consist.blobs.extents import Fetcher
 
         return Fetcher(self._backend, manifest, self._suspects)
+
+    def _other_content(self, digest: Digest) -> DamagedError:
+        """Return what to raise where each chunk is right, and the whole is not: the manifest is of something else."""
+        return damaged_blob(self._backend, self._suspects, digest, "its manifest does not put it together")
 
     def _publish(self, manifest: Manifest) -> Manifest:
         """Publish a manifest, unless there is one that serves; one that does not is replaced."""
