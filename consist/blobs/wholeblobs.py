@@ -82,9 +82,9 @@ class WholeBlobs:
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
         """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none."""
+        position = 0
         try:
             with contextlib.closing(open_source(self._backend, _key(digest))) as source:
-                position = 0
 
                 def read_into(buffer: memoryview) -> int:
                     nonlocal position
@@ -94,6 +94,8 @@ class WholeBlobs:
 
                 hashed = copy_hashed(read_into, write)
         except BlobNotFoundError:
+            if position:  # it went meanwhile: whoever looked elsewhere now would write the start twice
+                raise
             return None
         if hashed.digest != digest:
             raise self._damaged(digest)
