@@ -107,6 +107,7 @@ class LargeBlobs:
                 hint="put it again",
             )
         manifest = self._publish(manifest)
+        self._known.pop(manifest.digest, None)  # where objects have no dates, a replaced one may look the same
         for ref in packing.written:
             self._suspects.discard(ref.name)
         self._suspects.discard(hashed.digest)
