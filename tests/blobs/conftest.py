@@ -150,6 +150,21 @@ def place(request, tmp_path):
         del MemoryFileSystem.store[path]
 
 
+@pytest.fixture(params=["folder", "memory"])
+def new_place(request, tmp_path):
+    """Give what makes one empty place after another."""
+    made = []
+
+    def make():
+        name = f"{request.node.name}/{len(made)}"
+        made.append(Folder(tmp_path / str(len(made))) if request.param == "folder" else Memory(name))
+        return made[-1]
+
+    yield make
+    for path in [path for path in MemoryFileSystem.store if path.startswith(f"/blobstore/{request.node.name}/")]:
+        del MemoryFileSystem.store[path]
+
+
 @pytest.fixture
 def page():
     """Give what reads large blobs by the format page alone."""

@@ -120,9 +120,10 @@ def test_a_wrong_field_is_damage_and_the_blob_is_named(payload):
 
 
 @pytest.mark.parametrize("version", [1, 255, "0", None])
-def test_a_newer_manifest_is_not_guessed_at(version):
+@pytest.mark.parametrize("fields", [[SIZE, PACK_BYTES, CHUNK_BYTES], [SIZE, PACK_BYTES, CHUNK_BYTES, b""], []])
+def test_a_newer_manifest_is_not_guessed_at(version, fields):
     with pytest.raises(FormatError, match="upgrade"):
-        decode_manifest(framed([version, SIZE, PACK_BYTES, CHUNK_BYTES]), BLOB)
+        decode_manifest(framed([version, *fields]), BLOB)
 
 
 @pytest.mark.parametrize("frame", [{"key": b"o" * 32}, {"key": BLOB.raw[:31]}, {"kind": 1}, {"kind": 3}])
