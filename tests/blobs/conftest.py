@@ -150,14 +150,14 @@ def place(request, tmp_path):
         del MemoryFileSystem.store[path]
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture
 def new_place(request, tmp_path):
-    """Give what makes one empty place after another."""
+    """Give what makes one empty place after another, of the kind that is asked for."""
     made = []
 
-    def make():
+    def make(kind):
         name = f"{request.node.name}/{len(made)}"
-        made.append(Folder(tmp_path / str(len(made))) if request.param == "folder" else Memory(name))
+        made.append(Folder(tmp_path / str(len(made))) if kind == "folder" else Memory(name))
         return made[-1]
 
     yield make
