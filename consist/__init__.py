@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from consist.errors import ConsistError, ConsistWarning
     from consist.hashing.digest import Digest
+    from consist.identity.code import CodeIdentity, code_identity
+    from consist.identity.explain import Difference
     from consist.runs.api import run
     from consist.runs.artifact import Artifact
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
+    from consist.runs.explanation import Explanation
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
     from consist.runs.tracker import Tracker
@@ -27,16 +30,20 @@ if TYPE_CHECKING:
 _HOMES = {
     "Artifact": "consist.runs.artifact",
     "CacheOptions": "consist.runs.options",
+    "CodeIdentity": "consist.identity.code",
     "CodeOptions": "consist.runs.options",
     "ConsistError": "consist.errors",
     "ConsistWarning": "consist.errors",
+    "Difference": "consist.identity.explain",
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
+    "Explanation": "consist.runs.explanation",
     "OutputPolicyOptions": "consist.runs.options",
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
     "RunResult": "consist.runs.run",
     "Tracker": "consist.runs.tracker",
+    "code_identity": "consist.identity.code",
     "current_tracker": "consist.runs.current",
     "run": "consist.runs.api",
     "use_tracker": "consist.runs.current",
@@ -45,16 +52,20 @@ _HOMES = {
 __all__ = [
     "Artifact",
     "CacheOptions",
+    "CodeIdentity",
     "CodeOptions",
     "ConsistError",
     "ConsistWarning",
+    "Difference",
     "Digest",
     "ExecutionOptions",
+    "Explanation",
     "OutputPolicyOptions",
     "Run",
     "RunContext",
     "RunResult",
     "Tracker",
+    "code_identity",
     "current_tracker",
     "run",
     "use_tracker",

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
 
+    Like = Callable[[], Digest | None]
+
 T = TypeVar("T")
 
 LARGE = BLOCK
@@ -116,15 +118,16 @@ class BlobStore:
 
     # Putting -------------------------------------------------------------------------------------------------------
 
-    def put_bytes(self, data: bytes | bytearray | memoryview, *, like: Digest | None = None) -> Stored:
+    def put_bytes(self, data: bytes | bytearray | memoryview, *, like: Like | None = None) -> Stored:
         """Keep bytes in memory; nothing is written of what is there already.
 
         Parameters
         ----------
         data : bytes-like
             The content. It must not change meanwhile.
-        like : Digest, optional
-            A blob that this one may share chunks with, such as an earlier version of it.
+        like : callable, optional
+            Asked, if the content is large, for the digest of a blob that it may share chunks with, such as an earlier
+            version of it; returns None if there is none.
 
         Returns
         -------
@@ -153,14 +156,14 @@ class BlobStore:
         stored = iter([Stored(*hashed) for hashed in self.whole.put_many(small)])
         return [next(stored) if len(data) < LARGE else self.put_bytes(data) for data in contents]
 
-    def put_file(self, path: str | os.PathLike[str], *, like: Digest | None = None) -> Stored:
+    def put_file(self, path: str | os.PathLike[str], *, like: Like | None = None) -> Stored:
         """Keep a file of any size, in one read of it.
 
         Parameters
         ----------
         path : str or path
             A local file; links are followed. If it changes meanwhile, the blob is what was read.
-        like : Digest, optional
+        like : callable, optional
             As for `put_bytes`.
 
         Returns
@@ -182,7 +185,7 @@ class BlobStore:
 
         return self._put_again(put)
 
-    def put_stream(self, stream: BinaryIO, *, like: Digest | None = None) -> Stored:
+    def put_stream(self, stream: BinaryIO, *, like: Like | None = None) -> Stored:
         """Keep what is left in a binary stream, in one pass and bounded memory, whatever its length.
 
         What the stream itself raises passes through, and no blob is kept. Packs that were full by then stay, and are
@@ -368,8 +371,8 @@ class BlobStore:
 
     # Parts ---------------------------------------------------------------------------------------------------------
 
-    def _put_large(self, fill: Callable[[memoryview], int], head: bytes, like: Digest | None) -> Stored:
-        manifest = self.large.put(fill, head, like=like)
+    def _put_large(self, fill: Callable[[memoryview], int], head: bytes, like: Like | None) -> Stored:
+        manifest = self.large.put(fill, head, like=None if like is None else like())
         return Stored(manifest.digest, manifest.size, manifest.chunk_list())
 
     def _put_again(self, put: Callable[[], Stored]) -> Stored:

@@ -16,10 +16,12 @@ written again under its own.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
+from consist.blobs.reader import copy_source, open_source
 from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import pack as encode
 from consist.hashing.codec import unpack as decode
@@ -160,6 +162,19 @@ def read_directory(backend: Backend, ref: PackRef) -> list[Piece]:
     if length + _TRAILER.size > len(tail):
         tail = backend.get_range(ref.key, start, length + _TRAILER.size)
     return _parse(tail[-_TRAILER.size - length : -_TRAILER.size], start, what)
+
+
+def verify_pack(backend: Backend, digest: Digest) -> bool:
+    """Read a pack whole, and tell whether its bytes are what its name says.
+
+    Raises
+    ------
+    BlobNotFoundError
+        If there is no such pack.
+    """
+    key = layout.digest_key(layout.PACKS, digest)
+    with contextlib.closing(open_source(backend, key)) as source:
+        return copy_source(source, len).digest == digest
 
 
 def _parse(directory: bytes, body: int, what: str) -> list[Piece]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Backend
     from consist.errors import DamagedError
     from consist.hashing.digest import Digest
+    from consist.hashing.hasher import Hashed
 
 SMALL = BLOCK
 """Bytes up to which an object is read and checked whole when it is opened."""
@@ -65,6 +66,21 @@ def open_source(backend: Backend, key: str) -> Source:
     if file is None:
         raise BlobNotFoundError(f"no object {key} in {backend.url}")
     return FileSource(file, path)
+
+
+def copy_source(source: Source, write: Callable[[memoryview], object]) -> Hashed:
+    """Read an object from start to end into `write`; return its digest and size."""
+    from consist.blobs.copying import copy_hashed
+
+    position = 0
+
+    def read_into(buffer: memoryview) -> int:
+        nonlocal position
+        count = source.read_into(buffer, position)
+        position += count
+        return count
+
+    return copy_hashed(read_into, write)
 
 
 class FileSource:

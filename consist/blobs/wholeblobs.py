@@ -7,9 +7,8 @@ import io
 from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
-from consist.blobs.copying import copy_hashed
 from consist.blobs.damage import damaged_blob
-from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, open_source
+from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, copy_source, open_source
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.hashing.hasher import Hashed, hash_bytes
 
@@ -82,19 +81,18 @@ class WholeBlobs:
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
         """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none."""
-        position = 0
+        begun = False
+
+        def write_on(piece: memoryview) -> None:
+            nonlocal begun
+            begun = True
+            write(piece)
+
         try:
             with contextlib.closing(open_source(self._backend, _key(digest))) as source:
-
-                def read_into(buffer: memoryview) -> int:
-                    nonlocal position
-                    count = source.read_into(buffer, position)
-                    position += count
-                    return count
-
-                hashed = copy_hashed(read_into, write)
+                hashed = copy_source(source, write_on)
         except BlobNotFoundError:
-            if position:  # it went meanwhile: whoever looked elsewhere now would write the start twice
+            if begun:  # it went meanwhile: whoever looked elsewhere now would write the start twice
                 raise
             return None
         if hashed.digest != digest:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 VERBS = {
     "runs": "List runs, the newest first.",
     "show": "Show all that is recorded of a run, or of the run that made a file.",
+    "why": "Say why a run was not found as an earlier one: what differs.",
     "ls": "List what the store holds, as folders.",
     "cat": "Write content to standard output.",
     "get": "Restore an output or a blob to a file.",

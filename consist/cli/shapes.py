@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consist.hashing.digest import Digest
-    from consist.index.records import ArtifactRecord, InputRecord, RunRecord
+    from consist.identity.explain import Difference
+    from consist.index.records import ArtifactRecord, ContractRecord, InputRecord, RunRecord
     from consist.store.listing import Entry
     from consist.store.store import Store
 
@@ -55,6 +56,7 @@ def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:
         "parts": _digests(record.parts),
         "code": _digests(record.code),
         "machine": json_ready(record.machine),
+        "contract": _contract(record.contract),
     }
 
 
@@ -67,6 +69,19 @@ def output(item: ArtifactRecord) -> dict[str, Any]:
         "format": item.format,
         "stored": "object" if item.inline is None else "inline",
         "media": json_ready(item.media),
+    }
+
+
+def difference(item: Difference) -> dict[str, Any]:
+    """Return one thing that two runs differ in."""
+    return {
+        "part": item.part,
+        "kind": item.kind,
+        "name": item.name,
+        "change": item.change,
+        "before": json_ready(item.before),
+        "after": json_ready(item.after),
+        "text": str(item),
     }
 
 
@@ -97,6 +112,10 @@ def _input(item: InputRecord) -> dict[str, Any]:
         "size": item.size,
         "location": item.location,
     }
+
+
+def _contract(contract: ContractRecord) -> dict[str, Any]:
+    return {"outputs": list(contract.outputs), "paths": list(contract.paths), "inputs": dict(contract.inputs)}
 
 
 def _digests(digests: Mapping[str, Digest]) -> dict[str, str]:

@@ -100,6 +100,7 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
             stored,
             *_origin(output.media),
         )
+    yield from _contract(record)
     for note in record.notes:
         yield "note", note
     yield "signature", record.signature
@@ -142,6 +143,16 @@ def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
         yield "tag", tag
     for mark in store.index.marks(record.id, "pin"):
         yield "pin", mark.text, Time(mark.at)
+
+
+def _contract(record: "RunRecord") -> "Iterator[tuple[str, ...]]":
+    """Yield what was declared, and how each input was handed over."""
+    for name in record.contract.outputs:
+        yield "contract.output", name
+    for name in record.contract.paths:
+        yield "contract.path", name
+    for name, mode in record.contract.inputs.items():
+        yield f"contract.input.{name}", mode
 
 
 def _named(name: str, value: Any) -> "Iterator[tuple[str, Cell]]":

@@ -10,6 +10,7 @@ import datetime as dt
 from typing import NamedTuple
 
 from consist.hashing.digest import Digest
+from consist.identity.names import escape as escape  # noqa: PLC0414 - verbs take it from here, with the rest
 
 RUN_ID_SHOWN = 12
 """Digits of a run id on a terminal, as of a digest: 48 bits tell a store's runs apart."""
@@ -83,19 +84,6 @@ def shown(cell: Cell) -> str:
         case Digest():
             return cell.short
     return plain(cell)
-
-
-def escape(text: str) -> str:
-    r"""Write whatever is not printable as an escape sequence of Python: control characters, newlines, bidi marks.
-
-    Examples
-    --------
-    >>> escape("red \x1b[31m")
-    'red \\x1b[31m'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def iso_time(at: int) -> str:

@@ -38,7 +38,7 @@ def verify(
     checked = _verify(find_place(db_path, store), read_data=read_data)
     if as_json:
         findings = [{"key": found.key, "problem": found.problem} for found in checked.findings]
-        counts = {"records": checked.records, "blobs": checked.blobs, "bytes": checked.bytes}
+        counts = {"records": checked.records, "blobs": checked.blobs, "packs": checked.packs, "bytes": checked.bytes}
         write_json({**head("verify"), **counts, "read_data": read_data, "findings": findings})
     else:
         _write(checked)
@@ -54,11 +54,11 @@ def _verify(place: "Place", *, read_data: bool) -> "Verified":
     from consist.store.verify import verify as verify_store
 
     if file_kind(place.db_path) is not Kind.NEW:
-        return verify_store(open_place(place), read_data=read_data)
+        return verify_store(open_place(place), read_data=float(read_data))
     with tempfile.TemporaryDirectory(prefix="consist-verify-") as folder:
         store = open_place(place._replace(db_path=f"{folder}/index.lmdb"))
         try:
-            return verify_store(store, read_data=read_data)
+            return verify_store(store, read_data=float(read_data))
         finally:
             store.index.close()
 

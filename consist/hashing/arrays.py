@@ -56,29 +56,32 @@ def _content_digest(array: np.ndarray[Any, Any]) -> bytes:
 def _without_padding(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Copy a structured array onto zeros, field by field: what lies between its fields is left-over memory."""
     clean = np.zeros(array.shape, array.dtype)
-    _copy_fields(array, clean)
+    copy_fields(array, clean)
     return clean
 
 
-def _copy_fields(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> None:
+def copy_fields(source: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> None:
+    """Copy a structured array field by field, and nothing of what lies between the fields."""
     if source.dtype.names is None:
         target[...] = source
         return
     for name in source.dtype.names:
-        _copy_fields(source[name], target[name])
+        copy_fields(source[name], target[name])
 
 
 def _masked(encoder: Encoder, array: Any) -> bytes:
-    """Encode a masked array; what lies under the mask does not count."""
-    filled = encode_array(encoder, array.filled(np.zeros((), array.dtype)))
-    mask = encode_array(encoder, np.ma.getmaskarray(array))
-    return b"A" + filled + mask + encode_array(encoder, _fill_value(array))
+    """Encode a masked array with what lies under its mask: `np.asarray`, and so most of scipy, reads that."""
+    parts = (array.data, np.ma.getmaskarray(array), _fill_value(array))
+    encoded = b"".join(encode_array(encoder, part) for part in parts)
+    return b"A" + text(type_name(type(array))) + encoded + encoder.encode(bool(array.hardmask))
 
 
 def _fill_value(array: Any) -> np.ndarray[Any, Any]:
     """Read what masked places are filled with; the public attribute writes the default into the user's array."""
     own = array._fill_value  # noqa: SLF001 - see above
-    return np.asarray(np.ma.default_fill_value(array.dtype) if own is None else own, dtype=array.dtype)
+    if own is None:  # asked of an array of our own: `default_fill_value` does not fit into eight bits
+        own = np.asarray(np.ma.masked_array(np.zeros(1, array.dtype)).fill_value)
+    return np.asarray(own, dtype=array.dtype)
 
 
 def _dtype_name(dtype: np.dtype[Any]) -> str:

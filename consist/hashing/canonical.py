@@ -2,8 +2,9 @@
 
 Two values have the same encoding exactly if a function could not tell them apart by type and content: ``1``, ``1.0``,
 ``True``, ``np.int64(1)`` and ``"1"`` differ, so do tuple and list, ``0.0`` and ``-0.0``; the order of a dict's keys and
-of a set's elements does not count. The encoding is prefix-free: every item is a one-byte tag, then a payload of fixed
-size or with its length before it, so no two sequences of items read as the same bytes.
+of a set's elements does not count. What is no content (memory order, what lies under a mask, one object twice) is
+listed for users in ``docs/concepts/identity.md``. The encoding is prefix-free: every item is a one-byte tag, then a
+payload of fixed size or with its length before it, so no two sequences of items read as the same bytes.
 
 The bytes are specified in ``docs/format.md`` and held by golden vectors (``tests/hashing/golden``); changing them
 turns every hit in every store into a miss. No value's own ``__reduce__``, ``__getstate__``, ``__hash__`` or

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     LOG = 3
     LEASE = 4
     GC = 5
+    LATEST = 6
 
 
 class Frame(NamedTuple):

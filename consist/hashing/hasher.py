@@ -6,6 +6,7 @@ little beside hashing.
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO, NamedTuple
 
 import blake3
@@ -14,6 +15,18 @@ from consist.hashing.digest import Digest
 
 BLOCK = 1 << 20
 """Bytes read at a time. From here on BLAKE3 gains from a second thread."""
+
+
+_many_threads: int = blake3.blake3.AUTO
+
+
+def _hash_alone() -> None:
+    """Hash on one thread in a forked child: it lacks the threads that its parent keeps, and would wait for ever."""
+    global _many_threads  # noqa: PLW0603 - of the process, as its threads are
+    _many_threads = 1
+
+
+os.register_at_fork(after_in_child=_hash_alone)
 
 
 class Hashed(NamedTuple):
@@ -29,7 +42,7 @@ class Hasher:
     Parameters
     ----------
     threads : int, optional
-        How many threads hash a large piece; by default as many as the machine has.
+        How many threads hash a large piece; by default as many as the machine has, and one in a forked child.
 
     Examples
     --------
@@ -43,7 +56,7 @@ class Hasher:
     __slots__ = ("_blake3", "_size")
 
     def __init__(self, *, threads: int | None = None) -> None:
-        self._blake3 = blake3.blake3(max_threads=threads or blake3.blake3.AUTO)
+        self._blake3 = blake3.blake3(max_threads=threads or _many_threads)
         self._size = 0
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
@@ -71,7 +84,7 @@ def hash_bytes(data: bytes | bytearray | memoryview) -> Digest:
     """
     if len(data) < BLOCK:
         return Digest(blake3.blake3(data).digest())
-    return Digest(blake3.blake3(data, max_threads=blake3.blake3.AUTO).digest())
+    return Digest(blake3.blake3(data, max_threads=_many_threads).digest())
 
 
 def hash_raw(data: bytes | bytearray | memoryview) -> bytes:

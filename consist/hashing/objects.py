@@ -119,11 +119,17 @@ def _fields_handler(names: list[str]) -> Handler:
 
 
 def _pydantic(encoder: Encoder, value: Any) -> bytes:
-    """Encode a model by its fields, extra fields and private attributes, the three that its own ``==`` compares."""
+    """Encode a model by its fields, extra fields and private attributes, and by which fields somebody gave.
+
+    Its own ``==`` does not compare the last, but ``model_dump(exclude_unset=True)`` and `model_fields_set` tell a field
+    that was given from one that fell back to its default.
+    """
     cls, held = type(value), value.__dict__
     fields = [(name, held[name]) for name in cls.__pydantic_fields__ if name in held]
     extra, private = value.__pydantic_extra__, value.__pydantic_private__
-    return encoder.record(cls, fields, [("model_extra", extra or None), *(private or {}).items()])
+    given = frozenset(value.__pydantic_fields_set__)
+    state = [("model_extra", extra or None), ("model_fields_set", given), *(private or {}).items()]
+    return encoder.record(cls, fields, state)
 
 
 def _held(value: Any, base: type) -> Iterator[tuple[str, Any]]:

@@ -216,6 +216,10 @@ def _arrow_table(encoder: Encoder, table: Any) -> bytes:
     return _part(kind, encoder.encode(list(table.column_names)), encoder.encode(table.num_rows), *columns)
 
 
+def _arrow_chunked(encoder: Encoder, array: Any) -> bytes:
+    return _part("arrow.ChunkedArray", _arrow_array(encoder, array))
+
+
 def _arrow_array(encoder: Encoder, array: Any) -> bytes:
     import pyarrow as pa
 
@@ -325,7 +329,8 @@ _HANDLERS: dict[str, list[tuple[str, Handler]]] = {
     "polars": [("DataFrame", _polars_frame), ("Series", _polars_series), ("DataType", _polars_dtype)],
     "pyarrow": [
         ("Table RecordBatch", _arrow_table),
-        ("ChunkedArray Array", _arrow_array),
+        ("ChunkedArray", _arrow_chunked),
+        ("Array", _arrow_array),
         ("Scalar", _arrow_scalar),
         ("Schema", _arrow_schema),
         ("Field", _arrow_field),

@@ -59,7 +59,7 @@ def config_identity(config: object) -> ConfigIdentity:
     Parameters
     ----------
     config : mapping, dataclass, pydantic model or None
-        Its keys, or fields, are names.
+        Its keys, or fields (extra ones too, where a model allows them), are names.
 
     Raises
     ------
@@ -110,7 +110,8 @@ def _top_level(config: object) -> dict[str, Any]:
     elif dataclasses.is_dataclass(config) and not isinstance(config, type):
         values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     elif hasattr(cls, "__pydantic_fields__"):
-        values = {name: getattr(config, name) for name in cls.__pydantic_fields__}
+        fields = {name: getattr(config, name) for name in cls.__pydantic_fields__}
+        values = fields | (getattr(config, "model_extra", None) or {})
     else:
         raise UsageError(
             f"config is {type(config).__name__}, not a mapping", hint="give a dict, a dataclass or a pydantic model"

@@ -1,6 +1,7 @@
 """Names of steps, inputs, outputs and tags: path segments that are safe to print, to type and to restore.
 
-They are checked once, here, as data; nobody decodes or cleans them later.
+They are checked once, here, as data; nobody decodes or cleans them later. What was written by whoever wrote a store is
+checked by nobody: `escape` makes it harmless where it is printed.
 """
 
 from __future__ import annotations
@@ -52,6 +53,19 @@ def as_text(path: str) -> str:
     "'caf\\ufffd.csv'"
     """
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def escape(text: str) -> str:
+    r"""Write whatever is not printable as an escape sequence of Python: control characters, newlines, bidi marks.
+
+    Examples
+    --------
+    >>> escape("red \x1b[31m")
+    'red \\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def is_name(name: object) -> bool:

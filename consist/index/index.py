@@ -169,6 +169,15 @@ class Index:
         known = self._records.get(raw, data)
         return known if known is not None else self._decode(raw, data)
 
+    def confirm(self, signature: Digest, at: int) -> None:
+        """Remember when the store was known to have the very record that is here: microseconds since 1970."""
+        self._bound.write(lambda view: view.put_sealed("confirmed", signature.raw, [at]))
+
+    def confirmed(self, signature: Digest) -> int:
+        """Return when `confirm` was last told so; 0 if never."""
+        found = self._bound.read(lambda view: view.get_sealed("confirmed", signature.raw))
+        return 0 if found is None else int(found[0])
+
     def framed(self, run_id: str) -> bytes | None:
         """Return the bytes of a run's record as the store has them, unchecked, or None."""
         return self._bound.read(lambda view: lookup.framed(view, run_id))
@@ -189,6 +198,7 @@ class Index:
         tag: str | None = None,
         parent: str | None = None,
         since: int | None = None,
+        before: RunRecord | None = None,
         limit: int | None = None,
     ) -> Iterator[RunRecord]:
         """Yield runs, the newest first.
@@ -199,6 +209,8 @@ class Index:
             Only those with this; a tag counts also if an event gave it later, and not if one took it.
         since : int, optional
             Only those started at this time or later: microseconds since 1970.
+        before : RunRecord, optional
+            Only those that come after this run in this order, whether or not it fits itself.
         limit : int, optional
             At most so many.
 
@@ -208,7 +220,7 @@ class Index:
         may not be seen. An entry whose record is damaged is left out: `find` and `get_run` say so.
         """
         query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, since=since)
-        return lookup.runs(self._bound, query, limit)
+        return lookup.runs(self._bound, query, limit, below=before)
 
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""

@@ -124,9 +124,11 @@ def newest(bound: Bound, step: str, key: str | None) -> RunRecord | None:
     return next(fitting, None)
 
 
-def runs(bound: Bound, query: Query, limit: int | None, *, first_page: int = _FIRST_PAGE) -> Iterator[RunRecord]:
-    """Yield what fits a query, the newest first, a page a transaction."""
-    before: bytes | None = None
+def runs(
+    bound: Bound, query: Query, limit: int | None, *, below: RunRecord | None = None, first_page: int = _FIRST_PAGE
+) -> Iterator[RunRecord]:
+    """Yield what fits a query, the newest first, a page a transaction; from below a run on, if one is given."""
+    before = query.places[0][1] + suffix(below.started, below.id) if below is not None else None
     size = first_page
     left = limit
     while left is None or left > 0:

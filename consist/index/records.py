@@ -23,6 +23,7 @@ __all__ = [
     "FAILED",
     "TREE",
     "ArtifactRecord",
+    "ContractRecord",
     "Event",
     "InputRecord",
     "RunRecord",
@@ -103,6 +104,25 @@ class InputRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractRecord:
+    """What shaped a run beside its code, config and inputs; the part ``contract`` is a digest of it.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        The declared names of what is returned, in order.
+    paths : tuple of str
+        The names of the files that were declared by path.
+    inputs : dict of str to str
+        How each input was handed over: ``artifact``, ``path``, ``text`` or ``value``.
+    """
+
+    outputs: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One execution, wholly described.
 
@@ -144,6 +164,8 @@ class RunRecord:
         Plain facts: host, python, platform, consist.
     notes : tuple of str
         Warnings that belong to the run.
+    contract : ContractRecord
+        What was declared, and how inputs were handed over; for people, as `config` is.
     """
 
     id: str
@@ -166,6 +188,7 @@ class RunRecord:
     error: tuple[str, ...] = ()
     machine: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    contract: ContractRecord = field(default_factory=ContractRecord)
 
     @property
     def frame_key(self) -> bytes:
@@ -218,6 +241,7 @@ def encode_record(record: RunRecord) -> bytes:
         list(record.error),
         record.machine,
         list(record.notes),
+        [list(record.contract.outputs), list(record.contract.paths), record.contract.inputs],
     ]
     return encode_frame(Kind.RECORD, record.frame_key, pack(fields))
 
@@ -278,6 +302,7 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
     error: list[str],
     machine: dict[str, Any],
     notes: list[str],
+    contract: list[Any],
 ) -> RunRecord:
     return RunRecord(
         id=run_id,
@@ -303,7 +328,12 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
         error=tuple(_list(error)),
         machine=machine,
         notes=tuple(_list(notes)),
+        contract=_contract(*_list(contract)),
     )
+
+
+def _contract(outputs: list[str], paths: list[str], inputs: dict[str, str]) -> ContractRecord:
+    return ContractRecord(tuple(_list(outputs)), tuple(_list(paths)), inputs)
 
 
 def _pack_digests(digests: dict[str, Digest]) -> dict[str, bytes]:
@@ -329,14 +359,25 @@ def _check_types(record: RunRecord) -> None:
         raise ValueError("the run id is not 20 hexadecimal digits")
     if not all(type(at) is int and abs(at) < _MAX_TIME for at in (record.started, record.ended)):
         raise TypeError("a time is no integer of 63 bits")
+    if not all(type(label) is str for label in (*record.parts, *record.code, *record.config_parts)):
+        raise TypeError("what a digest is of is no text")
     if not all(type(item) is dict for item in (record.facet, record.machine)):
         raise TypeError("facet or machine is no map")
+    _check_contract(record.contract)
     for given in record.inputs:
         _check_item((given.key, given.kind, given.location), given.size)
     for output in record.outputs:
         _check_item((output.key, output.format), output.size)
         if type(output.media) is not dict or (output.inline is not None and type(output.inline) is not bytes):
             raise TypeError("media or inline content of an output is of another type")
+
+
+def _check_contract(contract: ContractRecord) -> None:
+    if type(contract.inputs) is not dict:
+        raise TypeError("how inputs were handed over is no map")
+    named = (*contract.outputs, *contract.paths, *contract.inputs, *contract.inputs.values())
+    if not all(type(text) is str for text in named):
+        raise TypeError("a name in the contract is no text")
 
 
 def _check_item(texts: tuple[str, ...], size: int) -> None:

@@ -63,6 +63,8 @@ class Tables(NamedTuple):
     """digest -> size, inline or not, when last known to be there"""
     chunks: Any
     """chunk's digest -> pack and place"""
+    confirmed: Any
+    """signature -> when the store was last known to have the very record; for stores over a network"""
     suspects: Any
     """digest of what a reader found damaged -> when"""
     files: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.index.records import TREE
-from consist.runs.formats.registry import FILE, format_named
+from consist.runs.formats.registry import FILE, StreamFormat, described, format_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ class Artifact:
     size : int
         Bytes of content; of a folder, of its files together.
     format : str
-        How the content is read back: ``plain``, ``bytes``, ``file``, ``tree``.
+        How the content is read back: ``plain``, ``bytes``, ``npy``, ``parquet``, ``file``, ``tree``.
     """
 
     __slots__ = ("_library", "_record", "run_id")
@@ -117,8 +117,10 @@ class Artifact:
         ------
         DamagedError, BlobNotFoundError
             If the content is damaged or missing.
+        OutputError
+            If the value is of a library that is not installed here.
         """
-        return self.path if self.format in {FILE, TREE} else format_named(self.format).decode(self.read_bytes())
+        return self.path if self.format in {FILE, TREE} else self._library.load(self._record)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Artifact):
@@ -134,13 +136,17 @@ class Artifact:
         return hash((self.run_id, self.key))
 
     def __repr__(self) -> str:
-        return f"<Artifact {self.key}{self._shown()} ({self.format}, {human_size(self.size)}, {self.digest.short})>"
+        what = described(self.format, self._record.media)
+        return f"<Artifact {self.key}{self._shown()} ({what}, {human_size(self.size)}, {self.digest.short})>"
 
     def _shown(self) -> str:
         """Show a small value as it is, so that a printed result can be read."""
         if self._record.inline is None or self.format == FILE:
             return ""
-        text = repr(format_named(self.format).decode(self._record.inline))
+        chosen = format_named(self.format)
+        if isinstance(chosen, StreamFormat):
+            return ""
+        text = repr(chosen.decode(self._record.inline))
         return f" = {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
 
 

@@ -74,8 +74,12 @@ def contract(outputs: tuple[str, ...], paths: tuple[str, ...], modes: tuple[tupl
         Keys of declared output paths.
     modes : tuple of (str, str)
         How each input is handed over.
+
+    Notes
+    -----
+    `outputs` count in their order, by which a tuple is taken apart. The others are mappings, whose order is free.
     """
-    return contract_digest({"outputs": outputs, "paths": paths, "inputs": modes})
+    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes)})
 
 
 def check_agreement(config: Mapping[str, Any], options: ExecutionOptions) -> None:

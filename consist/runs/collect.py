@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.blobs.blobstore import Stored
 from consist.errors import OutputError, StorageError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
-from consist.runs.formats.registry import FILE, format_for
+from consist.runs.formats.registry import FILE, StreamFormat, format_for
 from consist.runs.leftovers import refuse_left_over
 from consist.runs.options import DEFAULT_OUTPUT_POLICY
 
 if TYPE_CHECKING:
     from consist.blobs.blobstore import BlobStore
+    from consist.hashing.digest import Digest
     from consist.runs.options import OutputPolicyOptions
 
 INLINE_LIMIT = 4096
@@ -114,10 +117,13 @@ class Collector:
     ----------
     blobs : BlobStore or None
         Where content goes; None keeps values in memory and files where they are, for a run that must not write.
+    earlier : callable
+        Gets an output's key, and returns the digest of an earlier version of it, or None.
     """
 
-    def __init__(self, blobs: BlobStore | None) -> None:
+    def __init__(self, blobs: BlobStore | None, earlier: Callable[[str], Digest | None] = lambda _key: None) -> None:
         self._blobs = blobs
+        self._earlier = earlier
 
     def collect(
         self, returned: Returned, declared: Declared, *, started: float
@@ -152,11 +158,22 @@ class Collector:
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
         chosen = format_for(value)
+        if isinstance(chosen, StreamFormat):
+            return self._large_value(key, value, chosen)
         content = chosen.encode(value)
         if len(content) <= INLINE_LIMIT or self._blobs is None:
             return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content)
-        stored = self._blobs.put_bytes(content)
-        return ArtifactRecord(key, stored.digest, stored.size, chosen.name)
+        stored = self._blobs.put_bytes(content, like=partial(self._earlier, key))
+        return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, _chunk_list(stored))
+
+    def _large_value(self, key: str, value: Any, chosen: StreamFormat) -> ArtifactRecord:
+        with chosen.prepare(value) as prepared:
+            media = prepared.media
+            if prepared.size <= INLINE_LIMIT or self._blobs is None:
+                content = prepared.stream.read()
+                return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content, media)
+            stored = self._blobs.put_stream(prepared.stream, like=partial(self._earlier, key))
+        return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, {**media, **_chunk_list(stored)})
 
     def _file(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
         absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout
@@ -167,7 +184,10 @@ class Collector:
                 return ArtifactRecord(key, hash_bytes(content), len(content), FILE, content, media)
             if os.path.isdir(absolute):  # noqa: PTH112 - the same
                 return self._folder(key, absolute, media, symlinks)
-            stored = hash_file(absolute) if self._blobs is None else self._blobs.put_file(absolute)
+            if self._blobs is None:
+                stored = Stored(*hash_file(absolute))
+            else:
+                stored = self._blobs.put_file(absolute, like=partial(self._earlier, key))
         except StorageError:
             raise
         except FileNotFoundError:
@@ -176,7 +196,7 @@ class Collector:
             ) from None
         except OSError as error:
             raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
-        return ArtifactRecord(key, stored.digest, stored.size, FILE, None, media)
+        return ArtifactRecord(key, stored.digest, stored.size, FILE, None, {**media, **_chunk_list(stored)})
 
     def _folder(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
         """Store a folder; its tree is never inline, so that what is below a digest can be asked of the store."""
@@ -194,6 +214,11 @@ class Collector:
             raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
         media = {**media, "files": stored.files, "total": stored.total}
         return ArtifactRecord(key, stored.digest, stored.size, TREE, None, media)
+
+
+def _chunk_list(stored: Stored) -> dict[str, bytes]:
+    """Return what a record keeps of how large content is cut: who believes the record need not believe a manifest."""
+    return {} if stored.chunks is None else {"chunks": stored.chunks.raw}
 
 
 def declare(outputs: object, output_paths: object, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:

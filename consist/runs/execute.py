@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consist.runs.context import runs_under_way
 from consist.runs.perform import run_body
-from consist.runs.request import identify
+from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
 from consist.store.config import GROUP
 from consist.store.flight import single_flight
@@ -31,7 +31,8 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     Exception
         Whatever the function raises, unchanged.
     """
-    identified = identify(request, workshop.store, strict=workshop.strict)
+    identified = identify(request, workshop.store)
+    complain(identified, strict=workshop.strict)
     signature = identified.signature
     mode = request.cache.cache_mode
     if signature is None or mode in {"off", "overwrite"}:

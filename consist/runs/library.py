@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from consist.errors import DamagedError, RefusedError, UsageError
+from consist.errors import BlobNotFoundError, DamagedError, RefusedError, UsageError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
 from consist.identity.names import is_name
 from consist.index.records import TREE
-from consist.runs.formats.registry import FILE
+from consist.runs.formats.registry import FILE, StreamFormat, format_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from consist.index.records import ArtifactRecord
     from consist.store.store import Store
@@ -41,7 +42,8 @@ class Library:
         _refuse_folder(record)
         if record.inline is not None:
             return _checked(record, record.inline)
-        return self._store().blobs.read(record.digest)
+        with self._noting_what_is_missing(record):
+            return self._store().blobs.read(record.digest, size=record.size)
 
     def verify(self, record: ArtifactRecord) -> None:
         """Compare an artifact's content with its digest."""
@@ -52,14 +54,24 @@ class Library:
 
             verify_tree(self._store().blobs, record.digest)
         else:
-            self._store().blobs.verify(record.digest)
+            with self._noting_what_is_missing(record):
+                self._store().blobs.verify(record.digest, size=record.size)
 
     def open(self, record: ArtifactRecord) -> BinaryIO:
         """Open an artifact's content."""
         _refuse_folder(record)
         if record.inline is not None:
             return io.BytesIO(_checked(record, record.inline))
-        return self._store().blobs.open(record.digest)
+        with self._noting_what_is_missing(record):
+            return self._store().blobs.open(record.digest, size=record.size)
+
+    def load(self, record: ArtifactRecord) -> Any:
+        """Return the value of an artifact that is no file."""
+        chosen = format_named(record.format)
+        if isinstance(chosen, StreamFormat):
+            with self.open(record) as stream:
+                return chosen.read(stream)
+        return chosen.decode(self.read(record))
 
     def path_of(self, record: ArtifactRecord, run_id: str) -> Path:
         """Return a local file or folder with exactly the artifact's content."""
@@ -97,12 +109,22 @@ class Library:
             self._write_folder(copy, record)
             return
         if record.inline is None:
-            self._store().blobs.get(record.digest, str(copy))
+            with self._noting_what_is_missing(record):
+                self._store().blobs.get(record.digest, str(copy), size=record.size)
             return
         content = _checked(record, record.inline)
         temporary = copy.with_name(f".{copy.name[:200]}.{os.getpid()}.tmp")
         perform("write", str(temporary), temporary.write_bytes, content)
         perform("rename", str(copy), os.replace, temporary, copy)
+
+    @contextlib.contextmanager
+    def _noting_what_is_missing(self, record: ArtifactRecord) -> Iterator[None]:
+        """Remember content that is gone as damaged: a look-up over a network does not ask, and must miss next time."""
+        try:
+            yield
+        except BlobNotFoundError:
+            self._store().blobs.suspects.add(record.digest)
+            raise
 
     def _write_folder(self, copy: Path, record: ArtifactRecord) -> None:
         """Restore a folder; one that another process restored meanwhile stays, one that is not as it was goes."""

@@ -7,25 +7,27 @@ before the record is; the record is in the store before the index hears of it (`
 from __future__ import annotations
 
 import inspect
-import time
 import warnings
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import ConsistError, ConsistWarning, IdentityWarning, OutputError, UncacheableWarning, UsageError
-from consist.index.records import COMPLETED, FAILED, ArtifactRecord, RunRecord, new_run_id
+from consist.index.records import COMPLETED
 from consist.runs.bind import bind
 from consist.runs.collect import Collector, take_apart
-from consist.runs.context import RunContext, running, runs_under_way
+from consist.runs.context import RunContext, running
+from consist.runs.draft import draft_of, now
 from consist.runs.inputs import changed_inputs
-from consist.runs.machine import machine_facts
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
+from consist.store.latest import earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from consist.index.records import ArtifactRecord, RunRecord
     from consist.runs.library import Library
     from consist.runs.request import Identified, Request
     from consist.store.store import Store
@@ -47,12 +49,15 @@ class Workshop(NamedTuple):
         Where runs may write files.
     strict : bool
         Whether what cannot be cached is an error.
+    verbose : bool
+        Whether a step that runs says why.
     """
 
     store: Store
     library: Library
     run_dir: Path
     strict: bool
+    verbose: bool = False
 
 
 def run_body(identified: Identified, workshop: Workshop) -> RunResult:
@@ -64,12 +69,17 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
         The new run; or the one of another machine that published the same signature meanwhile.
     """
     request = identified.request
+    if workshop.verbose:
+        from consist.runs.notice import announce
+
+        announce(identified, workshop.store)
     if request.cache.cache_mode == "readonly":
         record, value = _call(identified, workshop, Collector(None))
         return _result(record, value, workshop.library)
-    draft = _draft(identified)
+    draft = draft_of(identified)
     try:
-        record, value = _call(identified, workshop, Collector(workshop.store.blobs), draft)
+        earlier = partial(earlier_version, workshop.store, request.step)
+        record, value = _call(identified, workshop, Collector(workshop.store.blobs, earlier), draft)
     except BaseException as error:
         _record_failure(draft, error, workshop.store)
         raise
@@ -87,16 +97,16 @@ def _call(
 ) -> tuple[RunRecord, Any]:
     """Call the function and store its outputs; return the finished record and the value as it was returned."""
     request = identified.request
-    draft = draft or _draft(identified)
+    draft = draft or draft_of(identified)
     signature = identified.signature
     context = RunContext(
         draft.id, draft.step, signature.raw if signature else b"", workshop.run_dir / draft.step / draft.id
     )
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    started = _now()
+    started = now()
     with running(context):
         value = request.fn(*arguments.args, **arguments.kwargs)
-    ended = _now()
+    ended = now()
     _refuse_lazy(request, value)
     returned = take_apart(value, request.declared.keys)
     outputs, without_format = _split(collector.collect(returned, request.declared, started=started / 1e6))
@@ -114,32 +124,6 @@ def _call(
         notes=(*draft.notes, *reasons, *_code_changes(identified)),
     )
     return record, value
-
-
-def _draft(identified: Identified) -> RunRecord:
-    """Describe a run before it runs: as it is recorded if it fails."""
-    request = identified.request
-    around = runs_under_way()
-    now = _now()
-    return RunRecord(
-        id=new_run_id(),
-        signature=None,
-        step=request.step,
-        status=FAILED,
-        started=now,
-        ended=now,
-        parts=identified.parts,
-        code=dict(identified.code.manifest),
-        config=identified.config.readable(),
-        config_parts=identified.config.parts(),
-        inputs=tuple(item.record for item in identified.inputs),
-        parent=around[-1].run_id if around else "",
-        tags=request.tags,
-        description=request.description,
-        facet=request.facet,
-        machine=machine_facts(),
-        notes=(*_code_notes(request), *identified.code.warnings),
-    )
 
 
 def _result(record: RunRecord, value: Any, library: Library) -> RunResult:
@@ -190,13 +174,6 @@ def _code_changes(identified: Identified) -> list[str]:
     return [message]
 
 
-def _code_notes(request: Request) -> list[str]:
-    """Say which of the code options were used."""
-    given = request.code
-    used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
-    return [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
-
-
 def _ignoring(labels: list[str]) -> str:
     """Write the option that leaves the values behind some labels out: ``job:CACHE (used by job.f)`` is job.CACHE."""
     names = [label.partition(" (used by")[0].replace(":", ".") for label in labels]
@@ -205,7 +182,7 @@ def _ignoring(labels: list[str]) -> str:
 
 def _record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:
     """Record a failed run; if that fails too, the user's own error is still the one that is raised."""
-    record = replace(draft, ended=_now(), error=(type(error).__name__, _message_of(error)))
+    record = replace(draft, ended=now(), error=(type(error).__name__, _message_of(error)))
     try:
         keep(store, record)
     except ConsistError as second:
@@ -223,7 +200,3 @@ def _message_of(error: BaseException) -> str:
 
 def _warn(message: str, category: type[Warning]) -> None:
     warnings.warn(message, category, stacklevel=_STACK)
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

@@ -77,6 +77,8 @@ class Identified(NamedTuple):
         Of the config.
     inputs : tuple of ResolvedInput
         As they were looked at.
+    modes : tuple of (str, str)
+        How each of them is handed over.
     parts : dict of str to Digest
         What the signature is made of.
     signature : Digest or None
@@ -87,6 +89,7 @@ class Identified(NamedTuple):
     code: CodeIdentity
     config: ConfigIdentity
     inputs: tuple[ResolvedInput, ...]
+    modes: tuple[tuple[str, str], ...]
     parts: dict[str, Digest]
     signature: Digest | None
 
@@ -148,13 +151,13 @@ def checked_description(description: object) -> str:
     return description.encode("utf-8", "replace").decode()
 
 
-def identify(request: Request, store: Store, *, strict: bool) -> Identified:
-    """Find out what a request is.
+def identify(request: Request, store: Store) -> Identified:
+    """Find out what a request is; nobody is warned of anything (`complain` does).
 
     Raises
     ------
     UsageError
-        If config, inputs or options do not fit together; if `strict`, also if the code cannot be hashed stably.
+        If config, inputs or options do not fit together.
     """
     config = config_identity(request.config)
     bind.check_agreement(config.values, request.execution)
@@ -162,7 +165,6 @@ def identify(request: Request, store: Store, *, strict: bool) -> Identified:
     for item in inputs:
         if item.record.key in config.values:
             raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
-    _warn_of_unseen(request, config, inputs)
     code = identity_of_code(request, config)
     modes = bind.input_modes(request.fn, inputs, load=request.execution.load_inputs)
     declared = request.declared
@@ -172,8 +174,22 @@ def identify(request: Request, store: Store, *, strict: bool) -> Identified:
         "inputs": digest_of_inputs(inputs),
         "contract": bind.contract(declared.keys, tuple(key for key, _ in declared.paths), modes),
     }
-    cacheable = not code.uncacheable or _complain(request.step, code, strict=strict)
-    return Identified(request, code, config, inputs, parts, signature(request.step, parts) if cacheable else None)
+    made_of = None if code.uncacheable else signature(request.step, parts)
+    return Identified(request, code, config, inputs, modes, parts, made_of)
+
+
+def complain(identified: Identified, *, strict: bool) -> None:
+    """Warn of what the caller should know before the run, each thing once a step.
+
+    Raises
+    ------
+    UsageError
+        If `strict` and the code cannot be hashed stably.
+    """
+    if identified.request.execution.runtime_kwargs:
+        _warn_of_unseen(identified)
+    if identified.signature is None:
+        _warn_of_uncacheable(identified, strict=strict)
 
 
 def identity_of_code(request: Request, config: ConfigIdentity) -> CodeIdentity:
@@ -183,24 +199,23 @@ def identity_of_code(request: Request, config: ConfigIdentity) -> CodeIdentity:
     return code_identity(request.fn, version=given.version, code=code, ignore=given.ignore, depends_on=given.depends_on)
 
 
-def _complain(step: str, code: CodeIdentity, *, strict: bool) -> bool:
-    """Say that the code cannot be hashed stably, once a step; return False, as an answer to "is it cacheable?"."""
-    message = f"step {step!r} is not cached: {'; '.join(code.uncacheable)}"
+def _warn_of_uncacheable(identified: Identified, *, strict: bool) -> None:
+    """Say that the code cannot be hashed stably, and why."""
+    step = identified.request.step
+    message = f"step {step!r} is not cached: {'; '.join(identified.code.uncacheable)}"
     if strict:
         raise UsageError(message)
     if ("uncacheable", step) not in _warned:
         _warned.add(("uncacheable", step))
         warnings.warn(message, UncacheableWarning, stacklevel=5)
-    return False
 
 
-def _warn_of_unseen(request: Request, config: ConfigIdentity, inputs: tuple[ResolvedInput, ...]) -> None:
-    """Warn, once, of an argument that two calls can differ in and yet share one result."""
-    kwargs = request.execution.runtime_kwargs
-    if not kwargs:
-        return
-    seen = config.values.keys() | {item.record.key for item in inputs} | set(request.execution.runtime_only)
-    for name in kwargs:
+def _warn_of_unseen(identified: Identified) -> None:
+    """Warn of an argument that two calls can differ in and yet share one result."""
+    request = identified.request
+    given = {item.record.key for item in identified.inputs}
+    seen = identified.config.values.keys() | given | set(request.execution.runtime_only)
+    for name in request.execution.runtime_kwargs:
         if name not in seen and (request.step, name) not in _warned:
             _warned.add((request.step, name))
             warnings.warn(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from consist.runs.artifact import Artifact
+    from consist.runs.explanation import Explanation
     from consist.store.store import Store
 
 
@@ -53,6 +54,9 @@ class Tracker:
         cost the last runs.
     strict : bool
         Make it an error, not a warning, that a function cannot be cached.
+    verbose : bool, optional
+        Say on the logger ``consist``, at the level INFO, why a step runs that was not found; on standard error, if the
+        program has set up no logging. Default: whether the environment's ``CONSIST_EXPLAIN`` is set to anything but 0.
 
     Examples
     --------
@@ -65,7 +69,7 @@ class Tracker:
     (32, False, 32, True)
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and three choices by name
+    def __init__(  # noqa: PLR0913 - where things are, and four choices by name
         self,
         run_dir: str | os.PathLike[str] | None = None,
         db_path: str | os.PathLike[str] | None = None,
@@ -74,6 +78,7 @@ class Tracker:
         storage_options: Mapping[str, Any] | None = None,
         durable: bool = True,
         strict: bool = False,
+        verbose: bool | None = None,
     ) -> None:
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
@@ -83,6 +88,7 @@ class Tracker:
         self._storage_options = dict(settings["storage_options"].value or {})
         self._durable = durable
         self._strict = strict
+        self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
         self._lock = threading.Lock()
         self._workshop: Workshop | None = None
 
@@ -167,6 +173,62 @@ class Tracker:
         )
         return execute(request, self._workshop or self._open())
 
+    def explain(  # noqa: PLR0913 - what shapes a signature, as `run` takes it
+        self,
+        fn: Callable[..., Any],
+        *,
+        name: str | None = None,
+        config: Any = None,
+        inputs: Mapping[str, Any] | Sequence[Any] | None = None,
+        outputs: Sequence[str] | None = None,
+        output_paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        execution_options: ExecutionOptions | None = None,
+        code_options: CodeOptions | None = None,
+    ) -> Explanation:
+        """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
+
+        Nothing is executed and nothing recorded. The nearest run is the one with the fewest differing parts (code,
+        config, inputs, contract) among the newest of the step; of several, the newest.
+
+        Parameters
+        ----------
+        fn, name, config, inputs, outputs, output_paths, execution_options, code_options : optional
+            As `run` takes them.
+
+        Returns
+        -------
+        Explanation
+            Printed, it is text.
+
+        Raises
+        ------
+        UsageError
+            If something given cannot be used.
+        StorageError
+            If store or index cannot be used.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> with Tracker(run_dir=folder, db_path=f"{folder}/index.lmdb") as tracker:
+        ...     print(tracker.explain(pow, name="power", config={"base": 2, "exp": 5}))
+        step 'power' runs: no earlier run of step 'power'
+        """
+        from consist.runs.explain import explain
+
+        request = Request(
+            fn=fn,
+            step=step_name(fn, name),
+            config=config,
+            inputs=inputs,
+            declared=declare(outputs, output_paths),
+            execution=execution_options or DEFAULT_EXECUTION,
+            cache=DEFAULT_CACHE,
+            code=code_options or DEFAULT_CODE,
+        )
+        return explain(request, self.store)
+
     def find_runs(self, *, step: str | None = None, status: str | None = None, limit: int | None = None) -> list[Run]:
         """Return runs, newest first.
 
@@ -219,7 +281,7 @@ class Tracker:
                     durable=self._durable,
                 )
                 library = Library(lambda: self.store, self.run_dir)
-                self._workshop = Workshop(store, library, self.run_dir, self._strict)
+                self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose)
             return self._workshop
 
     def __enter__(self) -> Self:

@@ -6,14 +6,12 @@ folders are views of the index.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consist.blobs import layout
 from consist.blobs.tree import Tree
 from consist.blobs.treeget import read_tree
-from consist.errors import BlobNotFoundError, DamagedError, RunNotFoundError
+from consist.errors import BlobNotFoundError, RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
 from consist.index.records import COMPLETED, TREE
 from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, parse_path
@@ -186,12 +184,8 @@ def _blobs_below(store: Store, prefix: str) -> Iterator[Entry]:
 
 
 def _objects(store: Store, prefix: str) -> Iterator[tuple[Digest, Entry]]:
-    folder = f"{layout.BLOBS}/{prefix[:2]}" if len(prefix) > 1 else layout.BLOBS
-    for listed in store.backend.list(folder):
-        with contextlib.suppress(DamagedError):  # a foreign file: `consist verify` names it
-            digest = layout.key_digest(listed.key)
-            if digest.startswith(prefix):
-                yield digest, _blob(digest, listed.size, OBJECT, int(listed.modified * 1_000_000))
+    for digest, found in store.blobs.list(prefix):
+        yield digest, _blob(digest, found.size, OBJECT, int(found.modified * 1_000_000))
 
 
 def _blob(digest: Digest, size: int, stored: str, time: int | None) -> Entry:

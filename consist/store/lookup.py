@@ -7,18 +7,21 @@ publish replaces the record (``store/publish.py``): the store heals by running a
 
 from __future__ import annotations
 
+import time
 import warnings
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning
+from consist.errors import BlobNotFoundError, ConsistWarning, DamagedError, DamagedWarning, UnreachableError
 from consist.index.records import decode_record
 
 if TYPE_CHECKING:
-    from consist.blobs.backend import ObjectStat
     from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
     from consist.store.store import Store
+
+RECHECK_MICROSECONDS = 24 * 3600 * 1_000_000
+"""For so long a record that the store was known to have is believed to be there still, over a network."""
 
 _SEEN_LIMIT = 100_000
 """Records that a process remembers to have compared; 24 MB."""
@@ -49,19 +52,66 @@ def find(store: Store, signature: Digest) -> RunRecord | None:
     return record
 
 
+def look(store: Store, signature: Digest) -> tuple[RunRecord | None, str | None]:
+    """Tell what `find` would find, and change nothing: neither index nor store, and nobody is warned.
+
+    Parameters
+    ----------
+    store : Store
+        Where to look.
+    signature : Digest
+        What the run is.
+
+    Returns
+    -------
+    RunRecord or None
+        The run that the signature leads to; also one that is not whole.
+    str or None
+        What is wrong: then `find` finds nothing.
+
+    Raises
+    ------
+    StorageError
+        If the store cannot be read.
+    """
+    try:
+        record = decode_record(store.backend.get(layout.digest_key(layout.RESULTS, signature)), signature.raw)
+    except BlobNotFoundError:
+        known = _known(store, signature)
+        return known, None if known is None else f"the record of run {known.id} is not in the store any more"
+    except DamagedError as error:
+        return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
+    missing = missing_output(store, record)
+    return record, None if missing is None else f"run {record.id}: {missing}"
+
+
 def missing_output(store: Store, record: RunRecord) -> str | None:
-    """Say which output of a run the store does not have whole, or return None if it has them all."""
+    """Say which output of a run the store does not have whole, or return None if it has them all.
+
+    In a folder each output is looked for. Over a network that would be a request for each, at every hit: there what is
+    published is believed to have its outputs, as the write order promises, until a reader found one missing or damaged.
+    """
+    looks = store.backend.capabilities.files
     for output in record.outputs:
         if output.inline is not None:
             continue
         if output.digest in store.blobs.suspects:
             return f"output {output.key!r} was found damaged"
-        found = store.blobs.stat(output.digest)
+        if not looks:
+            continue
+        found = store.blobs.stat(output.digest, size=output.size)
         if found is None:
             return f"output {output.key!r} is not in the store any more"
         if found.size != output.size:
             return f"output {output.key!r} has {found.size} bytes, not {output.size}"
     return None
+
+
+def _known(store: Store, signature: Digest) -> RunRecord | None:
+    try:
+        return store.index.find(signature)
+    except DamagedError:
+        return None
 
 
 def _from_index(store: Store, signature: Digest) -> RunRecord | None:
@@ -72,30 +122,56 @@ def _from_index(store: Store, signature: Digest) -> RunRecord | None:
         return None
     if record is None:
         return None
+    if not store.backend.capabilities.files:
+        return record if _is_believed(store, signature, record) else None
     there = store.backend.stat(layout.digest_key(layout.RESULTS, signature))
     if there is None:
         store.index.unlink(signature)
         return None
-    if store.seen.get(signature) == (there.size, there.modified):
+    version = (there.size, there.modified)
+    if store.seen.get(signature) == version:
         return record
-    return record if _is_published(store, signature, record, there) else None
+    if not _is_published(store, signature, record):
+        return None
+    _see(store, signature, version)
+    return record
 
 
-def _is_published(store: Store, signature: Digest, record: RunRecord, there: ObjectStat) -> bool:
-    """Compare the index's record with the store's, once a process and again when the store's has another date.
+def _is_believed(store: Store, signature: Digest, record: RunRecord) -> bool:
+    """Tell whether a record may be used without asking over the network, or else whether the store still has it.
+
+    What was there within the last day is believed to be there. A store that cannot be reached says nothing against it.
+    """
+    now = time.time_ns() // 1000
+    at = store.seen.get(signature, (0, 0.0))[1] or store.index.confirmed(signature)
+    if not 0 <= now - at < RECHECK_MICROSECONDS:
+        try:
+            if not _is_published(store, signature, record):
+                return False
+            store.index.confirm(signature, now)
+            at = now
+        except UnreachableError as error:
+            warnings.warn(f"run {record.id} is not looked at again: {error.message}", ConsistWarning, stacklevel=4)
+    _see(store, signature, (0, at))
+    return True
+
+
+def _is_published(store: Store, signature: Digest, record: RunRecord) -> bool:
+    """Compare the index's record with the store's.
 
     Another machine, or another index, may have replaced it; and a record that is damaged in the store must be noticed
     while somebody can still make it again.
     """
     try:
-        same = store.backend.get(layout.digest_key(layout.RESULTS, signature)) == store.index.framed(record.id)
+        return store.backend.get(layout.digest_key(layout.RESULTS, signature)) == store.index.framed(record.id)
     except BlobNotFoundError:
         return False
-    if same:
-        if len(store.seen) >= _SEEN_LIMIT:
-            store.seen.clear()
-        store.seen[signature] = (there.size, there.modified)
-    return same
+
+
+def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
+    if len(store.seen) >= _SEEN_LIMIT:
+        store.seen.clear()
+    store.seen[signature] = version
 
 
 def _from_store(store: Store, signature: Digest) -> RunRecord | None:
@@ -109,7 +185,14 @@ def _from_store(store: Store, signature: Digest) -> RunRecord | None:
         _warn(f"the record of signature {signature.short} is damaged ({error.message}); it is computed again")
         return None
     store.index.put_run(record, framed)
+    note_published(store, signature)
     return record
+
+
+def note_published(store: Store, signature: Digest) -> None:
+    """Remember that the store has the very record that the index has: over a network it is not asked for a day."""
+    if not store.backend.capabilities.files:
+        store.index.confirm(signature, time.time_ns() // 1000)
 
 
 def _warn(message: str) -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, UnsupportedError
 from consist.index.records import decode_record, encode_record
-from consist.store.lookup import missing_output
+from consist.store.latest import note_latest
+from consist.store.lookup import missing_output, note_published
 
 if TYPE_CHECKING:
+    from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
     from consist.store.store import Store
 
@@ -58,8 +60,11 @@ def publish(store: Store, record: RunRecord, *, overwrite: bool = False) -> RunR
                 continue  # somebody replaced or removed it between our look and our write: look again
             if winner is None:
                 _settle(store, record, framed)
+                note_latest(store, record)
             return winner or record
         store.index.put_run(record, framed)
+        note_published(store, _signature(record))
+        note_latest(store, record)
         return record
     raise ChangedError(f"{key} keeps changing", hint="call again")
 
@@ -135,7 +140,11 @@ def _settle(store: Store, record: RunRecord, framed: bytes) -> None:
             break
 
 
-def _key(record: RunRecord) -> str:
+def _signature(record: RunRecord) -> Digest:
     if record.signature is None:
         raise ValueError("a record without a signature is kept, not published")
-    return layout.digest_key(layout.RESULTS, record.signature)
+    return record.signature
+
+
+def _key(record: RunRecord) -> str:
+    return layout.digest_key(layout.RESULTS, _signature(record))

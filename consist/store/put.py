@@ -9,6 +9,7 @@ from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, new_run_id
+from consist.store.latest import earlier_version, note_latest
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
@@ -90,8 +91,10 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
     """
     key = check_name("output", name)
     began = time.time_ns() // 1000
-    stored = store.blobs.put_stream(stream)
-    media = {"path": origin} if origin else {}
+    stored = store.blobs.put_stream(stream, like=lambda: earlier_version(store, STEP, key))
+    media: dict[str, Any] = {"path": origin} if origin else {}
+    if stored.chunks is not None:
+        media["chunks"] = stored.chunks.raw
     return _kept(store, ArtifactRecord(key, stored.digest, stored.size, _FILE, None, media), began, machine)
 
 
@@ -112,6 +115,7 @@ def _kept(store: Store, output: ArtifactRecord, began: int, machine: Mapping[str
         machine=dict(machine),
     )
     keep(store, record)
+    note_latest(store, record)
     store.events.add(Event("pin", record.id, record.ended, 1, STEP))
     store.events.flush()
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ def rebuild(store: Store) -> Rebuilt:
     for key, events in _batches(store, found):
         store.index.apply_log(key, events)
         batches += 1
+    _chunks(store, found)
     store.index.mark_rebuilt()
     return Rebuilt(found.count, batches, found.damaged)
 
@@ -84,6 +86,31 @@ class _Records:
     def complain(self, key: str, error: DamagedError | FormatError) -> None:
         self.damaged += 1
         warnings.warn(f"{key} is left out of the index: {error.message}", DamagedWarning, stacklevel=3)
+
+
+def _chunks(store: Store, found: _Records) -> None:
+    """Fill the chunk table from the manifests, and from the directories of packs that no manifest names.
+
+    Those are of uploads that were interrupted, and go on from there.
+    """
+    from consist.blobs.chunktable import entries_of_manifest, entries_of_pack
+    from consist.blobs.pack import PackRef, read_directory
+
+    named: set[bytes] = set()
+    for listed in store.backend.list(layout.MANIFESTS):
+        try:
+            manifest = store.blobs.large.manifest(layout.key_digest(listed.key))
+        except (DamagedError, FormatError) as error:
+            found.complain(listed.key, error)
+            continue
+        if manifest is not None:
+            named.update(ref.digest for ref in manifest.packs)
+            store.index.chunks.add(entries_of_manifest(manifest))
+    for listed in store.backend.list(layout.PACKS):
+        with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
+            ref = PackRef(layout.key_digest(listed.key).raw, listed.size)
+            if ref.digest not in named:
+                store.index.chunks.add(entries_of_pack(ref, read_directory(store.backend, ref)))
 
 
 def _batches(store: Store, found: _Records) -> Iterator[tuple[str, tuple[Event, ...]]]:

@@ -44,7 +44,8 @@ class Store:
     locks : str
         Folder of this machine's locks.
     seen : dict of Digest to (int, float)
-        Size and date of the records that this process has compared with the index (``lookup.py``).
+        The records that this process has compared with the index: in a folder their size and date, over a network when
+        they were last known to be there (``lookup.py``).
     """
 
     config: StoreConfig

@@ -2,8 +2,9 @@
 
 `BackendSuite` (needs pytest) is the contract of a `Backend` as a test class; `FaultyBackend` is a backend on which
 things go wrong as planned (``faultplan``), `LatencyBackend` one that is slow; ``faults`` stops or fails a writer at
-each of its file operations; ``together`` runs things in several threads or processes at once. Nothing in consist
-itself imports this package.
+each of its file operations; ``together`` runs things in several threads or processes at once; ``strategies`` (needs
+hypothesis) draws values of every type that a config may hold, and ``sameness`` tells which of them are the same.
+Nothing in consist itself imports this package.
 """
 
 from __future__ import annotations

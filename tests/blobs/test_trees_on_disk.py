@@ -479,8 +479,8 @@ def test_a_link_that_somebody_puts_there_meanwhile_leads_nowhere(tmp_path, made)
 
     for at in range(len(operations)):
         own = tmp_path / f"own{at}"
-        (own / "b/c").mkdir(parents=True)
-        (own / "one.txt").write_text("mine")
+        own.mkdir()
+        (own / "mine.txt").write_text("mine")
         work = tmp_path / f"work{at}"
         work.mkdir()
         before = look(own)

@@ -218,8 +218,8 @@ def test_verify_names_each_file_that_is_missing_or_damaged(drawn, world, call):
     cut = (key(short), f"has 5 bytes, not 5000; '2026/may.svg' of output 'charts' of run {drawn.id} needs it")
     assert findings() == {missing, cut}
     more = findings("--read-data")
-    assert (key(wrong), f"damaged; '2026/june.svg' of output 'charts' of run {drawn.id} needs it") in more
     assert {where for where, _ in more} == {key(gone), key(short), key(wrong)}
+    assert len(more) == 3  # each once, though the one that was cut is not what its name says either
     with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
         with pytest.warns(consist.ConsistWarning, match="output 'charts' was found damaged; it is computed again"):
             assert not tracker.run(draw).cache_hit

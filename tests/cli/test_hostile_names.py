@@ -1,11 +1,12 @@
 """What somebody else wrote into a store: printed harmlessly, restored within the folder that was named."""
 
+import dataclasses
 import json
 
 import pytest
 
 from consist.hashing.hasher import hash_bytes
-from consist.index.records import FAILED, ArtifactRecord, RunRecord
+from consist.index.records import FAILED, ArtifactRecord, ContractRecord, InputRecord, RunRecord
 from consist.store.publish import keep
 
 RED = "\x1b[31m\x1b]0;owned\x07red\nnext\tcell\u202egnp.exe\x9b"
@@ -42,14 +43,36 @@ def hostile(world):
         facet={RED: float("nan")},
         machine={"host": RED},
         code={RED: digest},
+        parts=dict.fromkeys(("code", "config", "inputs", "contract"), digest),
+        config_parts={RED: digest, "deep": digest},
     )
     keep(world.open(), record)
+    earlier = dataclasses.replace(
+        record,
+        id=RUN[:-1] + "1",
+        started=0,
+        inputs=(InputRecord(RED, RED, digest, 1, RED),),
+        config={RED: {RED: RED * 2}, "deep": [[RED * 2]], "new": RED},
+        parts=dict.fromkeys(("code", "config", "inputs", "contract"), hash_bytes(b"earlier")),
+        config_parts=dict.fromkeys((RED, "deep", "new"), hash_bytes(b"earlier")),
+        code={RED: hash_bytes(b"earlier"), f"numpy {RED}": digest, f"a:{RED} (used by {RED})": digest},
+        contract=ContractRecord((RED,), (RED,), {RED: RED}),
+    )
+    keep(world.open(), earlier)
     return world
 
 
 @pytest.mark.parametrize(
     "verb",
-    [("runs",), ("show", RUN), ("ls", "steps"), ("ls", f"runs/{RUN}"), ("ls", "-l", f"runs/{RUN}"), ("ls", "runs")],
+    [
+        ("runs",),
+        ("show", RUN),
+        ("why", RUN),
+        ("ls", "steps"),
+        ("ls", f"runs/{RUN}"),
+        ("ls", "-l", f"runs/{RUN}"),
+        ("ls", "runs"),
+    ],
 )
 def test_whatever_steers_a_terminal_is_escaped(hostile, ask, verb):
     text = ask(*verb).out
@@ -69,7 +92,14 @@ def test_a_record_stays_a_line(hostile, ask):
 
 
 def test_errors_are_escaped_too(hostile, call):
-    for arguments in (("cat", f"runs/{RUN}/{RED}x"), ("ls", f"steps/{RED}x"), ("show", RED), (RED,), ("get", RED)):
+    for arguments in (
+        ("cat", f"runs/{RUN}/{RED}x"),
+        ("ls", f"steps/{RED}x"),
+        ("show", RED),
+        ("why", RED),
+        (RED,),
+        ("get", RED),
+    ):
         place = ("--db-path", hostile.db_path) if len(arguments) > 1 else ()
         answer = call(*arguments, *place)
         assert answer.code in {2, 3}

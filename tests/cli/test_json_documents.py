@@ -64,6 +64,8 @@ def check_object(value, title, where, known):
 def verbs(world):
     (world.folder / "file").write_bytes(b"\xff")
     (world.folder / "summary.json").write_bytes(b"\x00\xff\n")  # what `clean` returned as `raw`
+    (world.folder / "pages" / "2026").mkdir(parents=True)
+    (world.folder / "pages" / "2026" / "may").write_bytes(b"x")
     clean = world.runs["clean"].id
     return {
         "consist runs": [("runs",), ("runs", "--limit", "0")],
@@ -72,7 +74,16 @@ def verbs(world):
             ("show", "steps/clean/table"),
             ("show", "summary.json"),
         ],
+        "consist why": [
+            ("why", clean),
+            ("why", clean, world.runs["summarise"].id),
+            ("why", world.runs["fail"].id),
+            ("why", "steps/big/value", "summary.json"),
+        ],
+        "consist put": [("put", "file"), ("put", "pages")],
         "consist ls": [
+            ("ls", "steps/put/pages"),
+            ("ls", "steps/put/pages/2026/may"),
             ("ls",),
             ("ls", "runs"),
             ("ls", "steps"),
@@ -81,8 +92,7 @@ def verbs(world):
             ("ls", "steps/big"),
         ],
         "consist cat": [("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "steps/summarise/summary")],
-        "consist get": [("get", "steps/clean/table")],
-        "consist put": [("put", "file")],
+        "consist get": [("get", "steps/clean/table"), ("get", "steps/put/pages", "again")],
         "consist verify": [("verify",), ("verify", "--read-data")],
         "consist index rebuild": [("index", "rebuild")],
         "consist version": [("version",)],
@@ -103,7 +113,7 @@ def test_every_document_has_the_members_and_types_of_the_page(world, ask):
 
 
 def test_finding_of_verify_is_as_the_page_says(world, call):
-    for path in (world.store / "blobs").rglob("*"):
+    for path in (world.store / "packs").rglob("*"):
         if path.is_file():
             path.unlink()
     document = json.loads(call("verify", "--json", "--db-path", world.db_path).out)

@@ -112,7 +112,8 @@ def test_ls_long_gives_size_format_time_and_digest(world, ask):
 
 
 def test_ls_blobs_gives_what_is_there_and_marks_what_is_inline(world, ask):
-    objects = {path.parent.name + path.name for path in (world.store / "blobs").rglob("*") if path.is_file()}
+    found = [*(world.store / "blobs").rglob("*"), *(world.store / "manifests").rglob("*")]
+    objects = {path.parent.name + path.name for path in found if path.is_file()}
     lines = [line.split("\t") for line in ask("ls", "blobs").lines]
     assert {digest for digest, *mark in lines if not mark} == objects
     assert [mark for _, *mark in lines if mark] == [["inline"]] * (len(lines) - len(objects))
@@ -146,7 +147,7 @@ def test_version_says_what_matters_in_a_report(call):
 
 def test_help_names_every_verb_and_each_verb_has_examples(call):
     answer = call("--help")
-    verbs = ["runs", "show", "ls", "cat", "get", "put", "verify", "index", "version"]
+    verbs = ["runs", "show", "why", "ls", "cat", "get", "put", "verify", "index", "version"]
     assert [line.split()[0] for line in answer.out.partition("Verbs:\n")[2].splitlines()] == verbs
     assert call().out == answer.out
     for verb in verbs:

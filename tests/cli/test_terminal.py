@@ -85,6 +85,13 @@ def test_show_is_laid_out_in_two_columns(world):
     assert len({re.match(r"\S+ +", line).end() for line in lines if not line.startswith("code.")}) == 1
 
 
+def test_why_is_laid_out_in_two_columns(world):
+    lines = on_terminal("why", world.runs["clean"].id, world.runs["big"].id, "--db-path", world.db_path).splitlines()
+    assert lines[0] == f"run_id         {world.runs['big'].id}"
+    assert lines[2] == f"compared_with  {world.runs['clean'].id[:12]}"
+    assert lines[3] == "difference     step clean -> big"
+
+
 def test_colours_follow_no_color(world):
     colour = re.compile(r"\x1b\[[0-9;]*3[0-7]")
     assert colour.search(on_terminal("runs", "--db-path", world.db_path))

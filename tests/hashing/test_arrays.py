@@ -78,6 +78,8 @@ DIFFERENT = {
         np.ma.masked_array([1, 2], [0, 1], fill_value=0),
         np.ma.masked_array([1, 2], [0, 1], fill_value=9),
     ),
+    "hard and soft masks": (np.ma.masked_array([1], [1]), np.ma.masked_array([1], [1], hard_mask=True)),
+    "kinds of masked array": (np.ma.masked, np.ma.masked_array(0.0, mask=True)),
     "variable-length text": (
         np.array(["a", "bb"], np.dtypes.StringDType()),
         np.array(["a", "bc"], np.dtypes.StringDType()),
@@ -91,13 +93,14 @@ def test_values_that_differ_have_two_encodings(pair):
     assert encode(one) != encode(other)
 
 
-def test_what_lies_under_a_mask_does_not_count():
+def test_what_lies_under_a_mask_counts():
     one = np.ma.masked_array([1, 2, 3], [False, True, False])
     other = np.ma.masked_array([1, 99, 3], [False, True, False])
-    assert encode(one) == encode(other)
+    assert np.asarray(one).sum() != np.asarray(other).sum(), "a function sees it"
+    assert encode(one) != encode(other)
 
 
-@pytest.mark.parametrize("dtype", ["i4", "f8", "S3", "U2", "O", "M8[D]", "i4,S2"])
+@pytest.mark.parametrize("dtype", ["i4", "u1", "i2", "f8", "S3", "U2", "O", "M8[D]", "i4,S2"])
 def test_masked_arrays_of_many_dtypes_are_encoded_and_left_alone(dtype):
     array = np.ma.masked_array(np.zeros(2, dtype), [False, True])
     before = array._fill_value

@@ -217,6 +217,7 @@ class Tagged(Pair):
 class Model(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow")
     x: int
+    label: str = "a"
     _cache: Any = pydantic.PrivateAttr(None)
 
 
@@ -309,6 +310,7 @@ DIFFERENT = {
     "attribute of a named tuple": (Tagged(1, 2, "a"), Tagged(1, 2, "b")),
     "model field": (Model(x=1), Model(x=2)),
     "model extra": (Model(x=1), Model(x=1, y=2)),
+    "model field given and left to its default": (Model(x=1, label="a"), Model(x=1)),
     "model private attribute": (Model(x=1), with_attribute(Model(x=1), _cache=5)),
     "enum members": (Colour.RED, Colour.GREEN),
     "int enum and int": (Number.ONE, 1),

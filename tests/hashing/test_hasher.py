@@ -1,5 +1,6 @@
 import io
 import os
+import signal
 import threading
 
 import blake3
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consist.hashing.hasher import BLOCK, Hasher, domain_digest, hash_bytes, hash_file, hash_stream
+from consist.testing.together import fork
 
 SIZES = [0, 1, 1023, 1024, 1025, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17]
 
@@ -77,3 +79,18 @@ def test_domains_are_apart_from_each_other_and_from_plain_content(data):
     assert (
         domain_digest("consist test a", data).raw == blake3.blake3(data, derive_key_context="consist test a").digest()
     )
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_forked_child_hashes_too(depth):
+    """Its parent has used many threads by then, which a fork does not take along."""
+    data = pattern(3 * BLOCK)
+
+    def hash_both():
+        signal.alarm(60)  # ends a child that waits for threads that it does not have
+        hashed = hash_bytes(data).raw, hash_stream(io.BytesIO(data)).digest.raw
+        return hashed if depth == 1 else fork(lambda: (hash_bytes(data).raw, hashed[1])).result()
+
+    hash_bytes(data)
+    hash_stream(io.BytesIO(data))
+    assert fork(hash_both).result() == (expected(data), expected(data))

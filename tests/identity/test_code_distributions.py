@@ -103,6 +103,19 @@ def test_a_local_install_counts_by_its_record(tmp_path):
     assert len(digests) == 3, "by name and version from an index; by content from a folder"
 
 
+def test_a_local_install_is_the_same_in_every_environment(tmp_path):
+    """Where sources and scripts lie, and whether bytecode was made, differ; the code does not."""
+    digests = set()
+    for name, bytecode in (("first", ()), ("second", ("__pycache__/mine.cpython-311.pyc,,",))):
+        site = tmp_path / name / "site-packages"
+        info = _install(site, "mine", "1.0", {"mine.py": "X = 1"}, extra={"direct_url.json": f"file:///{name}"})
+        rows = ["mine.py,sha256=abc,5", f"{info.name}/direct_url.json,sha256={name},9", *bytecode]
+        rows += [f"../../../bin/tool,sha256={name},200"]
+        (info / "RECORD").write_text("\n".join(rows if bytecode else reversed(rows)) + "\n")
+        digests.add(distributions.distribution_digest(origin_of_file("mine", str(site / "mine.py")).distribution))
+    assert len(digests) == 1
+
+
 PROGRAM = """
 import sys
 sys.path[:0] = [{site!r}, {project!r}]
@@ -148,6 +161,23 @@ def test_upgrades_miss_where_they_matter(tmp_path):
         assert not any(label.startswith("other") for label in labels)
     assert digests["plain"] == digests["other"]
     assert len(set(digests.values())) == 3
+
+
+def test_an_optional_package_counts_when_it_is_named():
+    import pandas as pd
+    import pyarrow as pa
+
+    from consist.identity.code import code_identity
+
+    def f(x):
+        return pd.DataFrame(x)
+
+    def labels(**options):
+        return {label.partition(" ")[0] for label in code_identity(f, **options).manifest}
+
+    assert "pandas" in labels()
+    assert "pyarrow" not in labels()
+    assert "pyarrow" in labels(code=[pa])
 
 
 def test_an_import_inside_a_function_imports_no_installed_package(tmp_path):

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
 
 from consist import Tracker
@@ -234,6 +235,17 @@ def test_a_config_that_is_itself_of_a_class(made, project):
         classes = config_identity(MADE[made](module)).classes
         digests.append(code_identity(_apply, code=classes).digest)
     assert digests[0] != digests[1]
+
+
+def test_extra_fields_of_a_model_count_and_are_passed(tracker):
+    class Open(pydantic.BaseModel, extra="allow"):
+        a: int = 1
+
+    def work(a, b=0):
+        return a + b
+
+    assert config_identity(Open(a=1, b=2)).digest == config_identity({"a": 1, "b": 2}).digest
+    assert [tracker.run(work, config=Open(b=b)).value for b in (2, 3, 2)] == [3, 4, 3]
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,20 @@ def test_runs_newest_first_by_every_filter(index, make, put):
     assert list(index.steps()) == [("", 12), ("cle", 12), ("clean", 12)]
 
 
+def test_runs_from_below_a_run_on(index, make, monkeypatch):
+    monkeypatch.setattr(lookup, "_FIRST_PAGE", 3)
+    records = [make(number, step=("a", "b", "ab")[number % 3], status="failed") for number in range(30)]
+    index.put_runs((record, encode_record(record)) for record in records)
+    newest_first = records[::-1]
+    for place, below in enumerate(newest_first):
+        older = newest_first[place + 1 :]
+        assert list(index.runs(before=below)) == older
+        for step in ("a", "b", "ab", ""):
+            wanted = [record for record in older if record.step == step]
+            assert list(index.runs(step=step, before=below)) == wanted
+            assert list(index.runs(step=step, status="failed", before=below, limit=2)) == wanted[:2]
+
+
 def test_listing_goes_on_over_pages_and_while_others_write(index, make, put, monkeypatch):
     monkeypatch.setattr(lookup, "_PAGE", 5)
     monkeypatch.setattr(lookup, "_SCAN", 3)

@@ -10,6 +10,7 @@ from consist.hashing.digest import Digest
 from consist.hashing.frame import Kind, decode_frame, encode_frame
 from consist.index.records import (
     ArtifactRecord,
+    ContractRecord,
     Event,
     InputRecord,
     RunRecord,
@@ -31,6 +32,7 @@ tables = st.dictionaries(texts, digests, max_size=3)
 tuples = st.lists(texts, max_size=3).map(tuple)
 inputs = st.builds(InputRecord, texts, texts, digests, sizes, texts)
 outputs = st.builds(ArtifactRecord, texts, digests, sizes, texts, st.none() | st.binary(max_size=20), maps)
+contracts = st.builds(ContractRecord, tuples, tuples, st.dictionaries(texts, texts, max_size=3))
 records = st.builds(
     RunRecord,
     ids,
@@ -53,6 +55,7 @@ records = st.builds(
     error=tuples,
     machine=maps,
     notes=tuples,
+    contract=contracts,
 )
 events = st.builds(
     Event,
@@ -103,13 +106,13 @@ def test_a_newer_record_is_refused_with_what_to_do():
         decode_record(framed([1, *payload_of(RECORD)[1:]]))
 
 
-@pytest.mark.parametrize("length", [0, 1, 20, 22])
+@pytest.mark.parametrize("length", [0, 1, 21, 23])
 def test_a_record_of_another_length_is_damaged(length):
     with pytest.raises(DamagedError):
         decode_record(framed([*payload_of(RECORD), None][:length]))
 
 
-@pytest.mark.parametrize("place", [*range(8 + 1), *range(10, 21)])
+@pytest.mark.parametrize("place", [*range(8 + 1), *range(10, 22)])
 @pytest.mark.parametrize("value", [{"x": 1}, [["x"]], -1.5, b"x"])
 def test_a_hostile_record_with_a_field_of_another_type_is_an_error_of_ours(place, value):
     fields = payload_of(RECORD)
@@ -117,6 +120,17 @@ def test_a_hostile_record_with_a_field_of_another_type_is_an_error_of_ours(place
         value = 7
     fields[place] = value
     with pytest.raises((DamagedError, FormatError)):
+        decode_record(framed(fields))
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [[], [[], []], [[], [], {}, []], [[1], [], {}], [[], [b"x"], {}], [[], [], {"a": 1}], [[], [], {1: "a"}]],
+)
+def test_a_malformed_contract_is_damaged(contract):
+    fields = payload_of(RECORD)
+    fields[21] = contract
+    with pytest.raises(DamagedError):
         decode_record(framed(fields))
 
 

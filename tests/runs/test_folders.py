@@ -17,7 +17,7 @@ from consist.index.records import ArtifactRecord, RunRecord
 from consist.store.verify import verify
 from consist.testing.together import in_threads
 
-FILES = {"a.txt": b"a" * 10_000, "sub/b.txt": b"b", "sub/deep/c.bin": bytes(range(256)) * 5000}
+FILES = {"a.txt": b"a" * 10_000, "sub/b.txt": b"b", "sub/deep/c.bin": bytes(range(256)) * 4000}
 
 
 @pytest.fixture(autouse=True)
@@ -249,7 +249,7 @@ def test_a_folder_cannot_be_read_as_bytes(tracker):
         with pytest.raises(errors.UsageError, match="output 'value' is a folder"):
             read()
     artifact.verify()
-    assert repr(artifact).startswith("<Artifact value (tree, 1.2 MiB, ")
+    assert repr(artifact).startswith("<Artifact value (tree, 1009.8 KiB, ")
 
 
 def test_nothing_is_stored_of_a_folder_in_readonly_mode(tracker):

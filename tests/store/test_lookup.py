@@ -12,7 +12,7 @@ import pytest
 
 from consist import errors
 from consist.index.records import encode_record
-from consist.store.lookup import find, missing_output
+from consist.store.lookup import find, look, missing_output
 from consist.store.publish import publish
 
 
@@ -238,3 +238,50 @@ def test_a_record_damaged_in_the_store_is_noticed_though_the_index_is_whole(tmp_
         with pytest.warns(errors.DamagedWarning):
             assert not tracker.run(pow, config={"base": 2, "exp": 3}).cache_hit
         assert tracker.run(pow, config={"base": 2, "exp": 3}).cache_hit
+
+
+@pytest.fixture
+def looked(store, by_hand):
+    """Take a look, and see to it that it changes neither store nor index, byte for byte."""
+
+    def looked():
+        before = by_hand.objects(store.backend.url), by_hand.dump(store)
+        answer = quiet(look, store, by_hand.signature())
+        assert (by_hand.objects(store.backend.url), by_hand.dump(store)) == before
+        return answer
+
+    return looked
+
+
+def test_a_look_at_what_is_whole_or_was_never_there(store, by_hand, looked):
+    assert looked() == (None, None)
+    record = by_hand.record(store, signature=by_hand.signature())
+    publish(store, record)
+    assert looked() == (record, None)
+
+
+def test_a_look_at_a_record_that_is_gone(looked, published, record_path):
+    record_path.unlink()
+    assert looked() == (published, f"the record of run {published.id} is not in the store any more")
+
+
+@pytest.mark.parametrize("damaged", [b"", b"CNST", b"x" * 500])
+def test_a_look_at_a_record_that_is_damaged(by_hand, looked, published, record_path, damaged):
+    by_hand.overwrite(record_path, damaged)
+    record, problem = looked()
+    assert record == published
+    assert problem.startswith(f"the record of signature {by_hand.signature().short} is damaged")
+
+
+def test_a_look_teaches_an_index_nothing(make_store, by_hand, published):
+    other = make_store(db="another.lmdb")
+    assert quiet(look, other, by_hand.signature()) == (published, None)
+    assert other.index.find(by_hand.signature()) is None
+
+
+def test_a_look_at_a_blob_that_is_cut_short_or_gone_agrees_with_find(store, by_hand, looked, published, blob_path):
+    by_hand.overwrite(blob_path, b"short")
+    assert looked() == (published, f"run {published.id}: output 'out' has 5 bytes, not {published.outputs[0].size}")
+    blob_path.unlink()
+    assert looked() == (published, f"run {published.id}: output 'out' is not in the store any more")
+    assert warned(find, store, by_hand.signature(), match="not in the store") is None

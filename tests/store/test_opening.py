@@ -223,10 +223,15 @@ def test_a_store_in_memory_works_from_end_to_end(tmp_path, request):
     assert not healed.cache_hit
     assert memory.cat_file(blob) == b"x" * 5000
     memory.rm_file(blob)
-    with pytest.warns(errors.DamagedWarning, match="is not in the store any more"):
+    hit = tracker.run(double, config={"value": 1})
+    assert hit.cache_hit  # what is published is believed to be there, until a reader finds that it is not
+    with pytest.raises(errors.BlobNotFoundError):
+        hit.outputs["blob"].read_bytes()
+    with pytest.warns(errors.DamagedWarning, match="was found damaged"):
         assert not tracker.run(double, config={"value": 1}).cache_hit
     assert verify(tracker.store, read_data=True).findings == ()
 
+    tracker.store.events.flush()
     before = {run.id: (run.record, tracker.store.index.hits(run.id)) for run in tracker.find_runs()}
     assert len(before) == 4
     tracker.close()

@@ -6,6 +6,7 @@ import _abc  # type: ignore[import-not-found] # the registry of `ABC.register` h
 import dataclasses
 import enum
 import functools
+import gc
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ _ENUM_NOISE = frozenset(
 _MEMBER_NOISE = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 _NO_DEFAULT = NotImplemented
 _NO_METADATA: Any = dataclasses.field().metadata
+_MISSING = type(dataclasses.MISSING)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 _FIELD = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only", "metadata", "type")
 _PYDANTIC_FIELD = (
@@ -52,7 +54,7 @@ def describe(walk: WalkState, cls: type) -> None:
         if not walk.ignores(f"{label}.{name}"):
             # A method is a node of its own and has the plain label.
             walk.value(f"{label}.{name} (attribute)" if is_a(value, *_METHODS) else f"{label}.{name}", value)
-    for name, value in _declared(cls):
+    for name, value in _declared(walk, cls):
         walk.value(f"{label} ({name})", value, lenient=True)
 
 
@@ -75,7 +77,7 @@ def _stripped(value: Any) -> Any:
     return (functools.cached_property, value.func) if type(value) is functools.cached_property else value
 
 
-def _declared(cls: type) -> Iterator[tuple[str, Any]]:
+def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     """List what a class declares: members, fields, validators, registered subclasses."""
     slots = [name for name, value in vars(cls).items() if is_a(value, types.MemberDescriptorType)]
     if slots:
@@ -88,7 +90,7 @@ def _declared(cls: type) -> Iterator[tuple[str, Any]]:
             yield "registered", frozenset(registered) - {None}
     fields = vars(cls).get("__dataclass_fields__")
     if isinstance(fields, dict):
-        yield "fields", tuple(_field(found) for found in fields.values())
+        yield "fields", tuple(_field(walk, found) for found in fields.values())
     if "__pydantic_fields__" in vars(cls):
         yield from _pydantic(cls)
     elif _annotations_matter(cls):
@@ -101,12 +103,27 @@ def _member(name: str, member: enum.Enum) -> tuple[Any, ...]:
     return (name, member._value_, *extra)
 
 
-def _field(found: dataclasses.Field[Any]) -> tuple[Any, ...]:
+def _field(walk: WalkState, found: dataclasses.Field[Any]) -> tuple[Any, ...]:
     """Describe a field, with stand-ins that cannot change for what most fields have: a hit looks at the rest anew."""
     values = {name: getattr(found, name, None) for name in _FIELD}
-    if values["metadata"] is _NO_METADATA:
+    metadata = values["metadata"]
+    if metadata is _NO_METADATA:
         values["metadata"] = None
-    return (found.name, *(_NO_DEFAULT if value is dataclasses.MISSING else value for value in values.values()))
+    elif _is_empty(metadata):
+        walk.also(metadata)  # somebody may fill it yet
+        values["metadata"] = None
+    return (found.name, *(_NO_DEFAULT if type(value) is _MISSING else value for value in values.values()))
+
+
+def _is_empty(metadata: Any) -> bool:
+    """Tell whether it is a proxy of an empty dict, asking no mapping of a user's own.
+
+    A class that was sent to a worker by value has copies of what `dataclasses` has one of: of this, and of `MISSING`.
+    """
+    if type(metadata) is not types.MappingProxyType:
+        return False
+    behind = gc.get_referents(metadata)
+    return len(behind) == 1 and type(behind[0]) is dict and not behind[0]
 
 
 def _pydantic(cls: Any) -> Iterator[tuple[str, Any]]:

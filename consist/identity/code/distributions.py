@@ -2,8 +2,10 @@
 
 Installed is what lies in a ``site-packages`` or ``dist-packages`` folder and belongs to a distribution there; the
 standard library is the Python minor version; everything else, editable installs included, is the project. A
-distribution installed from a folder or a repository can change under the same version, so the digest of its RECORD
-counts too. Everything found here is kept for the life of the process: what was imported stays what it was.
+distribution installed from a folder or a repository can change under the same version, so the hashes of its files, as
+its RECORD has them, count too. What another distribution requires only by an extra does not count: whether the code
+uses it cannot be told, and if all of them counted, an upgrade of a test tool would miss. Everything found here is kept
+for the life of the process: what was imported stays what it was.
 """
 
 from __future__ import annotations
@@ -172,13 +174,29 @@ def _distributions(site: str) -> tuple[Distribution, ...]:
 @functools.cache
 def _recorded_files(distribution: Distribution) -> frozenset[str]:
     info = Path(distribution.info)
-    record = info / "RECORD"
-    if record.is_file():
-        lines = record.read_text("utf-8", "replace").splitlines()
-        names = (line.rsplit(",", 2)[0].strip('"') for line in lines)
-        return frozenset(name for name in names if not name.startswith(("..", "/")) and ".dist-info/" not in name)
+    if (info / "RECORD").is_file():
+        return frozenset(filter(_is_inside, map(_recorded_name, _record(distribution))))
     tops = info / "top_level.txt"
     return frozenset(tops.read_text("utf-8", "replace").split()) if tops.is_file() else frozenset()
+
+
+def _record(distribution: Distribution) -> list[str]:
+    """Read the rows of a RECORD: name, hash and size of each installed file."""
+    return Path(distribution.info, "RECORD").read_text("utf-8", "replace").splitlines()
+
+
+def _recorded_name(row: str) -> str:
+    return row.rsplit(",", 2)[0].strip('"')
+
+
+def _is_inside(name: str) -> bool:
+    """Tell whether a file belongs to the packages themselves; scripts and metadata name the folder they are in."""
+    return not name.startswith(("..", "/")) and ".dist-info/" not in name
+
+
+def _is_content(name: str) -> bool:
+    """Tell whether a file is equal wherever the same is installed: bytecode is not, and is not always there."""
+    return _is_inside(name) and not name.endswith(".pyc")
 
 
 @functools.cache
@@ -225,11 +243,12 @@ def _requirements(distribution: Distribution) -> Iterator[str]:
 
 @functools.cache
 def distribution_digest(distribution: Distribution) -> Digest:
-    """Digest of what stands for a distribution: name and version; for a local or VCS install its RECORD as well."""
+    """Digest of what stands for a distribution: name and version; for a local or VCS install its files as well."""
     text = f"{distribution.name}=={distribution.version}".encode()
     info = Path(distribution.info)
     if (info / "direct_url.json").is_file() and (info / "RECORD").is_file():
-        text += b"\0" + hash_file(str(info / "RECORD")).digest.raw
+        rows = (row for row in _record(distribution) if _is_content(_recorded_name(row)))
+        text += b"\0" + hash_bytes("\n".join(sorted(rows)).encode()).raw
     return hash_bytes(text)
 
 

@@ -23,18 +23,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodeIdentity:
-    """The identity of a function's code.
+    """The identity of a function's code, as `code_identity` returns it.
 
     Attributes
     ----------
     digest : Digest
         Equal for equal code; must not be used for a look-up if `uncacheable` is not empty.
-    manifest : dict
-        Label of each part (``util.norm``, ``util:SCALE (used by util.mean)``, ``numpy 2.4.6``) to its digest.
+    manifest : dict of str to Digest
+        Label of each part (``util.norm``, ``util:SCALE (used by util.mean)``, ``numpy 2.4.6``) to its digest. Where two
+        identities differ shows where the code does; `Tracker.explain` says it in words.
     warnings : tuple of str
-        What the identity cannot see: code made at run time, files, the environment, the clock, chance.
+        What the identity cannot see: code made at run time, files, the environment, the clock, chance. They become
+        notes of a run.
     uncacheable : tuple of str
-        Objects without a stable encoding, each with how it is reached and the ways out.
+        Objects without a stable encoding, each with how it is reached and the ways out. A run of the function is not
+        cached then.
+
+    Examples
+    --------
+    >>> job = {"__name__": "job"}
+    >>> exec("import time; stamp = lambda: time.time()", job)
+    >>> code_identity(job["stamp"]).warnings
+    ('job.<lambda> reads the clock (time.time)',)
     """
 
     digest: Digest
@@ -59,8 +69,9 @@ def code_identity(
 ) -> CodeIdentity:
     """Return the identity of a function's code: one walk over the function and all that it reaches.
 
-    The walk is over live objects, never over source on disk. It is remembered, and done again only if something that
-    it looked at has changed.
+    It is what `run` uses as the code's part of a signature (`CodeOptions` has the same options); ask for it to see what
+    counts, without a tracker. The walk is over live objects, never over source on disk. It is remembered, and done
+    again only if something that it looked at has changed.
 
     Parameters
     ----------
@@ -72,7 +83,8 @@ def code_identity(
         what `code` and `depends_on` add. Neither the function's own code nor anything it reaches counts any more.
     code : sequence
         What counts besides: functions, classes and modules (walked), `Path` objects (content of the file, or of all
-        files in the folder), anything else by value; a text is just that text.
+        files in the folder), anything else by value; a text is just that text. A module of an installed package lets
+        that package's version count, as one may want for what another package uses only if it is there.
     ignore : sequence
         What is left out: names as the manifest shows them (``"util.SCALE"``, ``"util.Model.cache"``), or objects.
     depends_on : sequence of path

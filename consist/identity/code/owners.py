@@ -61,11 +61,12 @@ def origin_of_class(cls: type) -> Origin:
         return STDLIB if known else PROJECT
     if not cls.__flags__ & _HEAP_TYPE and not isinstance(module, str):
         return STDLIB
-    origin = origin_of_module_name(module)
-    if module in _MAIN and origin.kind is not Kind.PROJECT and not _is_at_home(cls, module):
-        # A worker's own ``__main__`` is its launcher; classes sent to it by value claim to come from there.
-        return PROJECT
-    return origin
+    return PROJECT if _was_sent(cls, module) else origin_of_module_name(module)
+
+
+def _was_sent(cls: type, module: Any) -> bool:
+    """Tell whether a class came to a worker by value: it claims to be of ``__main__``, which there is a launcher."""
+    return module in _MAIN and origin_of_module_name(module).kind is not Kind.PROJECT and not _is_at_home(cls, module)
 
 
 def _is_at_home(cls: type, module: str) -> bool:
@@ -94,6 +95,16 @@ def label_of(value: Any) -> str:
         return module_label(vars(value))
     if is_a(value, types.FunctionType):
         return f"{module_label(value.__globals__)}.{value.__qualname__}"
-    module = sys.modules.get(value.__module__)
-    prefix = module_label(vars(module)) if module is not None else value.__module__
-    return f"{prefix}.{value.__qualname__}"
+    return f"{_home_label(value)}.{value.__qualname__}"
+
+
+def _home_label(cls: type) -> str:
+    module = sys.modules.get(cls.__module__)
+    if module is None:
+        return cls.__module__
+    if not _was_sent(cls, cls.__module__):
+        return module_label(vars(module))
+    # Its methods were sent with the name of the script's file; the launcher's own would mislead.
+    methods = (value for value in vars(cls).values() if is_a(value, types.FunctionType))
+    homes = (module_label(method.__globals__) for method in methods if method.__module__ == cls.__module__)
+    return next(homes, cls.__module__)

@@ -13,7 +13,8 @@ from typing import Any
 from consist.errors import DamagedError, OutputError, UsageError
 from consist.hashing import codec
 
-HINT = "return plain data, bytes, or the Path of a file that you wrote"
+HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
+_APART = "return it by itself or under a name of a dict"
 
 _TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME = range(1, 9)
 
@@ -22,6 +23,11 @@ _CONTAINERS: dict[int, type] = {_TUPLE: tuple, _SET: set, _FROZENSET: frozenset}
 _BY_TEXT = {"decimal": "decimal.Decimal", "fraction": "fractions.Fraction", "uuid": "uuid.UUID"}
 """Types whose text says all, by name: their modules are imported only where one of their values is."""
 _TEXT_NAMES = {path: name for name, path in _BY_TEXT.items()}
+
+
+_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
+_LARGE = frozenset({"ndarray", "DataFrame", "Series", "Table"})
+"""What these call the arrays and tables that have formats of their own."""
 
 
 def encode(value: Any) -> bytes:
@@ -79,7 +85,9 @@ def _extend(value: Any) -> codec.ExtType:
     if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
         return codec.ExtType(_NUMPY, encode([value.dtype.str, value.tobytes()]))
     if cls.__module__ == "pathlib":
-        raise TypeError("a Path within another value has no format; return it by itself or under a name of a dict")
+        raise TypeError(f"a Path within another value has no format; {_APART}")
+    if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
+        raise TypeError(f"a {cls.__name__} within another value has no format; {_APART}")
     raise TypeError(f"a value of type {cls.__qualname__} has no format")
 
 

@@ -1,0 +1,102 @@
+"""``consist why``."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.cli.text import Cell
+    from consist.index.records import RunRecord
+    from consist.runs.explanation import Explanation
+    from consist.store.store import Store
+
+
+def command() -> Any:
+    """Make the verb."""
+    return make_verb(
+        why,
+        name="why",
+        examples=(
+            "consist why 3f2a",
+            "consist why 3f2a 9ab1",
+            "consist why plot.png",
+            "consist why 3f2a --json | jq -r .differences[].text",
+        ),
+    )
+
+
+def why(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or what a run made.", show_default=False)],
+    other: Annotated[
+        str | None, typer.Argument(metavar="OTHER", help="The run to compare it with.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> None:
+    """Say why a run was not found as an earlier one: what differs in code, config, inputs and contract.
+
+    RUN is named as for `consist show`: by the beginning of its id, or by an output, a digest or a file that it made.
+    It is compared with the nearest earlier run of its step: the one with the fewest differing parts, of several the
+    newest, among the newest 200. With OTHER, the two are compared, and what is said leads from the earlier to the
+    later, in whatever order they are named.
+
+    A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
+    """
+    from consist.cli.opening import find_place, open_existing
+    from consist.cli.output import write_json
+    from consist.cli.shapes import difference, head
+
+    opened = open_existing(find_place(db_path, store))
+    record, found = _explained(opened, run, other)
+    if as_json:
+        near = found.run.id if found.run is not None else None
+        facts = {"run_id": record.id, "model": record.step, "compared_with": near}
+        differences = [difference(each) for each in found.differences]
+        write_json({**head("why"), **facts, "differences": differences, "remarks": list(found.remarks)})
+    else:
+        _write(record, found)
+
+
+def _explained(store: "Store", run: str, other: str | None) -> "tuple[RunRecord, Explanation]":
+    """Return the run that is explained, which is the later of two, and the explanation."""
+    from consist.runs.explanation import explain_run
+    from consist.store.origin import find_origin
+
+    record = find_origin(store, run).run
+    if other is None:
+        return record, explain_run(store, record)
+    earlier, later = sorted((find_origin(store, other).run, record), key=lambda found: (found.started, found.id))
+    return later, explain_run(store, later, earlier)
+
+
+def _write(record: "RunRecord", found: "Explanation") -> None:
+    from consist.cli.output import on_terminal, write_line
+    from consist.cli.text import plain, shown
+
+    facts = list(_facts(record, found))
+    if not on_terminal():
+        for name, cell in facts:
+            write_line(f"{name}\t{plain(cell)}")
+        return
+    width = max(len(name) for name, _ in facts)
+    for name, cell in facts:
+        write_line(f"{name:{width}}  {shown(cell)}")
+
+
+def _facts(record: "RunRecord", found: "Explanation") -> "Iterator[tuple[str, Cell]]":
+    from consist.cli.text import RunId
+
+    yield "run_id", record.id
+    yield "model", record.step
+    if found.run is not None:
+        yield "compared_with", RunId(found.run.id)
+    for difference in found.differences:
+        yield "difference", str(difference)
+    for remark in found.remarks:
+        yield "remark", remark

@@ -1,0 +1,57 @@
+"""A run before it runs: its record, as it stands if the function fails. Of what it will make it knows nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
+from consist.runs.context import runs_under_way
+from consist.runs.machine import machine_facts
+
+if TYPE_CHECKING:
+    from consist.runs.request import Identified, Request
+
+
+def draft_of(identified: Identified) -> RunRecord:
+    """Describe a run that has not begun: all of its identity, status ``failed``, no signature."""
+    request = identified.request
+    around = runs_under_way()
+    at = now()
+    return RunRecord(
+        id=new_run_id(),
+        signature=None,
+        step=request.step,
+        status=FAILED,
+        started=at,
+        ended=at,
+        parts=identified.parts,
+        code=dict(identified.code.manifest),
+        config=identified.config.readable(),
+        config_parts=identified.config.parts(),
+        inputs=tuple(item.record for item in identified.inputs),
+        parent=around[-1].run_id if around else "",
+        tags=request.tags,
+        description=request.description,
+        facet=request.facet,
+        machine=machine_facts(),
+        notes=(*_code_notes(request), *identified.code.warnings),
+        contract=_contract(identified),
+    )
+
+
+def now() -> int:
+    """Return the time as records have it: microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def _contract(identified: Identified) -> ContractRecord:
+    declared = identified.request.declared
+    return ContractRecord(declared.keys, tuple(key for key, _ in declared.paths), dict(identified.modes))
+
+
+def _code_notes(request: Request) -> list[str]:
+    """Say which of the code options were used."""
+    given = request.code
+    used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
+    return [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]

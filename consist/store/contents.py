@@ -1,0 +1,203 @@
+"""Is all content there, and is it what its name says? Whole blobs, packs and manifests, read from the store itself.
+
+Each damaged or missing object is named once, with the blobs that it affects; what is a consequence only (a blob whose
+pack is damaged) is no finding of its own, but is noted as suspect, so that the next run heals it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from consist.blobs import layout
+from consist.blobs.blobstore import LARGE
+from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.hashing.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from consist.blobs.manifest import Manifest
+    from consist.blobs.pack import PackRef
+    from consist.store.store import Store
+
+_NAMED = 3
+"""Affected blobs that a finding names."""
+
+
+class Finding(NamedTuple):
+    """One damaged or missing object.
+
+    Attributes
+    ----------
+    key : str
+        Its key in the store.
+    problem : str
+        What is wrong with it, and whom it affects.
+    """
+
+    key: str
+    problem: str
+
+
+@dataclass(slots=True)
+class Contents:
+    """What there is, as far as it was looked at.
+
+    Attributes
+    ----------
+    sizes : dict of bytes to int
+        Bytes of each blob, by its raw digest; of a large one, as its manifest says.
+    stored : int
+        Bytes of whole blobs and packs.
+    packs : int
+        How many packs there are.
+    findings : list of Finding
+        What is damaged or missing.
+    """
+
+    sizes: dict[bytes, int] = field(default_factory=dict)
+    stored: int = 0
+    packs: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    _reported: set[bytes] = field(default_factory=set)
+
+    def size(self, store: Store, digest: Digest) -> int | None:
+        """Return the size of a blob, or None if there is none; a writer may have put it since it was looked for."""
+        size = self.sizes.get(digest.raw)
+        if size is None:
+            found = store.blobs.stat(digest)
+            size = None if found is None else found.size
+        return size
+
+    def is_reported(self, digest: Digest) -> bool:
+        """Tell whether what is wrong with a blob is among the findings already."""
+        return digest.raw in self._reported
+
+    def report(self, key: str, problem: str, digest: Digest) -> None:
+        """Add a finding about the object of a blob."""
+        self._reported.add(digest.raw)
+        self.findings.append(Finding(key, problem))
+
+
+def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object]) -> Contents:
+    """Look at all whole blobs, packs and manifests.
+
+    Parameters
+    ----------
+    store : Store
+        What is looked at. Nothing is changed, but what is found damaged is noted.
+    share : float
+        How much of the data is read and compared with its digests: 0 is none, 1 is all, between them a sample.
+    seen : callable
+        Told the size of each object of content as it is done with, in bytes.
+    """
+    contents = Contents()
+    chance = random.SystemRandom()
+
+    def is_read() -> bool:
+        return share >= 1 or chance.random() < share
+
+    _blobs(store, contents, is_read, seen)
+    packs, wrong = _packs(store, contents, is_read, seen)
+    affected: dict[bytes, list[str]] = {}
+    for manifest in _manifests(store, contents):
+        contents.sizes[manifest.digest.raw] = manifest.size
+        for ref in manifest.packs:
+            problem = wrong.get(ref.digest) or _problem(store, ref, packs)
+            if problem is not None:
+                wrong[ref.digest] = problem
+                affected.setdefault(ref.digest, []).append(manifest.digest.short)
+                store.blobs.suspects.add(manifest.digest)
+    for raw, problem in wrong.items():
+        store.blobs.suspects.add(Digest(raw))
+        contents.findings.append(Finding(_pack_key(raw), problem + _needed_by(affected.get(raw, []))))
+    return contents
+
+
+def object_key(digest: Digest, size: int) -> str:
+    """Return the key of the object that a blob is missing: its own, or of a large one its manifest's."""
+    return layout.digest_key(layout.MANIFESTS if size >= LARGE else layout.BLOBS, digest)
+
+
+def _blobs(store: Store, contents: Contents, is_read: Callable[[], bool], seen: Callable[[int], object]) -> None:
+    for found in store.backend.list(layout.BLOBS):
+        try:
+            digest = layout.key_digest(found.key)
+        except DamagedError as error:
+            contents.findings.append(Finding(found.key, error.message))
+            continue
+        contents.sizes[digest.raw] = found.size
+        contents.stored += found.size
+        try:
+            if is_read():
+                store.blobs.verify(digest)
+        except DamagedError as error:
+            contents.report(found.key, error.message, digest)
+        except BlobNotFoundError:
+            continue
+        seen(found.size)
+
+
+def _packs(
+    store: Store, contents: Contents, is_read: Callable[[], bool], seen: Callable[[int], object]
+) -> tuple[dict[bytes, int], dict[bytes, str]]:
+    """Return the sizes of all packs, and what is wrong with those that were read."""
+    from consist.blobs.pack import verify_pack
+
+    sizes: dict[bytes, int] = {}
+    wrong: dict[bytes, str] = {}
+    for found in store.backend.list(layout.PACKS):
+        try:
+            digest = layout.key_digest(found.key)
+        except DamagedError as error:
+            contents.findings.append(Finding(found.key, error.message))
+            continue
+        sizes[digest.raw] = found.size
+        contents.stored += found.size
+        contents.packs += 1
+        with contextlib.suppress(BlobNotFoundError):
+            if is_read() and not verify_pack(store.backend, digest):
+                wrong[digest.raw] = "its bytes are not what its name says"
+        seen(found.size)
+    return sizes, wrong
+
+
+def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
+    for found in store.backend.list(layout.MANIFESTS):
+        try:
+            digest = layout.key_digest(found.key)
+        except DamagedError as error:
+            contents.findings.append(Finding(found.key, error.message))
+            continue
+        try:
+            manifest = store.blobs.large.manifest(digest)
+        except (DamagedError, FormatError) as error:
+            contents.report(found.key, error.message, digest)
+            continue
+        if manifest is not None:
+            yield manifest
+
+
+def _problem(store: Store, ref: PackRef, sizes: dict[bytes, int]) -> str | None:
+    size = sizes.get(ref.digest)
+    if size is None:  # a writer may have put it since the packs were listed
+        found = store.backend.stat(ref.key)
+        size = None if found is None else found.size
+    if size is None:
+        return "missing"
+    return None if size == ref.size else f"has {size} bytes, not {ref.size}"
+
+
+def _needed_by(blobs: list[str]) -> str:
+    if not blobs:
+        return ""
+    more = f" and {len(blobs) - _NAMED} more" if len(blobs) > _NAMED else ""
+    needed = "blob" if len(blobs) == 1 else "blobs"
+    return f"; needed by {needed} {', '.join(blobs[:_NAMED])}{more}"
+
+
+def _pack_key(raw: bytes) -> str:
+    return layout.digest_key(layout.PACKS, Digest(raw))
