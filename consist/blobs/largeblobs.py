@@ -12,7 +12,7 @@ from consist.blobs.chunktable import MemoryTable, entries_of_manifest
 from consist.blobs.damage import damaged_blob
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
-from consist.hashing.hasher import Hasher
+from consist.hashing.hasher import Hasher, hash_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSet
@@ -107,6 +107,7 @@ class LargeBlobs:
                 hint="put it again",
             )
         manifest = self._publish(manifest)
+        self._known.pop(manifest.digest, None)  # where objects have no dates, a replaced one may look the same
         for ref in packing.written:
             self._suspects.discard(ref.name)
         self._suspects.discard(hashed.digest)
@@ -129,12 +130,15 @@ class LargeBlobs:
         return io.BufferedReader(LargeReader(self._fetcher(manifest), self._window), _BUFFER)
 
     def read(self, digest: Digest) -> bytes | None:
-        """Return a blob, checked; None if there is none."""
+        """Return a blob, checked by its chunks and as a whole; None if there is none."""
         stream = self.open(digest)
         if stream is None:
             return None
         with stream:
-            return stream.read()
+            data = stream.read()
+        if hash_bytes(data) != digest:
+            raise self._other_content(digest)
+        return data
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
         """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none."""
@@ -152,8 +156,8 @@ class LargeBlobs:
                 for chunk in window:
                     write(memoryview(chunk))
                 hashed.result()
-        if hasher.result().digest != digest:  # each chunk is right, so the manifest is of something else
-            raise damaged_blob(self._backend, self._suspects, digest, "its manifest does not put it together")
+        if hasher.result().digest != digest:
+            raise self._other_content(digest)
         return manifest.size
 
     def stat(self, digest: Digest) -> ObjectStat | None:
@@ -213,6 +217,10 @@ class LargeBlobs:
 
         return Fetcher(self._backend, manifest, self._suspects)
 
+    def _other_content(self, digest: Digest) -> DamagedError:
+        """Return what to raise where each chunk is right, and the whole is not: the manifest is of something else."""
+        return damaged_blob(self._backend, self._suspects, digest, "its manifest does not put it together")
+
     def _publish(self, manifest: Manifest) -> Manifest:
         """Publish a manifest, unless there is one that serves; one that does not is replaced."""
         framed = encode_manifest(manifest)
@@ -231,7 +239,8 @@ class LargeBlobs:
         data, version = self._backend.get_versioned(manifest.key)
         with contextlib.suppress(DamagedError):
             there = decode_manifest(data, manifest.digest)
-            is_trusted = manifest.digest not in self._suspects and there.chunk_list() == manifest.chunk_list()
+            suspect = any(name in self._suspects for name in (manifest.digest, *(ref.name for ref in there.packs)))
+            is_trusted = not suspect and there.chunk_list() == manifest.chunk_list()
             if is_trusted and missing_pack(self._backend, there.packs) is None:
                 return there
         if self._backend.capabilities.replace:

@@ -106,13 +106,14 @@ class LargeReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: object, /) -> int:
-        """Read up to a buffer's length; less only at the end."""
+        """Read up to a buffer's length; less only at the end. If it raises, the position is as it was."""
         if self.closed:
             raise ValueError("read of a closed blob")
         view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]  # type: ignore[arg-type]
         done = 0
         while done < len(view):
-            done += self._copy(view[done:])
+            done += self._copy(view[done:], self._position + done)
+        self._position += done
         return done
 
     def readall(self) -> bytes:
@@ -126,23 +127,30 @@ class LargeReader(io.RawIOBase):
         self._window = []
         super().close()
 
-    def _copy(self, view: memoryview) -> int:
-        """Copy what the chunk at the position has of what is wanted, fetched first if need be."""
-        number = self._fetcher.chunk_at(self._position)
+    def _copy(self, view: memoryview, position: int) -> int:
+        """Copy what the chunk at a position has of what is wanted, fetched first if need be."""
+        number = self._fetcher.chunk_at(position)
+        start = position - self._fetcher.manifest.starts[number]
         if not self._first <= number < self._first + len(self._window):
-            self._fetch(number, len(view))
-        chunk = memoryview(self._window[number - self._first])
-        start = self._position - self._fetcher.manifest.starts[number]
-        piece = chunk[start : start + len(view)]
+            self._fetch(number, start, len(view))
+        piece = memoryview(self._window[number - self._first])[start : start + len(view)]
         view[: len(piece)] = piece
-        self._position += len(piece)
         return len(piece)
 
-    def _fetch(self, number: int, wanted: int) -> None:
-        """Fetch from a chunk on: what is wanted, and more if this goes on where the last fetch ended."""
+    def _fetch(self, number: int, start: int, wanted: int) -> None:
+        """Fetch from a chunk on: what is wanted, and more if this goes on where the last fetch ended.
+
+        Parameters
+        ----------
+        number : int
+            The chunk.
+        start : int
+            Bytes of it that are not wanted.
+        wanted : int
+            Bytes.
+        """
         goes_on = bool(self._window) and number == self._first + len(self._window)
         self._ahead = min(self._most_ahead, max(self._ahead * 2, wanted)) if goes_on else 0
-        start = self._position - self._fetcher.manifest.starts[number]
         end = window_end(self._fetcher, number, min(start + max(wanted, self._ahead), start + self._most_ahead))
         self._window = []  # let go of first: two windows are twice the memory
         self._window = self._fetcher.chunks(number, end)

@@ -1,7 +1,7 @@
 """Manifests: how a large blob is put together from chunks in packs.
 
 A manifest is a control object, framed, under the blob's digest. Any manifest of a blob that reads well is as good as
-any other, so one is *put*, not created: the last writer's stays. ``docs/format.md`` is this module's specification.
+any other: the first writer's stays while it serves. ``docs/format.md`` is this module's specification.
 """
 
 from __future__ import annotations
@@ -115,14 +115,15 @@ def decode_manifest(data: bytes, digest: Digest) -> Manifest:
     """
     payload = decode_frame(data, Kind.MANIFEST, digest.raw).payload
     try:
-        version, size, packs, chunks = decode(payload)
-        if version != SCHEMA:
+        version, *fields = decode(payload)
+        if version != SCHEMA:  # before the fields are counted: a newer one may have others
             raise FormatError(
                 f"a manifest of version {version}, which this consist does not know", hint="upgrade consist"
             )
+        size, packs, chunks = fields
         refs = [PackRef(*fields) for fields in _PACK.iter_unpack(packs)]
         found = make_manifest(digest, refs, [Chunk(*fields) for fields in _CHUNK.iter_unpack(chunks)])
-    except (ValueError, TypeError, struct.error) as error:
+    except (DamagedError, ValueError, TypeError, struct.error) as error:
         raise DamagedError(f"the manifest of blob {digest.short} cannot be read") from error
     if found.size != size:
         raise DamagedError(f"the manifest of blob {digest.short} has chunks of {found.size} bytes, not of {size}")

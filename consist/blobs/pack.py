@@ -179,13 +179,14 @@ def verify_pack(backend: Backend, digest: Digest) -> bool:
 
 def _parse(directory: bytes, body: int, what: str) -> list[Piece]:
     try:
-        version, _salt, rows = decode(directory)
-        if version != SCHEMA:
+        version, *fields = decode(directory)
+        if version != SCHEMA:  # before the fields are counted: a newer one may have others
             raise FormatError(
                 f"{what} is of version {version}, which this consist does not know", hint="upgrade consist"
             )
+        _salt, rows = fields
         pieces = [Piece(*fields) for fields in _ROW.iter_unpack(rows)]
-    except (ValueError, TypeError, struct.error) as error:
+    except (DamagedError, ValueError, TypeError, struct.error) as error:
         raise DamagedError(f"{what} is damaged: its directory cannot be read") from error
     if _end(pieces) != body:
         raise DamagedError(f"{what} is damaged: its directory does not fit what is before it")

@@ -119,15 +119,17 @@ class Packing:
         """
         chunks = [window[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
         digests = [hash_raw(chunk) for chunk in chunks]
-        ours = self._sealed | self._filling
-        known = self._reuse.find([digest for digest in dict.fromkeys(digests) if digest not in ours])
-        new = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in known | ours}
+        here = self._sealed | self._filling  # by now: a pack may be sealed and forgotten before the window ends
+        known = self._reuse.find([digest for digest in dict.fromkeys(digests) if digest not in here])
+        new = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in known | here}
         encoded = dict(zip(new, self._encode(new.values()), strict=True))
-        for digest, chunk in zip(digests, chunks, strict=True):
-            here = self._filling.get(digest) or self._sealed.get(digest)
-            if here is None and digest in known:
-                here = self._reused(digest, known[digest])
-            self._chunks.append(here or self._store(digest, *encoded[digest], len(chunk)))
+        for digest, raw in zip(digests, chunks, strict=True):
+            chunk = here.get(digest)
+            if chunk is None and digest in known:
+                chunk = self._reused(digest, known[digest])
+            elif chunk is None:
+                chunk = here[digest] = self._store(digest, *encoded[digest], len(raw))
+            self._chunks.append(chunk)
 
     def finish(self) -> tuple[list[PackRef], list[Chunk]]:
         """Publish the last pack and wait until all are; return what a manifest is made of."""

@@ -81,10 +81,19 @@ class WholeBlobs:
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
         """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none."""
+        begun = False
+
+        def write_on(piece: memoryview) -> None:
+            nonlocal begun
+            begun = True
+            write(piece)
+
         try:
             with contextlib.closing(open_source(self._backend, _key(digest))) as source:
-                hashed = copy_source(source, write)
+                hashed = copy_source(source, write_on)
         except BlobNotFoundError:
+            if begun:  # it went meanwhile: whoever looked elsewhere now would write the start twice
+                raise
             return None
         if hashed.digest != digest:
             raise self._damaged(digest)

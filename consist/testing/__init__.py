@@ -1,7 +1,8 @@
 """What consist is tested with, shipped so that others can hold their own backends and writers to it.
 
-`BackendSuite` (needs pytest) is the contract of a `Backend` as a test class; ``faults`` stops or fails a writer at each
-of its file operations; ``together`` runs things in several threads or processes at once; ``strategies`` (needs
+`BackendSuite` (needs pytest) is the contract of a `Backend` as a test class; `FaultyBackend` is a backend on which
+things go wrong as planned (``faultplan``), `LatencyBackend` one that is slow; ``faults`` stops or fails a writer at
+each of its file operations; ``together`` runs things in several threads or processes at once; ``strategies`` (needs
 hypothesis) draws values of every type that a config may hold, and ``sameness`` tells which of them are the same.
 Nothing in consist itself imports this package.
 """
@@ -12,17 +13,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from consist.testing.backend_suite import BackendSuite
+    from consist.testing.faultplan import Fault
+    from consist.testing.faulty import FaultyBackend
+    from consist.testing.latency import LatencyBackend
 
-__all__ = ["BackendSuite"]
+__all__ = ["BackendSuite", "Fault", "FaultyBackend", "LatencyBackend"]
+
+_HOMES = {"BackendSuite": "backend_suite", "Fault": "faultplan", "FaultyBackend": "faulty", "LatencyBackend": "latency"}
 
 
 def __getattr__(name: str) -> object:
-    """Import the suite when it is asked for: crash tests start many processes, and they need no pytest."""
-    if name != "BackendSuite":
+    """Import a class when it is asked for: crash tests start many processes, and they need no pytest."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import pytest
+    import importlib
 
-    pytest.register_assert_rewrite("consist.testing.backend_suite", "consist.testing.backend_races")
-    from consist.testing.backend_suite import BackendSuite
+    if name == "BackendSuite":
+        import pytest
 
-    return BackendSuite
+        pytest.register_assert_rewrite("consist.testing.backend_suite", "consist.testing.backend_races")
+    return getattr(importlib.import_module(f"consist.testing.{_HOMES[name]}"), name)

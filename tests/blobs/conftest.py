@@ -5,6 +5,8 @@ The oracle reads a large blob by ``docs/format.md`` alone: frame, manifest and p
 
 import struct
 import subprocess
+import threading
+from types import SimpleNamespace
 
 import blake3
 import msgpack
@@ -12,8 +14,10 @@ import pytest
 import zstandard
 from fsspec.implementations.memory import MemoryFileSystem
 
+from consist.blobs import blobstore, extents, large, largereader, packing
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
+from consist.hashing.chunker import Chunker, Chunking
 
 
 def key_of(area, raw):
@@ -48,7 +52,20 @@ def reassemble(get, raw):
     return b"".join(content)
 
 
-class Folder:
+class Place:
+    """What both kinds of place tell of large blobs."""
+
+    def manifest(self, digest):
+        return manifest_of(self.object(key_of("manifests", digest.raw)), digest.raw)
+
+    def packs(self):
+        return {key: self.object(key) for key in self.keys("packs")}
+
+    def harm(self, key, change):
+        self.overwrite(key, change(self.object(key)))
+
+
+class Folder(Place):
     """A folder as a place, and its oracle."""
 
     def __init__(self, path):
@@ -84,7 +101,7 @@ class Folder:
         return sorted(path.read_bytes() for path in self.path.rglob("*") if path.is_file() and path.name != "lock")
 
 
-class Memory:
+class Memory(Place):
     """``memory://`` as a place, and its oracle."""
 
     def __init__(self, name):
@@ -131,6 +148,73 @@ def place(request, tmp_path):
     yield place
     for path in [path for path in MemoryFileSystem.store if path.startswith(place.root)]:
         del MemoryFileSystem.store[path]
+
+
+@pytest.fixture
+def new_place(request, tmp_path):
+    """Give what makes one empty place after another, of the kind that is asked for."""
+    made = []
+
+    def make(kind):
+        name = f"{request.node.name}/{len(made)}"
+        made.append(Folder(tmp_path / str(len(made))) if kind == "folder" else Memory(name))
+        return made[-1]
+
+    yield make
+    for path in [path for path in MemoryFileSystem.store if path.startswith(f"/blobstore/{request.node.name}/")]:
+        del MemoryFileSystem.store[path]
+
+
+@pytest.fixture
+def page():
+    """Give what reads large blobs by the format page alone."""
+    return SimpleNamespace(key_of=key_of, manifest_of=manifest_of, reassemble=reassemble)
+
+
+class Small:
+    """Large blobs made small: what has 2 KiB is large, chunks have some 300 bytes, packs 16 KiB, windows 8 KiB."""
+
+    large, chunk, pack, window = 2 << 10, 1 << 10, 16 << 10, 8 << 10
+    chunking = Chunking(min=64, average=256, max=1024)
+
+    def store(self, backend, **settings):
+        return BlobStore(backend, **{"chunking": self.chunking, "compression": "none", **settings})
+
+    def chunks(self, *contents):
+        """Cut contents: {digest: size} of the chunks that they have together."""
+        found = {}
+        for content in contents:
+            start = 0
+            for end in Chunker(self.chunking).cut(content, is_last=True):
+                chunk = content[start:end]
+                found[blake3.blake3(chunk).digest()] = len(chunk)
+                start = end
+        return found
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make contents of some KiB large, so that they have many chunks and several packs."""
+    for module, name, value in (
+        (blobstore, "LARGE", Small.large),
+        (packing, "PACK_SIZE", Small.pack),
+        (large, "WINDOW", Small.window),
+        (largereader, "LOCAL_WINDOW", Small.window),
+        (largereader, "REMOTE_WINDOW", Small.window),
+        (extents, "GAP", 100),
+        (extents, "REQUEST", 4 << 10),
+    ):
+        assert hasattr(module, name)
+        monkeypatch.setattr(module, name, value)
+    return Small()
+
+
+@pytest.fixture
+def no_thread_left():
+    """See that all threads which a test's calls started have ended."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.fixture

@@ -1,0 +1,174 @@
+"""A manifest, against the format page: its bytes, each of its fields wrong, and whether its packs are there."""
+
+import os
+import struct
+
+import blake3
+import msgpack
+import pytest
+
+from consist.blobs.manifest import (
+    Chunk,
+    decode_manifest,
+    encode_manifest,
+    load_manifest,
+    make_manifest,
+    missing_pack,
+)
+from consist.blobs.pack import PackRef
+from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.hashing.digest import Digest
+from consist.testing import FaultyBackend
+
+BLOB = Digest(bytes(range(32)))
+PACKS = [PackRef(b"p" * 32, 1000), PackRef(b"q" * 32, 500)]
+CHUNKS = [
+    Chunk(b"a" * 32, 0, 1, 0, 100, 100),
+    Chunk(b"b" * 32, 1, 0, 900, 100, 5000),
+    Chunk(b"a" * 32, 0, 1, 0, 100, 100),
+    Chunk(b"c" * 32, 0, 1, 499, 1, 1),
+]
+SIZE = 5201
+PACK_BYTES = b"".join(struct.pack(">32sI", *ref) for ref in PACKS)
+CHUNK_BYTES = b"".join(struct.pack(">32sBIIII", *chunk) for chunk in CHUNKS)
+
+
+def framed(payload, *, key=BLOB.raw, kind=2, version=0, nonce=b"n" * 16):
+    """Make a frame by the page."""
+    data = msgpack.packb(payload) if not isinstance(payload, bytes) else payload
+    whole = struct.pack(">4sBBHI", b"CNST", version, kind, len(key), len(data)) + nonce + key + data
+    return whole + blake3.blake3(whole).digest()
+
+
+def chunks_with(number, **fields):
+    changed = [*CHUNKS]
+    changed[number] = changed[number]._replace(**fields)
+    return b"".join(struct.pack(">32sBIIII", *chunk) for chunk in changed)
+
+
+def test_the_bytes_are_what_the_page_says(page):
+    encoded = encode_manifest(make_manifest(BLOB, PACKS, CHUNKS))
+    size, packs, chunks = page.manifest_of(encoded, BLOB.raw)
+    assert (size, packs, chunks) == (SIZE, PACKS, CHUNKS)
+    assert encoded == framed([0, SIZE, PACK_BYTES, CHUNK_BYTES], nonce=encoded[12:28])
+
+
+def test_two_of_one_blob_have_different_bytes():
+    manifest = make_manifest(BLOB, PACKS, CHUNKS)
+    assert encode_manifest(manifest) != encode_manifest(manifest)
+
+
+def test_what_the_page_says_is_read():
+    found = decode_manifest(framed([0, SIZE, PACK_BYTES, CHUNK_BYTES]), BLOB)
+    assert (found.digest, found.size, list(found.packs), list(found.chunks)) == (BLOB, SIZE, PACKS, CHUNKS)
+    assert found.starts == (0, 100, 5100, 5200)
+    assert found == make_manifest(BLOB, PACKS, CHUNKS)
+
+
+def test_an_empty_one_is_of_nothing():
+    found = decode_manifest(framed([0, 0, b"", b""]), BLOB)
+    assert (found.size, found.packs, found.chunks, found.starts) == (0, (), (), ())
+
+
+def test_a_chunk_list_is_the_same_wherever_the_chunks_lie():
+    manifest = make_manifest(BLOB, PACKS, CHUNKS)
+    elsewhere = make_manifest(BLOB, [PackRef(b"r" * 32, 9999)], [chunk._replace(pack=0, offset=7) for chunk in CHUNKS])
+    rows = b"".join(chunk.digest + struct.pack(">I", chunk.raw) for chunk in CHUNKS)
+    wanted = blake3.blake3(rows, derive_key_context="consist 2026 chunk list").digest()
+    assert manifest.chunk_list().raw == elsewhere.chunk_list().raw == wanted
+    assert make_manifest(BLOB, PACKS, CHUNKS[::-1]).chunk_list().raw != wanted
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        [0, SIZE + 1, PACK_BYTES, CHUNK_BYTES],
+        [0, SIZE - 1, PACK_BYTES, CHUNK_BYTES],
+        [0, -SIZE, PACK_BYTES, CHUNK_BYTES],
+        [0, str(SIZE), PACK_BYTES, CHUNK_BYTES],
+        [0, None, PACK_BYTES, CHUNK_BYTES],
+        [0, SIZE, PACK_BYTES[:-1], CHUNK_BYTES],
+        [0, SIZE, PACK_BYTES[:36], CHUNK_BYTES],
+        [0, SIZE, b"", CHUNK_BYTES],
+        [0, SIZE, "packs", CHUNK_BYTES],
+        [0, SIZE, 7, CHUNK_BYTES],
+        [0, SIZE, PACK_BYTES, CHUNK_BYTES[:-1]],
+        [0, SIZE, PACK_BYTES, CHUNK_BYTES[:49]],
+        [0, SIZE, PACK_BYTES, b""],
+        [0, SIZE, PACK_BYTES, None],
+        [0, SIZE, PACK_BYTES, chunks_with(0, pack=2)],
+        [0, SIZE, PACK_BYTES, chunks_with(0, pack=(1 << 32) - 1)],
+        [0, SIZE, PACK_BYTES, chunks_with(0, offset=401)],
+        [0, SIZE, PACK_BYTES, chunks_with(3, stored=2)],
+        [0, SIZE, PACK_BYTES, chunks_with(0, offset=(1 << 32) - 1, stored=(1 << 32) - 1)],
+        [0, SIZE - 100, PACK_BYTES, chunks_with(0, raw=0)],
+        [0, SIZE, PACK_BYTES, chunks_with(0, raw=101)],
+        [0, SIZE, PACK_BYTES],
+        [0, SIZE, PACK_BYTES, CHUNK_BYTES, 1],
+        [],
+        7,
+        {},
+        b"",
+        b"\xc1",
+        msgpack.packb([0, SIZE, PACK_BYTES, CHUNK_BYTES])[:-1],
+        msgpack.packb([0, SIZE, PACK_BYTES, CHUNK_BYTES]) + b"x",
+    ],
+)
+def test_a_wrong_field_is_damage_and_the_blob_is_named(payload):
+    with pytest.raises(DamagedError, match=BLOB.short):
+        decode_manifest(framed(payload), BLOB)
+
+
+@pytest.mark.parametrize("version", [1, 255, "0", None])
+@pytest.mark.parametrize("fields", [[SIZE, PACK_BYTES, CHUNK_BYTES], [SIZE, PACK_BYTES, CHUNK_BYTES, b""], []])
+def test_a_newer_manifest_is_not_guessed_at(version, fields):
+    with pytest.raises(FormatError, match="upgrade"):
+        decode_manifest(framed([version, *fields]), BLOB)
+
+
+@pytest.mark.parametrize("frame", [{"key": b"o" * 32}, {"key": BLOB.raw[:31]}, {"kind": 1}, {"kind": 3}])
+def test_what_is_about_something_else_is_damage(frame):
+    with pytest.raises(DamagedError):
+        decode_manifest(framed([0, SIZE, PACK_BYTES, CHUNK_BYTES], **frame), BLOB)
+
+
+def test_every_flipped_byte_and_every_cut_is_noticed():
+    data = framed([0, SIZE, PACK_BYTES, CHUNK_BYTES])
+    for position in range(len(data)):
+        with pytest.raises((DamagedError, FormatError)):
+            decode_manifest(data[:position] + bytes([data[position] ^ 1 << position % 8]) + data[position + 1 :], BLOB)
+        with pytest.raises(DamagedError):
+            decode_manifest(data[:position], BLOB)
+    with pytest.raises(DamagedError):
+        decode_manifest(data + b"x", BLOB)
+
+
+@pytest.mark.parametrize("change", [{"pack": 2}, {"offset": 401}, {"stored": 501}, {"raw": 0}])
+def test_none_is_made_of_chunks_that_do_not_lie_in_their_packs(change):
+    with pytest.raises(ValueError, match="does not lie in its pack"):
+        make_manifest(BLOB, PACKS, [CHUNKS[0]._replace(**change)])
+
+
+def test_it_is_loaded_from_under_its_key(place, page):
+    with pytest.raises(BlobNotFoundError):
+        load_manifest(place.backend, BLOB)
+    manifest = make_manifest(BLOB, PACKS, CHUNKS)
+    assert manifest.key == page.key_of("manifests", BLOB.raw)
+    place.backend.create(manifest.key, encode_manifest(manifest))
+    assert load_manifest(place.backend, BLOB) == manifest
+
+
+def test_packs_are_looked_for_all_at_once(place):
+    refs = []
+    for size in (10, 0, 300):
+        data = os.urandom(size)
+        refs.append(PackRef(blake3.blake3(data).digest(), size))
+        place.backend.put(refs[-1].key, data)
+    asked = FaultyBackend(place.backend, [])
+    assert missing_pack(asked, refs) is None
+    assert [(call.operation, len(call.keys)) for call in asked.calls] == [("stat_many", 3)]
+    assert missing_pack(place.backend, []) is None
+    for wrong in (refs[0]._replace(size=11), PackRef(b"x" * 32, 10)):
+        assert missing_pack(place.backend, [refs[1], wrong, refs[2]]) == wrong
+    place.overwrite(refs[2].key, b"short")
+    assert missing_pack(place.backend, refs) == refs[2]
