@@ -39,6 +39,8 @@ class Proxy:
     endpoint: str
     faults: list = field(default_factory=list)
     seen: list = field(default_factory=list)
+    without: str = ""
+    """A header that is not passed on, as by a server that knows nothing of it."""
 
     def count(self, method):
         return sum(seen[0] == method for seen in self.seen)
@@ -69,16 +71,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if not self.misbehave(status):
                 self.answer(status, answer, headers)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = serve
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = serve  # noqa: N815 - as the base class calls them
 
     def forward(self, body):
         with socket.create_connection(self.upstream, timeout=60) as link:
             lines = [f"{self.command} {self.path} HTTP/1.1"]
-            lines += [
-                f"{name}: {value}"
-                for name, value in self.headers.items()
-                if name.lower() not in {"connection", "expect"}
-            ]
+            dropped = {"connection", "expect", self.proxy.without.lower()}
+            lines += [f"{name}: {value}" for name, value in self.headers.items() if name.lower() not in dropped]
             link.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body)
             response = http.client.HTTPResponse(link, method=self.command)
             response.begin()
@@ -103,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
                 self.send_header(name, value)
-        length = dict((name.lower(), value) for name, value in headers).get("content-length", "0")
+        length = {name.lower(): value for name, value in headers}.get("content-length", "0")
         self.send_header("Content-Length", length if self.command == "HEAD" else str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

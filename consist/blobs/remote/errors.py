@@ -90,6 +90,7 @@ _RIGHTS = {
     "put": "write objects (s3:PutObject, storage.objects.create)",
 }
 _OBSTORE_STATUS = re.compile(r"status code: (\d{3})")
+_BULK_CODE = re.compile(r"DeleteObjects request failed.*\bcode: \"(\w+)\"", re.DOTALL)
 _XML_CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
@@ -137,7 +138,8 @@ def _of_obstore(error: BaseException) -> Answer | None:
     text = str(error)
     status, code = _OBSTORE_STATUS.search(text), _XML_CODE.search(text)
     if status is None:
-        return None
+        in_bulk = _BULK_CODE.search(text)  # obstore deletes by a request that succeeds although it does not
+        return Answer(None, in_bulk[1]) if in_bulk else None
     return Answer(int(status[1]), code[1] if code else None)
 
 
@@ -204,7 +206,7 @@ def _raise_for_answer(doing: Doing, error: Exception, answer: Answer) -> None:
         if doing.operation == "create":
             raise AlreadyExistsError(f"{doing}: it is there already") from error
         raise ChangedError(f"{doing}: it was changed meanwhile", hint="read it again") from error
-    if status == 403:  # noqa: PLR2004
+    if status == 403 or code == "AccessDenied":  # noqa: PLR2004
         raise forbidden(doing, code) from error
     if status == 404:  # noqa: PLR2004
         raise BlobNotFoundError(f"{doing}: it is not there") from error

@@ -154,8 +154,13 @@ class Gcs(Plain):
         """Return the name of a key in the bucket."""
         return f"{self.folder}/{key}" if self.folder else key
 
+    async def _call(self, method: str, path: str, *args: str, **more: Any) -> Any:
+        await self.fs._set_session()
+        self.fs.session._retry_connection = False  # aiohttp's own, once for a connection that broke
+        return await self.fs._call(method, path, *args, **more)
+
     async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
-        return await self.fs._call(method, "b/{}/o/{}", self.bucket, self.name(key), **(more or {}))
+        return await self._call(method, "b/{}/o/{}", self.bucket, self.name(key), **(more or {}))
 
     async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
         line = f"consist-{secrets.token_hex(24)}"
@@ -164,7 +169,7 @@ class Gcs(Plain):
         body = b"".join(
             (head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", data, f"\r\n--{line}--\r\n".encode())
         )
-        stored = await self.fs._call(
+        stored = await self._call(
             "POST",
             f"{self.fs._location}/upload/storage/v1/b/{quote(self.bucket, safe='')}/o",
             headers={"Content-Type": f"multipart/related; boundary={line}"},
@@ -212,9 +217,7 @@ class Gcs(Plain):
             more = {"pageToken": page["nextPageToken"]}
 
     async def _page(self, begins: str, more: Mapping[str, str]) -> Any:
-        return await self.fs._call(
-            "GET", "b/{}/o", self.bucket, prefix=begins, maxResults="1000", json_out=True, **more
-        )
+        return await self._call("GET", "b/{}/o", self.bucket, prefix=begins, maxResults="1000", json_out=True, **more)
 
     def _read(self, key: str, call: Callable[[], T]) -> T:
         """Ask for an object; tell a missing one from a missing bucket, which is the same 404."""
@@ -238,7 +241,7 @@ class Gcs(Plain):
         self._bucket_is_there = True
 
     async def _bucket(self) -> Any:
-        return await self.fs._call("GET", "b/{}", self.bucket, json_out=True)
+        return await self._call("GET", "b/{}", self.bucket, json_out=True)
 
 
 @contextlib.contextmanager

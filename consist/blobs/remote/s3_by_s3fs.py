@@ -31,6 +31,23 @@ READ_SECONDS = 30
 
 
 @functools.cache
+def _once_only() -> type:
+    """Return botocore's HTTP session, with the one retry taken away that aiohttp makes on a connection that broke.
+
+    After it a creation that had happened would be refused, and look like somebody else's.
+    """
+    from aiobotocore.httpsession import AIOHTTPSession
+
+    class OnceOnly(AIOHTTPSession):  # type: ignore[misc]
+        async def _get_session(self, proxy_url: str | None) -> Any:
+            session = await super()._get_session(proxy_url)
+            session._retry_connection = False
+            return session
+
+    return OnceOnly
+
+
+@functools.cache
 def _shared_session() -> Any:
     """Return one session of this process, with the description of S3 that takes 0.2 s to read.
 
@@ -55,6 +72,7 @@ class S3ByS3fs(S3Strategy, Plain):
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
         }
+        config["http_session_cls"] = _once_only()
         options = self.place.options
         settings = {"config_kwargs": {**config, **(options.get("config_kwargs") or {})}}
         if options.get("key") and options.get("secret") and not {"session", "profile"} & set(options):
