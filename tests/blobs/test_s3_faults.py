@@ -4,8 +4,10 @@ Whether a request was committed is looked up on the server itself.
 """
 
 import pickle
+import socket
 import traceback
 import uuid
+from datetime import timedelta
 
 import pytest
 from faulty import Fault, proxy_to
@@ -13,7 +15,7 @@ from servers import BUCKET, free_ports
 
 from consist.blobs.backend import Range
 from consist.blobs.opening import open_backend
-from consist.blobs.remote import RemoteBackend
+from consist.blobs.remote import RemoteBackend, plain, s3_by_obstore
 from consist.blobs.wrappers import Retrying
 from consist.errors import (
     AlreadyExistsError,
@@ -200,6 +202,25 @@ def test_nobody_there(driver, ministack):
     for call in (lambda: backend.get("blobs/1"), lambda: backend.create("results/1", b"x")):
         with pytest.raises(UnreachableError, match="no answer, in"):
             call()
+
+
+def test_a_server_that_says_nothing(driver, ministack, monkeypatch):
+    """A PUT to one hung for ever by s3fs alone, whose timeout begins when the answer does."""
+    monkeypatch.setattr(plain, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(s3_by_obstore, "READ", timedelta(seconds=0.5))
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        options = ministack.options(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}", consist_driver=driver)
+        backend = RemoteBackend(f"s3://{BUCKET}/silent", options)
+        for call in (
+            lambda: backend.put("blobs/1", b"x"),
+            lambda: backend.put_many([("blobs/1", b"x"), ("blobs/2", b"x")]),
+            lambda: backend.get("blobs/1"),
+            lambda: backend.stat("blobs/1"),
+            lambda: list(backend.list("")),
+            lambda: backend.delete("blobs/1"),
+        ):
+            with pytest.raises(UnreachableError, match="no answer"):
+                call()
 
 
 READS = ("GET", "HEAD")

@@ -208,7 +208,11 @@ def ministack(tmp_path_factory):
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory):
     """S3 by SeaweedFS, a server that people use: signatures and rights are checked."""
-    folder = tmp_path_factory.mktemp("weed")
+    yield from start_seaweedfs(tmp_path_factory.mktemp("weed"))
+
+
+def start_seaweedfs(folder):
+    """Start SeaweedFS on a folder, and yield it when it is up."""
     people = [
         {"name": name, "credentials": [{"accessKey": name, "secretKey": f"{name}-secret"}], "actions": actions}
         for name, actions in IDENTITIES.items()

@@ -157,7 +157,8 @@ class Gcs(Plain):
     async def _call(self, method: str, path: str, *args: str, **more: Any) -> Any:
         await self.fs._set_session()
         self.fs.session._retry_connection = False  # aiohttp's own, once for a connection that broke
-        return await self.fs._call(method, path, *args, **more)
+        size = more["data"].getbuffer().nbytes if "data" in more else 0
+        return await self.bounded(self.fs._call(method, path, *args, **more), size)
 
     async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
         return await self._call(method, "b/{}/o/{}", self.bucket, self.name(key), **(more or {}))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
-"""Without a byte; then the request counts as unanswered."""
+"""Without a byte of the answer; then the request counts as unanswered."""
 
 
 @functools.cache
@@ -95,9 +95,7 @@ class S3ByS3fs(S3Strategy, Plain):
 
     def put_file(self, key: str, path: str) -> None:
         """Publish a large file in parts, a few of them in memory."""
-        size = part_size(os.stat(path).st_size)  # noqa: PTH116 - a plain path
-        target = f"{self.bucket}/{self.name(key)}"
-        self.change("put", key, self.fs.put_file, path, target, chunksize=size, max_concurrency=PARTS_AT_ONCE)
+        self.change("put", key, self.run, self._put_file, key, path)
 
     def create(self, key: str, data: bytes) -> None:
         """Publish if the key is free."""
@@ -165,10 +163,17 @@ class S3ByS3fs(S3Strategy, Plain):
     # Requests ------------------------------------------------------------------------------------------------------
 
     async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
-        return await self.fs._call_s3(method, Bucket=self.bucket, Key=self.name(key), **(more or {}))
+        more = more or {}
+        asked = self.fs._call_s3(method, Bucket=self.bucket, Key=self.name(key), **more)
+        return await self.bounded(asked, len(more.get("Body", b"")))
 
     async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
         await self._send("put_object", key, {"Body": data, **(condition or {})})
+
+    async def _put_file(self, key: str, path: str) -> None:
+        size = os.stat(path).st_size  # noqa: PTH116 - a plain path, and one look at a local file
+        limits = {"chunksize": part_size(size), "max_concurrency": PARTS_AT_ONCE}
+        await self.bounded(self.fs._put_file(path, f"{self.bucket}/{self.name(key)}", **limits), size)
 
     async def _get(self, key: str, more: Mapping[str, str] | None = None) -> Versioned:
         found = await self._send("get_object", key, more)
@@ -210,4 +215,4 @@ class S3ByS3fs(S3Strategy, Plain):
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def _page(self, begins: str, more: Mapping[str, str]) -> Any:
-        return await self.fs._call_s3("list_objects_v2", Bucket=self.bucket, Prefix=begins, **more)
+        return await self.bounded(self.fs._call_s3("list_objects_v2", Bucket=self.bucket, Prefix=begins, **more))

@@ -7,6 +7,8 @@ To teach consist another protocol: write a `Strategy`, prove it with `consist.te
 from __future__ import annotations
 
 import abc
+import os
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -72,6 +74,7 @@ class Strategy(abc.ABC):
     def __init__(self, place: Place) -> None:
         self.place = place
         self.url = place.url
+        _living.add(self)
 
     @property
     def server(self) -> str:
@@ -159,3 +162,19 @@ class Strategy(abc.ABC):
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise what they like, also what is no OSError
             raise_ours(Doing(operation, key, self.url), error)
+
+
+_living: weakref.WeakSet[Strategy] = weakref.WeakSet()
+_inherited: list[Strategy] = []
+
+
+def _keep_inherited() -> None:
+    """Keep a parent's drivers alive, unused, in its forked child.
+
+    Collected there, one would wait a second for an event loop whose thread stayed behind, and take connections out of
+    the epoll set that the child has in common with its parent.
+    """
+    _inherited.extend(_living)
+
+
+os.register_at_fork(after_in_child=_keep_inherited)
