@@ -58,31 +58,31 @@ class LazyCapabilities(Capabilities):
     Parameters
     ----------
     find_out : callable
-        Tries, or remembers; called at every look.
+        Tries, or remembers, the one of the two that it is given the name of; called at every look.
 
     Examples
     --------
-    >>> able = LazyCapabilities(lambda: Capabilities(create=True, replace=False, files=False))
+    >>> able = LazyCapabilities(lambda name: name == "create")
     >>> able.files, able.create, able.replace
     (False, True, False)
     """
 
     __slots__ = ("_find_out",)
-    _find_out: Callable[[], Capabilities]
+    _find_out: Callable[[str], bool]
 
-    def __init__(self, find_out: Callable[[], Capabilities]) -> None:
+    def __init__(self, find_out: Callable[[str], bool]) -> None:
         object.__setattr__(self, "files", False)
         object.__setattr__(self, "_find_out", find_out)
 
     @property
     def create(self) -> bool:
         """As `Capabilities.create`; may ask the place."""
-        return self._find_out().create
+        return self._find_out("create")
 
     @property
     def replace(self) -> bool:
         """As `Capabilities.replace`; may ask the place."""
-        return self._find_out().replace
+        return self._find_out("replace")
 
     def __repr__(self) -> str:
         return "LazyCapabilities(files=False)"

@@ -183,7 +183,7 @@ def test_what_is_read_only_writes_nothing(place):
     for call in (
         lambda: backend.put("blobs/1", b"y"),
         lambda: backend.put_many([("blobs/1", b"y")]),
-        lambda: backend.upload(),
+        backend.upload,
         lambda: backend.create("blobs/2", b"y"),
         lambda: backend.replace("blobs/1", b"y", if_match=version),
         lambda: backend.delete("blobs/1"),

@@ -63,7 +63,7 @@ class RemoteBackend:
         self._place = Place(url, strip_user_info(url), options, driver)
         require_driver(self._place.protocol)
         self._memory = memory
-        self._able: Capabilities | None = None
+        self._able: dict[str, bool] = {}
         self._made: tuple[int, Strategy] | None = None
 
     @property
@@ -77,7 +77,10 @@ class RemoteBackend:
 
         With credentials that may not try it, and nothing remembered, neither is relied on.
         """
-        return LazyCapabilities(self._find_out)
+        driver = choose(self._place)
+        if driver.probed:
+            return LazyCapabilities(self._can)
+        return Capabilities(create=driver.exclusive_create, replace=driver.compare_and_swap, files=False)
 
     def __repr__(self) -> str:
         return f"RemoteBackend({self.url!r})"
@@ -103,7 +106,7 @@ class RemoteBackend:
     def create(self, key: str, data: bytes) -> None:
         """Publish a control object if the key is free, otherwise `AlreadyExistsError`."""
         strategy = self._strategy()
-        if self._find_out().create:
+        if self._can("create"):
             strategy.create(key, data)
         else:  # a condition that a server ignores would replace what is there
             Strategy.create(strategy, key, data)
@@ -187,15 +190,15 @@ class RemoteBackend:
             made = self._made = (process, choose(self._place)(self._place))
         return made[1]
 
-    def _find_out(self) -> Capabilities:
-        if self._able is None:
+    def _can(self, name: str) -> bool:
+        """Tell whether the place can `create` or `replace`; what these credentials may not try is not relied on."""
+        if name not in self._able:
             memory = probe.process_memory if self._memory is None else self._memory
-            found = probe.capabilities(self._strategy(), memory)
-            self._able = found or Capabilities(create=False, replace=False, files=False)
-        return self._able
+            self._able[name] = bool(probe.can(self._strategy(), name, memory))
+        return self._able[name]
 
     def _require_compare_and_swap(self) -> None:
-        if not self._find_out().replace:
+        if not self._can("replace"):
             raise UnsupportedError(
                 f"{self.url} has no compare-and-swap that consist knows of, or its credentials may not try it",
                 hint="use a store on a local folder, or a server that has it, for this",

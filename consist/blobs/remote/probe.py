@@ -1,4 +1,4 @@
-"""What a place can do, found out by doing it: two objects of our own are created, swapped and deleted under conditions.
+"""What a place can do, found out by doing it: an object of our own is created, swapped, deleted under conditions.
 
 Servers that speak S3 differ in this, and some take the header and ignore it, so that documentation is no help. What
 was found is remembered: for the process, or as long as the caller's `Memory` lasts. An object that a killed probe
@@ -12,7 +12,6 @@ import secrets
 from typing import TYPE_CHECKING, Protocol
 
 from consist.blobs import layout
-from consist.blobs.backend import Capabilities
 from consist.errors import (
     AlreadyExistsError,
     ChangedError,
@@ -42,12 +41,21 @@ process_memory: dict[str, str] = {}
 """The findings of this process, where the caller keeps none."""
 
 
-def capabilities(strategy: Strategy, memory: Memory) -> Capabilities | None:
-    """Return what a place can do, trying it if it is not remembered.
+def can(strategy: Strategy, name: str, memory: Memory) -> bool | None:
+    """Tell whether a place can do something, trying it if it is not remembered.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        The place.
+    name : {"create", "replace"}
+        What: each is tried by itself, since most who write never replace.
+    memory : Memory
+        Where the findings are kept.
 
     Returns
     -------
-    Capabilities or None
+    bool or None
         None if these credentials may not try it.
 
     Raises
@@ -56,18 +64,16 @@ def capabilities(strategy: Strategy, memory: Memory) -> Capabilities | None:
         If the place does not answer, or cannot be used at all.
     """
     if not strategy.probed:
-        return Capabilities(create=strategy.exclusive_create, replace=strategy.compare_and_swap, files=False)
-    name = f"{strategy.url} at {strategy.server or 'its usual server'}"
-    kept = memory.get(name)
+        return {"create": strategy.exclusive_create, "replace": strategy.compare_and_swap}[name]
+    entry = f"{strategy.url} at {strategy.server or 'its usual server'}: {name}"
+    kept = memory.get(entry)
     if kept is None:
         try:
-            kept = " ".join(
-                word for word, able in (("create", _creates), ("replace", _swaps)) if _tried(strategy, able)
-            )
+            kept = "yes" if _tried(strategy, {"create": _creates, "replace": _swaps}[name]) else "no"
         except StoragePermissionError:
             return None
-        memory[name] = kept
-    return Capabilities(create="create" in kept.split(), replace="replace" in kept.split(), files=False)
+        memory[entry] = kept
+    return kept == "yes"
 
 
 def _tried(strategy: Strategy, test: Callable[[Strategy, str], bool]) -> bool:

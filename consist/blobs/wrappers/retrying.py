@@ -56,10 +56,10 @@ class Retrying(Wrapper):
         if not isinstance(able, LazyCapabilities):
             return able
 
-        def find_out() -> Capabilities:
-            return Capabilities(create=able.create, replace=able.replace, files=able.files)
+        def find_out(name: str) -> bool:
+            return self.again(lambda: able.create if name == "create" else able.replace)
 
-        return LazyCapabilities(lambda: self.again(find_out))
+        return LazyCapabilities(find_out)
 
     # What may be repeated as it is ---------------------------------------------------------------------------------
 
