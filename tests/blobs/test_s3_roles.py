@@ -90,6 +90,7 @@ def test_without_the_right_to_list_all_but_listings_works(open_as, seaweedfs, ro
 def test_a_wrong_secret(open_as, driver):
     backend = open_as("admin", driver, secret="not-this-secret")  # noqa: S106 - made up
     refused(lambda: backend.get("blobs/1"), "credentials were refused .SignatureDoesNotMatch")
+    refused(lambda: backend.stat("blobs/1"), "credentials were refused .SignatureDoesNotMatch")
     refused(lambda: backend.put("blobs/2", b"x"), "credentials were refused")
 
 

@@ -54,9 +54,11 @@ class TestObstoreOnMinistack(OnMinistack, S3Suite):
     driver = "obstore"
 
 
+@pytest.mark.slow
 class TestS3fsOnSeaweedfs(OnSeaweedfs, S3Suite):
     pass
 
 
+@pytest.mark.slow
 class TestObstoreOnSeaweedfs(OnSeaweedfs, S3Suite):
     driver = "obstore"

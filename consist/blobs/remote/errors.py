@@ -46,41 +46,84 @@ class Doing(NamedTuple):
 
 
 _CREDENTIALS = frozenset(
-    {"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "ExpiredToken", "InvalidClientTokenId"}
-    | {"TokenRefreshRequired", "RefreshError"}
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
 )
 _NO_CREDENTIALS = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
-    | {"TokenRetrievalError", "DefaultCredentialsError", "UnauthenticatedError"}
+    {
+        "CredentialRetrievalError",
+        "DefaultCredentialsError",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "TokenRetrievalError",
+        "UnauthenticatedError",
+    }
 )
-_FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "StorageFull", "InsufficientStorage", "OverQuota"})
-_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"})
+_FULL = frozenset(
+    {
+        "InsufficientStorage",
+        "OverQuota",
+        "QuotaExceeded",
+        "StorageFull",
+        "XMinioStorageFull",
+    }
+)
+_REGION = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+        "PermanentRedirect",
+    }
+)
 _BUSY = frozenset(
-    {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException"}
-    | {"TooManyRequests", "ConditionalRequestConflict", "OperationAborted", "BadDigest", "XAmzContentSHA256Mismatch"}
+    {
+        "BadDigest",
+        "ConditionalRequestConflict",
+        "InternalError",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+        "XAmzContentSHA256Mismatch",
+    }
 )
 _BUSY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NO_ANSWER = frozenset(
-    {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "HTTPClientError"}
-    | {"IncompleteReadError", "IncompleteRead", "ResponseStreamingError", "ResponseParserError", "FSTimeoutError"}
-    | {
-        "ClientPayloadError",
-        "ClientConnectorError",
-        "ClientOSError",
-        "ServerDisconnectedError",
-        "ClientConnectionError",
-    }
-    | {
-        "ClientConnectionError",
-        "ServerTimeoutError",
-        "TransportError",
-        "ProxyError",
-        "ConnectionError",
+    {
         "ChunkedEncodingError",
+        "ClientConnectionError",
+        "ClientPayloadError",
+        "ConnectTimeoutError",
+        "ConnectionClosedError",
+        "ConnectionError",
+        "EndpointConnectionError",
+        "FSTimeoutError",
+        "HTTPClientError",
+        "IncompleteRead",
+        "IncompleteReadError",
+        "JoinError",
+        "ProxyConnectionError",
+        "ProxyError",
+        "ReadTimeoutError",
+        "ResponseParserError",
+        "ResponseStreamingError",
+        "ServerDisconnectedError",
+        "ServerTimeoutError",
         "Timeout",
+        "TransportError",
     }
-    | {"ConnectionTimeoutError", "SocketTimeoutError", "ProxyConnectionError", "ClientConnectorDNSError", "JoinError"}
 )
+"""Names of exceptions of botocore, aiohttp, fsspec, requests, google.auth and obstore."""
 _DAMAGED_ON_THE_WAY = frozenset({"FlexibleChecksumError", "ChecksumError"})
 _RIGHTS = {
     "get": "read objects (s3:GetObject, storage.objects.get)",
@@ -112,13 +155,14 @@ def answer_of(error: BaseException) -> Answer:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it came from."""
+    """Yield an exception and what it was raised from.
+
+    Not what was being handled when it was raised: that may be any other error, of an earlier request too.
+    """
     link: BaseException | None = error
-    for _ in range(8):
-        if link is None:
-            return
+    while link is not None:
         yield link
-        link = link.__cause__ or link.__context__
+        link = link.__cause__
 
 
 def _of_botocore(error: BaseException) -> Answer | None:

@@ -1,7 +1,8 @@
 """Google Cloud Storage by gcsfs: preconditions are generations, and uploads are put together here.
 
 Uploads are ours because gcsfs 2026.10.1 separates the parts of one with a fixed line, so that content which holds that
-line is stored truncated. Here the line is random. And what was stored is compared in size with what was sent.
+line is stored truncated. Here content has no such line around it, and control objects a random one; and what was
+stored is compared in size with what was sent.
 """
 
 from __future__ import annotations
@@ -23,14 +24,13 @@ from consist.errors import BlobNotFoundError, ChangedError, ConsistError, Storag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import TypeVar
+    from typing import IO, TypeVar
 
     from consist.blobs.backend import Range
     from consist.blobs.remote.strategy import Place
 
     T = TypeVar("T")
 
-PART = 8 << 20
 _ZONAL = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 
 
@@ -73,20 +73,17 @@ class Gcs(Plain):
         self.change_many("put_many", put, items)
 
     def put_file(self, key: str, path: str) -> None:
-        """Publish a large file by a resumable upload, which has no separating line."""
-        self.change("put", key, self.fs.put_file, path, f"{self.bucket}/{self.name(key)}", chunksize=PART)
-        size, found = os.stat(path).st_size, self.stat(key)  # noqa: PTH116 - a plain path
-        if found is None or found.size != size:
-            raise StorageError(f"cannot put {key} in {self.url}: of {size} bytes not all were stored")
+        """Publish a large file, in one request that streams it."""
+        self.change("put", key, self.run, self._put_file, key, path)
 
     def create(self, key: str, data: bytes) -> None:
         """Publish if the key is free."""
-        self.change("create", key, self.run, self._put, key, data, {"ifGenerationMatch": "0"})
+        self.change("create", key, self.run, self._put_if, key, data, {"ifGenerationMatch": "0"})
 
     def replace(self, key: str, data: bytes, version: str) -> None:
         """Publish if the key holds a generation."""
         try:
-            self.change("replace", key, self.run, self._put, key, data, {"ifGenerationMatch": version})
+            self.change("replace", key, self.run, self._put_if, key, data, {"ifGenerationMatch": version})
         except BlobNotFoundError as error:
             raise ChangedError(f"{key} in {self.url} is gone") from error
 
@@ -154,33 +151,37 @@ class Gcs(Plain):
         """Return the name of a key in the bucket."""
         return f"{self.folder}/{key}" if self.folder else key
 
-    async def _call(self, method: str, path: str, *args: str, **more: Any) -> Any:
+    async def _call(self, method: str, path: str, *args: str, size: int = 0, **more: Any) -> Any:
         await self.fs._set_session()
         self.fs.session._retry_connection = False  # aiohttp's own, once for a connection that broke
-        size = more["data"].getbuffer().nbytes if "data" in more else 0
         return await self.bounded(self.fs._call(method, path, *args, **more), size)
 
     async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
         return await self._call(method, "b/{}/o/{}", self.bucket, self.name(key), **(more or {}))
 
-    async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
+    async def _put(self, key: str, data: bytes) -> None:
+        await self._upload(key, io.BytesIO(data), len(data), uploadType="media", name=self.name(key))
+
+    async def _put_file(self, key: str, path: str) -> None:
+        with open(path, "rb") as stream:  # noqa: ASYNC230, PTH123 - a plain path; aiohttp reads it in threads
+            size = os.fstat(stream.fileno()).st_size
+            await self._upload(key, stream, size, uploadType="media", name=self.name(key))
+
+    async def _put_if(self, key: str, data: bytes, condition: Mapping[str, Any]) -> None:
+        """Upload in two parts, the first with the name: the emulator heeds conditions of such an upload only."""
         line = f"consist-{secrets.token_hex(24)}"
         about = json.dumps({"name": self.name(key)})
         head = f"--{line}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{about}\r\n--{line}\r\n"
-        body = b"".join(
-            (head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", data, f"\r\n--{line}--\r\n".encode())
-        )
-        stored = await self._call(
-            "POST",
-            f"{self.fs._location}/upload/storage/v1/b/{quote(self.bucket, safe='')}/o",
-            headers={"Content-Type": f"multipart/related; boundary={line}"},
-            data=io.BytesIO(body),
-            json_out=True,
-            uploadType="multipart",
-            **(condition or {}),
-        )
-        if int(stored["size"]) != len(data):
-            raise StorageError(f"cannot put {key} in {self.url}: of {len(data)} bytes {stored['size']} were stored")
+        head += "Content-Type: application/octet-stream\r\n\r\n"
+        body = io.BytesIO(head.encode() + data + f"\r\n--{line}--\r\n".encode())
+        headers = {"Content-Type": f"multipart/related; boundary={line}"}
+        await self._upload(key, body, len(data), headers=headers, uploadType="multipart", **condition)
+
+    async def _upload(self, key: str, body: IO[bytes], size: int, **more: Any) -> None:
+        url = f"{self.fs._location}/upload/storage/v1/b/{quote(self.bucket, safe='')}/o"
+        stored = await self._call("POST", url, data=body, size=size, json_out=True, **more)
+        if int(stored["size"]) != size:
+            raise StorageError(f"cannot put {key} in {self.url}: of {size} bytes {stored['size']} were stored")
 
     async def _get(self, key: str, headers: Mapping[str, str] | None = None) -> Versioned:
         found, data = await self._send("GET", key, {"alt": "media", "headers": headers})

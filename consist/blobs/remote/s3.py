@@ -191,8 +191,12 @@ class S3Strategy(Strategy):
         if not self._reads_but_does_not_list and key != layout.CONFIG:
             try:
                 self._look(layout.CONFIG)
-            except (BlobNotFoundError, StoragePermissionError):
+            except BlobNotFoundError:
                 return False
+            except StoragePermissionError as error:
+                if answer_of(error).code in {None, "AccessDenied"}:
+                    return False
+                raise  # refused credentials, which the answer to a HEAD does not tell
             try:
                 self._look(f"{layout.TEMP}-none-{secrets.token_hex(8)}")
             except BlobNotFoundError:
