@@ -1,10 +1,12 @@
 """Which driver S3 gets, what obstore is told, and how large things are sent."""
 
+import gc
 import hashlib
 import os
 import subprocess
 import sys
 import uuid
+import weakref
 
 import pytest
 from servers import BUCKET
@@ -115,6 +117,23 @@ def test_a_forked_child_of_a_process_with_obstore_does_not_hang(ministack):
     assert ministack.read(f"{root}/blobs/2") == b"child"
     assert type(backend._strategy()).__name__ == "S3ByObstore"
     assert backend.get("blobs/2") == b"child"
+
+
+def test_a_forked_child_leaves_its_parents_driver_alone(ministack):
+    """Collected in the child, it would wait for a loop that has no thread, and meddle with the parent's connections."""
+    root = f"fork/{uuid.uuid4().hex}"
+    backend = RemoteBackend(f"s3://{BUCKET}/{root}", ministack.options(consist_driver="s3fs"))
+    backend.put("blobs/1", b"parent")
+    parents = weakref.ref(backend._strategy().fs)
+
+    def child():
+        backend.get("blobs/1")
+        assert backend._strategy().fs is not parents()
+        gc.collect()
+        return parents() is not None
+
+    assert fork(child).result()
+    assert backend.get("blobs/1") == b"parent"
 
 
 def test_parts_are_no_more_than_s3_takes():

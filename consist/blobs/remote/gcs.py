@@ -218,7 +218,7 @@ class Gcs(Plain):
                 return
             more = {"pageToken": page["nextPageToken"]}
 
-    async def _page(self, begins: str, more: Mapping[str, str]) -> Any:
+    async def _page(self, begins: str, more: Mapping[str, Any]) -> Any:
         return await self._call("GET", "b/{}/o", self.bucket, prefix=begins, maxResults="1000", json_out=True, **more)
 
     def _read(self, key: str, call: Callable[[], T]) -> T:
