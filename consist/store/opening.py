@@ -12,6 +12,7 @@ from consist.blobs.opening import normalise_url, open_backend
 from consist.errors import NotFoundError
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
+from consist.index.findings import Findings
 from consist.index.index import Index
 from consist.store import config as store_config
 from consist.store.events import EventLog
@@ -63,14 +64,15 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         If the place cannot be used.
     """
     environment = Environment(db_path, durable=durable)
-    backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=sharing)
+    place: dict[str, Any] = {"storage_options": storage_options, "durable": durable, "memory": Findings(environment)}
+    backend = open_backend(url, **place, sharing=sharing)
     if not create and store_config.load(backend) is None:
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
     config, is_new = store_config.load_or_create(backend, sharing=sharing)
     chunking = Chunking.parse(config.chunking)
     if config.sharing != sharing:
-        backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=config.sharing)
+        backend = open_backend(url, **place, sharing=config.sharing)
     index = Index(environment, config.id)
     index.remember_store(normalise_url(url))
     if is_new:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError
 from consist.index.records import decode_events, decode_record
 from consist.store.verify import frame_key
 
@@ -52,6 +52,8 @@ def rebuild(store: Store) -> Rebuilt:
         batches += 1
     _chunks(store, found)
     store.index.mark_rebuilt()
+    with contextlib.suppress(StoragePermissionError):
+        store.tidy()
     return Rebuilt(found.count, batches, found.damaged)
 
 
