@@ -86,8 +86,8 @@ class RemoteBackend:
         return f"RemoteBackend({self.url!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to another process without the driver, which is made anew there."""
-        return {**self.__dict__, "_made": None}
+        """Travel to another process with what was found out, but without driver and memory, which are this one's."""
+        return {**self.__dict__, "_made": None, "_memory": None}
 
     # Writing -------------------------------------------------------------------------------------------------------
 
