@@ -12,15 +12,16 @@ import io
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat, Versioned
 from consist.blobs.remote.batches import gather, is_missing, settle
-from consist.blobs.remote.errors import Doing, answer_of, no_bucket
-from consist.blobs.remote.plain import Plain, object_stat
-from consist.errors import BlobNotFoundError, ChangedError, ConsistError, StorageError
+from consist.blobs.remote.conditional import Conditional
+from consist.blobs.remote.errors import Doing, no_bucket
+from consist.blobs.remote.plain import object_stat
+from consist.errors import BlobNotFoundError, ConsistError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,12 +35,11 @@ if TYPE_CHECKING:
 _ZONAL = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 
 
-class Gcs(Plain):
+class Gcs(Conditional):
     """One bucket, by gcsfs."""
 
-    exclusive_create = True
-    compare_and_swap = True
-    probed = True
+    if_free: ClassVar[Mapping[str, str]] = {"ifGenerationMatch": "0"}
+    if_version = "ifGenerationMatch"
     no_version = "1"
 
     def __init__(self, place: Place) -> None:
@@ -58,52 +58,7 @@ class Gcs(Plain):
         endpoint = self.place.options.get("endpoint_url") or os.environ.get("STORAGE_EMULATOR_HOST") or ""
         return str(endpoint).rpartition("@")[2].rpartition("://")[2]
 
-    # Writing -------------------------------------------------------------------------------------------------------
-
-    def put(self, key: str, data: bytes) -> None:
-        """Publish an object whole, in one request."""
-        self.change("put", key, self.run, self._put, key, data)
-
-    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
-        """Publish many objects in parallel."""
-
-        async def put(item: tuple[str, bytes]) -> None:
-            await self.answer("put", item[0], self._put(*item))
-
-        self.change_many("put_many", put, items)
-
-    def put_file(self, key: str, path: str) -> None:
-        """Publish a large file, in one request that streams it."""
-        self.change("put", key, self.run, self._put_file, key, path)
-
-    def create(self, key: str, data: bytes) -> None:
-        """Publish if the key is free."""
-        self.change("create", key, self.run, self._put_if, key, data, {"ifGenerationMatch": "0"})
-
-    def replace(self, key: str, data: bytes, version: str) -> None:
-        """Publish if the key holds a generation."""
-        try:
-            self.change("replace", key, self.run, self._put_if, key, data, {"ifGenerationMatch": version})
-        except BlobNotFoundError as error:
-            raise ChangedError(f"{key} in {self.url} is gone") from error
-
-    def delete(self, key: str) -> None:
-        """Remove an object, if it is there."""
-        with contextlib.suppress(BlobNotFoundError):
-            self.change("delete", key, self.run, self._send, "DELETE", key)
-
-    def delete_version(self, key: str, version: str) -> None:
-        """Remove an object if the key holds a generation."""
-        try:
-            self.change("delete", key, self.run, self._send, "DELETE", key, {"ifGenerationMatch": version})
-        except BlobNotFoundError as error:
-            raise ChangedError(f"{key} in {self.url} is gone") from error
-
     # Reading -------------------------------------------------------------------------------------------------------
-
-    def get(self, key: str) -> bytes:
-        """Return an object whole."""
-        return self.get_versioned(key).data
 
     def get_versioned(self, key: str) -> Versioned:
         """Return an object whole, with its generation."""
@@ -159,8 +114,14 @@ class Gcs(Plain):
     async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
         return await self._call(method, "b/{}/o/{}", self.bucket, self.name(key), **(more or {}))
 
-    async def _put(self, key: str, data: bytes) -> None:
-        await self._upload(key, io.BytesIO(data), len(data), uploadType="media", name=self.name(key))
+    async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
+        if condition is not None:
+            await self._put_if(key, data, condition)
+        else:
+            await self._upload(key, io.BytesIO(data), len(data), uploadType="media", name=self.name(key))
+
+    async def _delete(self, key: str, condition: Mapping[str, str] | None = None) -> None:
+        await self._send("DELETE", key, condition)
 
     async def _put_file(self, key: str, path: str) -> None:
         with open(path, "rb") as stream:  # noqa: ASYNC230, PTH123 - a plain path; aiohttp reads it in threads
@@ -186,19 +147,6 @@ class Gcs(Plain):
     async def _get(self, key: str, headers: Mapping[str, str] | None = None) -> Versioned:
         found, data = await self._send("GET", key, {"alt": "media", "headers": headers})
         return Versioned(data, found.get("X-Goog-Generation", ""))
-
-    async def _get_range(self, wanted: tuple[str, int, int]) -> bytes:
-        key, start, length = wanted
-        if not length:
-            await self.answer("get", key, self._head(key))
-            return b""
-        try:
-            found = await self.answer("get", key, self._get(key, {"Range": f"bytes={start}-{start + length - 1}"}))
-        except StorageError as error:
-            if answer_of(error).status == 416:  # noqa: PLR2004 - it begins past the end
-                return b""
-            raise
-        return bytes(found.data)
 
     async def _head(self, key: str) -> ObjectStat:
         return object_stat(key, await self._send("GET", key, {"json_out": True}))

@@ -9,15 +9,14 @@ from __future__ import annotations
 import functools
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat, Versioned
 from consist.blobs.remote.batches import gather
-from consist.blobs.remote.errors import answer_of
-from consist.blobs.remote.plain import Plain
+from consist.blobs.remote.conditional import Conditional
 from consist.blobs.remote.s3 import PARTS_AT_ONCE, S3Strategy, part_size
-from consist.errors import BlobNotFoundError, ChangedError, StorageError
+from consist.errors import BlobNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,8 +57,11 @@ def _shared_session() -> Any:
     return AioSession()
 
 
-class S3ByS3fs(S3Strategy, Plain):
+class S3ByS3fs(S3Strategy, Conditional):
     """One bucket, by s3fs."""
+
+    if_free: ClassVar[Mapping[str, str]] = {"IfNoneMatch": "*"}
+    if_version = "IfMatch"
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
@@ -79,51 +81,7 @@ class S3ByS3fs(S3Strategy, Plain):
             settings["session"] = _shared_session()
         return settings
 
-    # Writing -------------------------------------------------------------------------------------------------------
-
-    def put(self, key: str, data: bytes) -> None:
-        """Publish an object whole, in one request."""
-        self.change("put", key, self.run, self._put, key, data)
-
-    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
-        """Publish many objects in parallel."""
-
-        async def put(item: tuple[str, bytes]) -> None:
-            await self.answer("put", item[0], self._put(*item))
-
-        self.change_many("put_many", put, items)
-
-    def put_file(self, key: str, path: str) -> None:
-        """Publish a large file in parts, a few of them in memory."""
-        self.change("put", key, self.run, self._put_file, key, path)
-
-    def create(self, key: str, data: bytes) -> None:
-        """Publish if the key is free."""
-        self.change("create", key, self.run, self._put, key, data, {"IfNoneMatch": "*"})
-
-    def replace(self, key: str, data: bytes, version: str) -> None:
-        """Publish if the key holds a version."""
-        try:
-            self.change("replace", key, self.run, self._put, key, data, {"IfMatch": version})
-        except BlobNotFoundError as error:
-            raise ChangedError(f"{key} in {self.url} is gone") from error
-
-    def delete(self, key: str) -> None:
-        """Remove an object, if it is there."""
-        self.change("delete", key, self.run, self._send, "delete_object", key)
-
-    def delete_version(self, key: str, version: str) -> None:
-        """Remove an object if the key holds a version."""
-        try:
-            self.change("delete", key, self.run, self._send, "delete_object", key, {"IfMatch": version})
-        except BlobNotFoundError as error:
-            raise ChangedError(f"{key} in {self.url} is gone") from error
-
     # Reading -------------------------------------------------------------------------------------------------------
-
-    def get(self, key: str) -> bytes:
-        """Return an object whole."""
-        return self.get_versioned(key).data
 
     def get_versioned(self, key: str) -> Versioned:
         """Return an object whole, with its ETag."""
@@ -170,28 +128,18 @@ class S3ByS3fs(S3Strategy, Plain):
     async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
         await self._send("put_object", key, {"Body": data, **(condition or {})})
 
+    async def _delete(self, key: str, condition: Mapping[str, str] | None = None) -> None:
+        await self._send("delete_object", key, condition)
+
     async def _put_file(self, key: str, path: str) -> None:
         size = os.stat(path).st_size  # noqa: PTH116 - a plain path, and one look at a local file
         limits = {"chunksize": part_size(size), "max_concurrency": PARTS_AT_ONCE}
         await self.bounded(self.fs._put_file(path, f"{self.bucket}/{self.name(key)}", **limits), size)
 
-    async def _get(self, key: str, more: Mapping[str, str] | None = None) -> Versioned:
-        found = await self._send("get_object", key, more)
+    async def _get(self, key: str, headers: Mapping[str, str] | None = None) -> Versioned:
+        found = await self._send("get_object", key, headers)
         async with found["Body"] as stream:
             return Versioned(await stream.read(), found["ETag"])
-
-    async def _get_range(self, wanted: tuple[str, int, int]) -> bytes:
-        key, start, length = wanted
-        if not length:
-            await self.answer("get", key, self._head(key))
-            return b""
-        try:
-            found = await self.answer("get", key, self._get(key, {"Range": f"bytes={start}-{start + length - 1}"}))
-        except StorageError as error:
-            if answer_of(error).status == 416:  # noqa: PLR2004 - it begins past the end
-                return b""
-            raise
-        return found.data  # type: ignore[no-any-return]
 
     async def _head(self, key: str) -> ObjectStat:
         found = await self._send("head_object", key)
