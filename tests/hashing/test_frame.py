@@ -82,6 +82,14 @@ def test_bytes_moved_from_the_key_to_the_payload_are_noticed():
     refused(bytes(frame), Kind.RECORD, None)
 
 
+@pytest.mark.parametrize("version", range(1, 256))
+def test_an_altered_version_is_damage_and_no_newer_one(version):
+    """Its check was made of version 0: nobody would heal what everybody takes for newer."""
+    data = bytearray(by_hand(1, b"key", b"payload"))
+    data[4] = version
+    assert isinstance(refused(bytes(data), Kind.RECORD, b"key"), DamagedError)
+
+
 def test_a_newer_version_is_told_from_damage():
     error = refused(by_hand(1, b"key", b"payload", version=1), Kind.RECORD, b"key")
     assert isinstance(error, FormatError)
