@@ -188,11 +188,12 @@ def make_folder(path: str) -> None:
 
 def _open(path: str) -> int:
     """Open a file for its holder; what lies there and is none of the cache's is removed, if that can be: else -1."""
-    descriptor = -1
-    with contextlib.suppress(FileNotFoundError):
+    try:
+        descriptor = _try_open(path)
+    except FileNotFoundError:
+        make_folder(os.path.dirname(path))
         descriptor = _try_open(path)
     if descriptor < 0:
-        make_folder(os.path.dirname(path))
         if not _is_removed(path) and os.path.isdir(path):
             return -1
         descriptor = perform("open", path, os.open, path, _OPEN, 0o600)
@@ -201,7 +202,7 @@ def _open(path: str) -> int:
 
 
 def _try_open(path: str) -> int:
-    """Open a regular file; -1 if something else is there."""
+    """Open a regular file, made if nothing is there; -1 if something else is."""
     try:
         descriptor = perform("open", path, os.open, path, _OPEN, 0o600)
     except StorageError as error:

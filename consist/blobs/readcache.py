@@ -118,8 +118,9 @@ class ReadCache:
         if found is not None:
             return found
         with self.filling(area, [digest]) as files:
-            file = files[digest].opened() if digest in files else None
-            found = _parsed(file, parse, most)
+            again = files[digest].opened() if digest in files else None
+            if again is not None and again.size:  # an empty one was just made, by this lock
+                found = _parsed(again, parse, most)
             if found is not None:
                 return found
             data = fetch()
