@@ -9,7 +9,7 @@ from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
-from consist.errors import NotFoundError
+from consist.errors import NotFoundError, SettingsError
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.findings import Findings
@@ -21,6 +21,7 @@ from consist.store.store import Store
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
+    from consist.blobs.readcache import ReadCache
 
 
 def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
@@ -32,6 +33,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     sharing: str = store_config.PRIVATE,
     create: bool = True,
     compression: str = AUTO,
+    cache_limit: int | None = None,
 ) -> Store:
     """Open a store and an index of it; make what is not there.
 
@@ -53,9 +55,14 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         index still is.
     compression : {"auto", "none"}
         Whether chunks of large content are compressed where a probe says that it pays.
+    cache_limit : int, optional
+        Bytes that copies of what is read from remote stores may take in the user's cache folder, all stores together.
+        0 keeps none. Default: 10 GiB.
 
     Raises
     ------
+    SettingsError
+        If `cache_limit` is negative.
     NotFoundError
         If there is no store, and `create` is False.
     FormatError
@@ -63,6 +70,8 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     StorageError
         If the place cannot be used.
     """
+    if cache_limit is not None and cache_limit < 0:
+        raise SettingsError(f"cache_limit is {cache_limit}", hint="give a number of bytes; 0 turns the cache off")
     environment = Environment(db_path, durable=durable)
     place: dict[str, Any] = {"storage_options": storage_options, "durable": durable, "memory": Findings(environment)}
     backend = open_backend(url, **place, sharing=sharing)
@@ -86,6 +95,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
             table=index.chunks,
             chunking=chunking,
             compression=compression,
+            cache=_read_cache(backend, config.id, cache_limit),
         ),
         index=index,
         files=FileDigests(index),
@@ -114,5 +124,18 @@ def _lock_folder(backend: Backend, store_id: str) -> str:
     inside = backend.path_of(layout.LOCKS)
     if inside is not None:
         return inside
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - the same
-    return f"{cache}/consist/locks/{store_id}"
+    return f"{_cache_folder()}/locks/{store_id}"
+
+
+def _read_cache(backend: Backend, store_id: str, limit: int | None) -> ReadCache | None:
+    """Make the cache of what is read from a store; a local store is as near as its cache would be."""
+    if backend.capabilities.files or limit == 0:
+        return None
+    from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
+
+    return ReadCache(_cache_folder(), store_id, DEFAULT_LIMIT if limit is None else limit)
+
+
+def _cache_folder() -> str:
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - strings throughout
+    return f"{cache}/consist"
