@@ -83,7 +83,8 @@ def verbs(world):
         "consist cat": [("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "steps/summarise/summary")],
         "consist get": [("get", "steps/clean/table")],
         "consist put": [("put", "file")],
-        "consist verify": [("verify",), ("verify", "--read-data")],
+        "consist du": [("du",), ("du", "steps/big"), ("du", f"runs/{clean}/table")],
+        "consist verify": [("verify",), ("verify", "--read-data"), ("verify", "--read-data=0.5")],
         "consist index rebuild": [("index", "rebuild")],
         "consist version": [("version",)],
     }
