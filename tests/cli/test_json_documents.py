@@ -85,6 +85,7 @@ def verbs(world):
         "consist put": [("put", "file")],
         "consist du": [("du",), ("du", "steps/big"), ("du", f"runs/{clean}/table")],
         "consist verify": [("verify",), ("verify", "--read-data"), ("verify", "--read-data=0.5")],
+        "consist doctor": [("doctor",), ("doctor", "--no-write")],
         "consist index rebuild": [("index", "rebuild")],
         "consist version": [("version",)],
     }

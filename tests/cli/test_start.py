@@ -37,7 +37,7 @@ def test_a_verb_loads_only_what_it_uses(world, arguments):
     arguments = [arguments[0], world.runs["clean"].id] if arguments[0] == "show" else arguments
     modules = loaded(*arguments, "--db-path", world.db_path)
     assert modules & HEAVY == {"lmdb", "blake3", "msgpack"}
-    others = {"runs", "show", "ls", "cat", "get", "put", "du", "verify", "index", "version"} - {arguments[0]}
+    others = {"runs", "show", "ls", "cat", "get", "put", "du", "verify", "doctor", "index", "version"} - {arguments[0]}
     assert not modules & {f"consist.cli.{verb}" for verb in others}
 
 
