@@ -155,6 +155,8 @@ class _Trial:
         except StoragePermissionError as error:
             advice = "give this role the right to write; one that is to read only: `consist doctor --no-write`"
             return Check(AREA, "write", PROBLEM, error.message, advice=advice)
+        except BlobNotFoundError as error:  # what is written to is not there: a bucket
+            return Check(AREA, "write", PROBLEM, error.message, advice="make the bucket first, or check its name")
         self._written = True
         self._moment = (before, time.time())
         return Check(AREA, "write", value="can be written")

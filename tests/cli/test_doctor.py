@@ -1,5 +1,6 @@
 """`doctor`: what is as it should be, what is not, and what to do about it."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -122,6 +123,14 @@ def test_a_file_that_is_no_good_index_is_a_problem_and_stays(world, look, what):
     assert [area for (area, _), level in bad(checks).items() if level == "problem"] == ["index"]
     assert checks["store", "write"]["level"] == "ok"
     assert world.db_path.read_bytes() == before
+
+
+def test_a_driver_that_is_not_installed_is_a_problem_that_says_what_to_install(away, look):
+    if importlib.util.find_spec("adlfs") is not None:
+        pytest.skip("it is installed here")
+    answer, _, checks = look("--store", "abfs://team/store")
+    assert (answer.code, bad(checks)) == (1, {("store", "place"): "problem", ("index", "kind"): "warning"})
+    assert checks["store", "place"]["advice"] == "pip install adlfs"
 
 
 @pytest.mark.parametrize("spoilt", ["not json", '{"format": 99}'])

@@ -6,6 +6,7 @@ import os
 import pty
 import random
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -157,6 +158,25 @@ def test_a_put_shows_how_far_it_is(world, terminal):
     assert process.returncode == 0
     assert len(out) == 65, "the digest, and nothing else"
     terminal.read_to_end()
+
+
+def test_ctrl_c_wipes_the_line(world, terminal):
+    process = start(
+        terminal,
+        *("put", "-", "--name", "slow", "--db-path", world.db_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    process.stdin.write(BIG)
+    process.stdin.flush()
+    terminal.read_until(b"putting slow")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    process.stdin.close()
+    process.stdout.close()
+    text = terminal.read_to_end()
+    assert text.count(b"\x1b[?25l") == text.count(b"\x1b[?25h") == 1
+    assert text.rstrip().endswith(b"\x1b[2K")
 
 
 def test_cat_into_a_pipe_shows_how_far_it_is_and_changes_no_byte(world, terminal):

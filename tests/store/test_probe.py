@@ -10,7 +10,7 @@ import pytest
 from consist.blobs.backend import Capabilities, ObjectStat
 from consist.blobs.local import LocalBackend
 from consist.blobs.opening import open_backend
-from consist.errors import StorageFullError, StoragePermissionError, UnreachableError
+from consist.errors import BlobNotFoundError, StorageFullError, StoragePermissionError, UnreachableError
 from consist.store.probe import probe
 
 NAMES = [
@@ -127,6 +127,14 @@ def test_a_role_that_may_not_write_is_a_problem_with_advice(good):
     assert "--no-write" in checks["write"].advice
 
 
+def test_a_bucket_that_is_not_there_is_a_problem_with_advice(good):
+    def put(key, data):  # as drivers answer for one
+        raise BlobNotFoundError("it is not there")
+
+    checks = found(Faulty(good, put=put))
+    assert (checks["write"].level, "bucket" in checks["write"].advice) == ("problem", True)
+
+
 def test_a_full_place_is_a_problem(good):
     assert levels(Faulty(good, put=full)) == {"write": "problem"}
 
@@ -161,7 +169,9 @@ def test_a_conditional_delete_that_compares_nothing_is_found(good):
     def delete(key, *, if_match=None):
         good.delete(key)
 
-    assert levels(Faulty(good, delete=delete)) == {"swap": "problem"}
+    checks = found(Faulty(good, delete=delete))
+    assert {name for name, check in checks.items() if check.level != "ok"} == {"swap"}
+    assert checks["swap"].value == "a version that was gone was replaced or deleted"
 
 
 def test_what_a_place_says_it_lacks_is_a_warning(good):
