@@ -192,18 +192,27 @@ class BlobStore:
 
         return self._put_again(put)
 
-    def put_stream(self, stream: BinaryIO, *, like: Like | None = None) -> Stored:
+    def put_stream(self, stream: BinaryIO, *, like: Like | None = None, seen: Callable[[int], object] = int) -> Stored:
         """Keep what is left in a binary stream, in one pass and bounded memory, whatever its length.
 
         What the stream itself raises passes through, and no blob is kept. Packs that were full by then stay, and are
         found again when the same content comes again.
+
+        Parameters
+        ----------
+        stream : binary file
+            The content.
+        like : Digest, optional
+            As for `put_bytes`.
+        seen : callable
+            Told the bytes of each read, to show how far it has come.
 
         Raises
         ------
         ChangedError
             If chunks that it shares with others were removed meanwhile; nothing but reading it again would help.
         """
-        fill = filler(stream)
+        fill = filler(stream, seen)
         room = memoryview(bytearray(LARGE))
         head = bytes(room[: fill(room)])
         if len(head) < LARGE:
