@@ -283,8 +283,7 @@ def test_two_objects_swapped(scene, objects, area):
             assert scene.named() == {one, other}
 
 
-@pytest.mark.parametrize("area", AREAS)
-def test_a_damaged_pack_names_the_blobs_in_it(scene, objects, area):
+def test_a_damaged_pack_names_the_blobs_in_it(scene, objects):
     for key, data in of_area(objects, "packs").items():
         with scene.harmed(**{key: flipped(data, 0)}):
             (finding,) = verify(scene.store, read_data=1).findings
