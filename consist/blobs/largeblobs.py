@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from consist.blobs.readcache import ReadCache
     from consist.hashing.chunker import Chunking
     from consist.hashing.digest import Digest
-    from consist.hashing.hasher import Hashed
 
 _BUFFER = 64 << 10
 """Bytes that a reader asks for at a time, at the least: a chunk is fetched whole in any case, and kept."""
@@ -117,13 +116,6 @@ class LargeBlobs:
             self._suspects.discard(ref.name)
         self._suspects.discard(hashed.digest)
         return manifest
-
-    def is_there(self, hashed: Hashed) -> bool:
-        """Tell whether a blob is there, with that size and all its packs, and not suspect."""
-        if hashed.digest in self._suspects:
-            return False
-        found = self.stat(hashed.digest)
-        return found is not None and found.size == hashed.size
 
     def open(self, digest: Digest) -> BinaryIO | None:
         """Open a blob as a seekable file; every chunk is checked before it is handed out. None if there is none."""

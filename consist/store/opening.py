@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
-from consist.errors import NotFoundError, SettingsError
+from consist.errors import NotFoundError, SettingsError, UnreachableError
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.findings import Findings
@@ -17,11 +16,13 @@ from consist.index.index import Index
 from consist.store import config as store_config
 from consist.store.events import EventLog
 from consist.store.files import FileDigests
+from consist.store.offline import cache_folder, keep_config, kept_config
 from consist.store.store import Store
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
     from consist.blobs.readcache import ReadCache
+    from consist.store.config import StoreConfig
 
 
 def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
@@ -67,6 +68,8 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         If there is no store, and `create` is False.
     FormatError
         If a newer consist wrote the store or the index, or `db_path` is another kind of file.
+    UnreachableError
+        If the store does not answer, and this machine has not opened it before.
     StorageError
         If the place cannot be used.
     """
@@ -75,10 +78,13 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     environment = Environment(db_path, durable=durable)
     place: dict[str, Any] = {"storage_options": storage_options, "durable": durable, "memory": Findings(environment)}
     backend = open_backend(url, **place, sharing=sharing)
-    if not create and store_config.load(backend) is None:
+    if not create and _is_missing(backend):
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
-    config, is_new = store_config.load_or_create(backend, sharing=sharing)
+    try:
+        config, is_new = store_config.load_or_create(backend, sharing=sharing)
+    except UnreachableError as error:
+        config, is_new = kept_config(url, environment, error), False
     chunking = Chunking.parse(config.chunking)
     if config.sharing != sharing:
         backend = open_backend(url, **place, sharing=config.sharing)
@@ -95,7 +101,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
             table=index.chunks,
             chunking=chunking,
             compression=compression,
-            cache=_read_cache(backend, config.id, cache_limit),
+            cache=_read_cache(backend, config, cache_limit),
         ),
         index=index,
         files=FileDigests(index),
@@ -124,18 +130,22 @@ def _lock_folder(backend: Backend, store_id: str) -> str:
     inside = backend.path_of(layout.LOCKS)
     if inside is not None:
         return inside
-    return f"{_cache_folder()}/locks/{store_id}"
+    return f"{cache_folder()}/locks/{store_id}"
 
 
-def _read_cache(backend: Backend, store_id: str, limit: int | None) -> ReadCache | None:
+def _is_missing(backend: Backend) -> bool:
+    """Tell whether there is no store; one that does not answer may be there."""
+    try:
+        return store_config.load(backend) is None
+    except UnreachableError:
+        return False
+
+
+def _read_cache(backend: Backend, config: StoreConfig, limit: int | None) -> ReadCache | None:
     """Make the cache of what is read from a store; a local store is as near as its cache would be."""
     if backend.capabilities.files or limit == 0:
         return None
     from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
 
-    return ReadCache(_cache_folder(), store_id, DEFAULT_LIMIT if limit is None else limit)
-
-
-def _cache_folder() -> str:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - strings throughout
-    return f"{cache}/consist"
+    keep_config(config)
+    return ReadCache(cache_folder(), config.id, DEFAULT_LIMIT if limit is None else limit)
