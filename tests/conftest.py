@@ -1,5 +1,6 @@
 """What every test needs: a world of its own, and property tests that answer the same on every machine."""
 
+import gc
 import os
 
 import pytest
@@ -12,6 +13,13 @@ pytest_plugins = ["servers"]
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "home")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_garbage():
+    """Let what a module's tests forgot to close be said in that module: else a long test elsewhere is blamed for it."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

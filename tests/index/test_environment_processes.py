@@ -148,11 +148,16 @@ def test_forks_while_threads_read_and_write(db_path):
     index = Index(Environment(db_path, durable=False, map_size=1 << 18), "store-1")
     put(index, 0)
     stop, errors, written = threading.Event(), [], []
+    # Without a limit two unsynced writers outrun the children, each of which syncs all that they wrote: the file grew
+    # to hundreds of MB, and the slower the disk, the longer it took.
+    turns = threading.Semaphore(200)
 
     def busy(start):
         number = start
         try:
             while not stop.is_set():
+                if not turns.acquire(timeout=0.1):
+                    continue
                 put(index, number)
                 written.append(number)
                 assert index.find(record_of(number).signature) is not None
@@ -165,7 +170,10 @@ def test_forks_while_threads_read_and_write(db_path):
     for thread in threads:
         thread.start()
     try:
-        codes = [forked(lambda number=number: work(index, number)) for number in range(1, 40)]
+        codes = []
+        for number in range(1, 40):
+            turns.release(200)
+            codes.append(forked(lambda number=number: work(index, number)))
     finally:
         stop.set()
         for thread in threads:
