@@ -122,7 +122,9 @@ DEEDS = {
     ),
     "put large": Deed([], lambda blobs, _path: blobs.put_bytes(BASE).digest, NAMES[BASE]),
     "put stream": Deed([], lambda blobs, _path: blobs.put_stream(io.BytesIO(BASE)).digest, NAMES[BASE]),
-    "put shared": Deed([BASE], lambda blobs, _path: blobs.put_bytes(VERSION, like=NAMES[BASE]).digest, NAMES[VERSION]),
+    "put shared": Deed(
+        [BASE], lambda blobs, _path: blobs.put_bytes(VERSION, like=lambda: NAMES[BASE]).digest, NAMES[VERSION]
+    ),
 } | {
     f"{reader} {size}": Deed(
         [data],
