@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["servers"]
+
 # No deadline: a busy machine is no failure. In CI the examples are the same on every run, so that a red build is red
 # again at home; a developer's machine looks for new ones and remembers what failed.
 settings.register_profile("home", deadline=None)

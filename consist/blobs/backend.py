@@ -23,10 +23,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from consist.errors import BlobNotFoundError, ChangedError
+from consist.errors import BlobNotFoundError, ChangedError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -48,6 +48,44 @@ class Capabilities:
     create: bool
     replace: bool
     files: bool
+
+
+class LazyCapabilities(Capabilities):
+    """What a place can do, found out by trying when `create` or `replace` is first looked at.
+
+    Trying writes, so whoever only reads must not cause it: `files` is known, and nothing else is looked at for reading.
+
+    Parameters
+    ----------
+    find_out : callable
+        Tries, or remembers, the one of the two that it is given the name of; called at every look.
+
+    Examples
+    --------
+    >>> able = LazyCapabilities(lambda name: name == "create")
+    >>> able.files, able.create, able.replace
+    (False, True, False)
+    """
+
+    __slots__ = ("_find_out",)
+    _find_out: Callable[[str], bool]
+
+    def __init__(self, find_out: Callable[[str], bool]) -> None:
+        object.__setattr__(self, "files", False)
+        object.__setattr__(self, "_find_out", find_out)
+
+    @property
+    def create(self) -> bool:
+        """As `Capabilities.create`; may ask the place."""
+        return self._find_out("create")
+
+    @property
+    def replace(self) -> bool:
+        """As `Capabilities.replace`; may ask the place."""
+        return self._find_out("replace")
+
+    def __repr__(self) -> str:
+        return "LazyCapabilities(files=False)"
 
 
 class ObjectStat(NamedTuple):
@@ -117,7 +155,8 @@ class Backend(Protocol):
     def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Publish many small content-named objects, as `put` does each: in parallel where requests take long.
 
-        If it raises, some of them may be there, each of those whole.
+        If it raises, some of them may be there, each of those whole. Where only the answers to some are lost it may
+        raise `BatchError`, as may `get_ranges` and `stat_many`.
         """
 
     def upload(self) -> Upload:
@@ -220,6 +259,30 @@ class Backend(Protocol):
         int
             How many left-overs went.
         """
+
+
+class BatchError(UnreachableError):
+    """Some requests of a batch had no answer, and the others are done.
+
+    Attributes
+    ----------
+    answers : list
+        What each request gave, in order; None where there was no answer.
+    undone : list of int
+        The positions of those that had none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        answers: Sequence[object] = (),
+        undone: Sequence[int] = (),
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.answers = list(answers)
+        self.undone = list(undone)
 
 
 class _HasVersions(Protocol):

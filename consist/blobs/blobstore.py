@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
-from consist.blobs import posix
+from consist.blobs import layout, posix
 from consist.blobs.chunktable import MemoryTable
 from consist.blobs.copying import filler
 from consist.blobs.damage import missing_blob
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
+    from consist.blobs.readcache import ReadCache
 
     Like = Callable[[], Digest | None]
 
@@ -73,6 +74,9 @@ class BlobStore:
         Where large content is cut; the store's.
     compression : {"auto", "none"}
         ``auto``: chunks are compressed where a probe says that it pays.
+    cache : ReadCache, optional
+        Of a remote backend: keeps on this machine what `open`, `read`, `get` and `copy` fetch. Every other method asks
+        the backend.
 
     Raises
     ------
@@ -91,7 +95,7 @@ class BlobStore:
     b'content'
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but one are keywords with defaults
         self,
         backend: Backend,
         *,
@@ -99,18 +103,21 @@ class BlobStore:
         table: ChunkTable | None = None,
         chunking: Chunking | None = None,
         compression: str = AUTO,
+        cache: ReadCache | None = None,
     ) -> None:
         if compression not in COMPRESSIONS:
             raise SettingsError(f"compression is {compression!r}", hint=f"it is one of {', '.join(COMPRESSIONS)}")
         self.backend = backend
         self.suspects: MutableSet[Digest] = set() if suspects is None else suspects
-        self.whole = WholeBlobs(backend, self.suspects)
+        self._cache = cache
+        self.whole = WholeBlobs(backend, self.suspects, cache)
         self.large = LargeBlobs(
             backend,
             self.suspects,
             MemoryTable() if table is None else table,
             chunking=Chunking() if chunking is None else chunking,
             compress=compression != NONE,
+            cache=cache,
         )
 
     def __repr__(self) -> str:
@@ -185,18 +192,27 @@ class BlobStore:
 
         return self._put_again(put)
 
-    def put_stream(self, stream: BinaryIO, *, like: Like | None = None) -> Stored:
+    def put_stream(self, stream: BinaryIO, *, like: Like | None = None, seen: Callable[[int], object] = int) -> Stored:
         """Keep what is left in a binary stream, in one pass and bounded memory, whatever its length.
 
         What the stream itself raises passes through, and no blob is kept. Packs that were full by then stay, and are
         found again when the same content comes again.
+
+        Parameters
+        ----------
+        stream : binary file
+            The content.
+        like : Digest, optional
+            As for `put_bytes`.
+        seen : callable
+            Told the bytes of each read, to show how far it has come.
 
         Raises
         ------
         ChangedError
             If chunks that it shares with others were removed meanwhile; nothing but reading it again would help.
         """
-        fill = filler(stream)
+        fill = filler(stream, seen)
         room = memoryview(bytearray(LARGE))
         head = bytes(room[: fill(room)])
         if len(head) < LARGE:
@@ -283,7 +299,7 @@ class BlobStore:
         return self._first(digest, size, lambda kind: kind.copy(digest, write))
 
     def verify(self, digest: Digest, *, size: int | None = None) -> int:
-        """Read a blob and compare it with its name; one that is right is no suspect any more.
+        """Read a blob from the store and compare it with its name; one that is right is no suspect any more.
 
         Returns
         -------
@@ -297,7 +313,7 @@ class BlobStore:
         DamagedError
             If the bytes are not the blob's; it is a suspect then.
         """
-        count = self.copy(digest, len, size=size)
+        count = self._first(digest, size, lambda kind: kind.copy(digest, len, cached=False))
         self.suspects.discard(digest)
         return count
 
@@ -305,7 +321,7 @@ class BlobStore:
 
     def stat(self, digest: Digest, *, size: int | None = None) -> ObjectStat | None:
         """Return size and date of a blob; None if it is not there, or not all of it. No content is read or checked."""
-        for kind in self._kinds(size):
+        for kind in self._kinds(digest, size):
             found = kind.stat(digest)
             if found is not None:
                 return found
@@ -382,14 +398,17 @@ class BlobStore:
         except ChangedError:
             return put()
 
-    def _kinds(self, size: int | None) -> tuple[WholeBlobs | LargeBlobs, WholeBlobs | LargeBlobs]:
+    def _kinds(self, digest: Digest, size: int | None) -> tuple[WholeBlobs | LargeBlobs, WholeBlobs | LargeBlobs]:
         """Return where a blob may be, the likelier place first."""
-        is_small = size is None or size < LARGE
+        if size is None:
+            is_small = self._cache is None or not self._cache.has(layout.MANIFESTS, digest)
+        else:
+            is_small = size < LARGE
         return (self.whole, self.large) if is_small else (self.large, self.whole)
 
     def _first(self, digest: Digest, size: int | None, take: Callable[[WholeBlobs | LargeBlobs], T | None]) -> T:
         """Take a blob from where it is."""
-        for kind in self._kinds(size):
+        for kind in self._kinds(digest, size):
             found = take(kind)
             if found is not None:
                 return found

@@ -73,8 +73,15 @@ def copy_hashed(
     return hasher.result()
 
 
-def filler(stream: BinaryIO) -> Callable[[memoryview], int]:
+def filler(stream: BinaryIO, seen: Callable[[int], object] = int) -> Callable[[memoryview], int]:
     """Make a `read_into` of a binary stream; pipes and sockets that give little at a time are gathered.
+
+    Parameters
+    ----------
+    stream : binary file
+        What is read.
+    seen : callable
+        Told the bytes of each read, to show how far it has come.
 
     Raises
     ------
@@ -99,6 +106,7 @@ def filler(stream: BinaryIO) -> Callable[[memoryview], int]:
             if not count:
                 break
             done += count
+            seen(count)
         return done
 
     return fill

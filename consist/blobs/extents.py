@@ -6,19 +6,26 @@ or gone is reported under the blob's name and the pack's, so that neither is use
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from consist.blobs import layout
 from consist.blobs.backend import Range
+from consist.blobs.cachefiles import read_kept
+from consist.blobs.damage import HINT
 from consist.blobs.encoding import decode_chunk
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.hashing.hasher import hash_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableSet
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet, Sequence
 
     from consist.blobs.backend import Backend
+    from consist.blobs.cachefiles import CacheFile
     from consist.blobs.manifest import Chunk, Manifest
+    from consist.blobs.posix import OpenFile
+    from consist.blobs.readcache import ReadCache
     from consist.hashing.digest import Digest
 
 GAP = 128 << 10
@@ -35,9 +42,16 @@ class Extent(NamedTuple):
     pack: int
     start: int
     length: int
-    first: int
-    """The first of its chunks, by its place in the content."""
-    chunks: int
+    numbers: tuple[int, ...]
+    """Its chunks, by their places in the content."""
+
+
+class Kept(NamedTuple):
+    """What a fetcher may use of this machine's cache."""
+
+    cache: ReadCache
+    renew: Callable[[], Manifest | None]
+    """Gets the manifest from the store: the one at hand may be the cache's, and name packs that are gone."""
 
 
 class Fetcher:
@@ -50,13 +64,19 @@ class Fetcher:
     manifest : Manifest
         Of the blob.
     suspects : MutableSet of Digest
-        Gets the blob and the pack, if something is wrong.
+        Gets the blob and the pack, if something is wrong in the store.
+    kept : Kept, optional
+        The cache that is looked into first, and keeps what is fetched.
     """
 
-    def __init__(self, backend: Backend, manifest: Manifest, suspects: MutableSet[Digest]) -> None:
+    def __init__(
+        self, backend: Backend, manifest: Manifest, suspects: MutableSet[Digest], kept: Kept | None = None
+    ) -> None:
         self.manifest = manifest
         self._backend = backend
         self._suspects = suspects
+        self._cache = None if kept is None else kept.cache
+        self._renew = None if kept is None else kept.renew
 
     def chunk_at(self, position: int) -> int:
         """Return the number of the chunk that a position of the content lies in."""
@@ -77,58 +97,120 @@ class Fetcher:
         DamagedError
             If the bytes of a chunk are not what its digest says.
         """
-        extents = list(_extents(self.manifest, first, end))
+        while True:
+            wrong = {self.manifest.digest}
+            try:
+                found = self._known_or_fetched(range(first, end), wrong)
+                return [found[number] for number in range(first, end)]
+            except (BlobNotFoundError, DamagedError):
+                if not self._is_renewed():
+                    for digest in wrong:
+                        self._suspects.add(digest)
+                    raise
+
+    def _known_or_fetched(self, numbers: Iterable[int], wrong: set[Digest]) -> dict[int, bytes | memoryview]:
+        """Return chunks by number; those that the cache lacks are fetched while no other process fetches them."""
+        if self._cache is None:
+            return self._fetched(list(numbers), {}, wrong)
+        with self._cache.opened(layout.PACKS, self._packs(numbers)) as files:
+            found = self._known(numbers, files)
+        missing = [number for number in numbers if number not in found]
+        if missing:
+            with self._cache.filling(layout.PACKS, self._packs(missing)) as held:
+                found |= self._known(missing, {name: file.opened() for name, file in held.items()})
+                missing = [number for number in missing if number not in found]
+                found |= self._fetched(missing, held, wrong)
+        return found
+
+    def _packs(self, numbers: Iterable[int]) -> set[Digest]:
+        used = {self.manifest.chunks[number].pack for number in numbers}
+        return {self.manifest.packs[pack].name for pack in used}
+
+    def _known(self, numbers: Iterable[int], files: Mapping[Digest, OpenFile]) -> dict[int, bytes | memoryview]:
+        """Return, of some chunks, those that the cache has; what is wrong there is just not had."""
+        found: dict[int, bytes | memoryview] = {}
+        for number in numbers:
+            chunk = self.manifest.chunks[number]
+            file = files.get(self.manifest.packs[chunk.pack].name)
+            stored = None if file is None else read_kept(file, chunk.offset, chunk.stored)
+            if stored is not None:
+                with contextlib.suppress(DamagedError):
+                    found[number] = _checked(chunk, memoryview(stored))
+        return found
+
+    def _fetched(
+        self, numbers: Sequence[int], held: Mapping[Digest, CacheFile], wrong: set[Digest]
+    ) -> dict[int, bytes | memoryview]:
+        """Fetch chunks from the store, check them, and keep them where a file of the cache is held."""
+        extents = list(_extents(self.manifest, numbers))
         ranges = [Range(self.manifest.packs[found.pack].key, found.start, found.length) for found in extents]
         try:
             fetched = self._backend.get_ranges(ranges)
         except BlobNotFoundError as error:
-            self._suspects.add(self.manifest.digest)
             raise BlobNotFoundError(
-                f"blob {self.manifest.digest.short} in {self._backend.url} is not whole: {error.message}",
-                hint="run the step that made it again, and the store heals",
+                f"blob {self.manifest.digest.short} in {self._backend.url} is not whole: {error.message}", hint=HINT
             ) from None
-        found: list[bytes | memoryview] = []
+        found: dict[int, bytes | memoryview] = {}
         for extent, data in zip(extents, fetched, strict=True):
+            pack = self.manifest.packs[extent.pack].name
             view = memoryview(data)
-            for chunk in self.manifest.chunks[extent.first : extent.first + extent.chunks]:
+            for number in extent.numbers:
+                chunk = self.manifest.chunks[number]
                 start = chunk.offset - extent.start
-                found.append(self._checked(chunk, view[start : start + chunk.stored]))
+                try:
+                    found[number] = _checked(chunk, view[start : start + chunk.stored])
+                except DamagedError as error:
+                    wrong.add(pack)
+                    raise DamagedError(
+                        f"blob {self.manifest.digest.short} in {self._backend.url} is damaged, in pack {pack.short}: "
+                        f"{error.message}",
+                        hint=HINT,
+                    ) from None
+            if self._cache is not None and pack in held:
+                self._cache.write(held[pack], extent.start, data)
         return found
 
-    def _checked(self, chunk: Chunk, stored: memoryview) -> bytes | memoryview:
-        try:
-            raw = decode_chunk(chunk.encoding, stored, chunk.raw)
-        except DamagedError as error:
-            raise self.damaged(chunk, error.message) from None
-        if hash_raw(raw) != chunk.digest:
-            raise self.damaged(chunk, "a chunk is not what its digest says")
-        return raw
+    def _is_renewed(self) -> bool:
+        """Take the store's manifest in place of one that does not serve; tell whether it says anything else.
 
-    def damaged(self, chunk: Chunk, why: str) -> DamagedError:
-        """Note that a chunk is damaged, and return what to raise."""
-        pack = self.manifest.packs[chunk.pack].name
-        self._suspects.add(self.manifest.digest)
-        self._suspects.add(pack)
-        return DamagedError(
-            f"blob {self.manifest.digest.short} in {self._backend.url} is damaged, in pack {pack.short}: {why}",
-            hint="run the step that made it again, and the store heals",
-        )
+        It must cut the content as the other did: a reader that is on its way counts by that.
+        """
+        renew, self._renew = self._renew, None
+        fresh = None if renew is None else renew()
+        if fresh is None or fresh == self.manifest or fresh.chunk_list() != self.manifest.chunk_list():
+            return False
+        self.manifest = fresh
+        return True
 
 
-def _extents(manifest: Manifest, first: int, end: int) -> Iterator[Extent]:
-    """Group chunks that follow each other in the content and nearly so in a pack."""
-    number = first
-    while number < end:
-        head = manifest.chunks[number]
-        start = number
+def _checked(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
+    """Return the raw bytes of a chunk.
+
+    Raises
+    ------
+    DamagedError
+        If they are not what its digest says.
+    """
+    raw = decode_chunk(chunk.encoding, stored, chunk.raw)
+    if hash_raw(raw) != chunk.digest:
+        raise DamagedError("a chunk is not what its digest says")
+    return raw
+
+
+def _extents(manifest: Manifest, numbers: Sequence[int]) -> Iterator[Extent]:
+    """Group chunks that follow each other in a list of them, and nearly so in a pack."""
+    place = 0
+    while place < len(numbers):
+        first = place
+        head = manifest.chunks[numbers[first]]
         stop = head.offset + head.stored
-        number += 1
-        while number < end:
-            chunk = manifest.chunks[number]
+        place += 1
+        while place < len(numbers):
+            chunk = manifest.chunks[numbers[place]]
             gap = chunk.offset - stop
             far = chunk.offset + chunk.stored - head.offset > REQUEST
             if chunk.pack != head.pack or not 0 <= gap <= GAP or far:
                 break
             stop = chunk.offset + chunk.stored
-            number += 1
-        yield Extent(head.pack, head.offset, stop - head.offset, start, number - start)
+            place += 1
+        yield Extent(head.pack, head.offset, stop - head.offset, tuple(numbers[first:place]))

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from consist.blobs.chunktable import ChunkTable
     from consist.blobs.extents import Fetcher
     from consist.blobs.pack import PackRef
+    from consist.blobs.readcache import ReadCache
     from consist.hashing.chunker import Chunking
     from consist.hashing.digest import Digest
-    from consist.hashing.hasher import Hashed
 
 _BUFFER = 64 << 10
 """Bytes that a reader asks for at a time, at the least: a chunk is fetched whole in any case, and kept."""
@@ -57,9 +57,11 @@ class LargeBlobs:
         Where content is cut.
     compress : bool
         Whether chunks may be compressed.
+    cache : ReadCache, optional
+        Keeps manifests and parts of packs that were fetched.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the store hands down; one place calls it
         self,
         backend: Backend,
         suspects: MutableSet[Digest],
@@ -67,12 +69,14 @@ class LargeBlobs:
         *,
         chunking: Chunking,
         compress: bool,
+        cache: ReadCache | None = None,
     ) -> None:
         self._backend = backend
         self._suspects = suspects
         self._table = table
         self._chunking = chunking
         self._compress = compress
+        self._cache = cache
         self._known: dict[Digest, _Known] = {}
 
     def put(self, fill: Callable[[memoryview], int], head: bytes, *, like: Digest | None) -> Manifest:
@@ -113,21 +117,14 @@ class LargeBlobs:
         self._suspects.discard(hashed.digest)
         return manifest
 
-    def is_there(self, hashed: Hashed) -> bool:
-        """Tell whether a blob is there, with that size and all its packs, and not suspect."""
-        if hashed.digest in self._suspects:
-            return False
-        found = self.stat(hashed.digest)
-        return found is not None and found.size == hashed.size
-
     def open(self, digest: Digest) -> BinaryIO | None:
         """Open a blob as a seekable file; every chunk is checked before it is handed out. None if there is none."""
-        manifest = self.manifest(digest)
+        manifest = self._known_manifest(digest)
         if manifest is None:
             return None
         from consist.blobs.largereader import LargeReader
 
-        return io.BufferedReader(LargeReader(self._fetcher(manifest), self._window), _BUFFER)
+        return io.BufferedReader(LargeReader(self._fetcher(manifest, self._cache), self._window), _BUFFER)
 
     def read(self, digest: Digest) -> bytes | None:
         """Return a blob, checked by its chunks and as a whole; None if there is none."""
@@ -140,9 +137,12 @@ class LargeBlobs:
             raise self._other_content(digest)
         return data
 
-    def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
-        """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none."""
-        manifest = self.manifest(digest)
+    def copy(self, digest: Digest, write: Callable[[memoryview], object], *, cached: bool = True) -> int | None:
+        """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none.
+
+        Without `cached` what is in the store is read, whatever this machine keeps.
+        """
+        manifest = self._known_manifest(digest) if cached else self.manifest(digest)
         if manifest is None:
             return None
         from concurrent.futures import ThreadPoolExecutor
@@ -151,18 +151,19 @@ class LargeBlobs:
 
         hasher = Hasher(threads=1)
         with ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as hashing:
-            for window in windows(self._fetcher(manifest), self._window):
+            for window in windows(self._fetcher(manifest, self._cache if cached else None), self._window):
                 hashed = hashing.submit(_update, hasher, window)
                 for chunk in window:
                     write(memoryview(chunk))
                 hashed.result()
         if hasher.result().digest != digest:
+            self._forget(digest)
             raise self._other_content(digest)
         return manifest.size
 
     def stat(self, digest: Digest) -> ObjectStat | None:
         """Return size and date of a blob; None if there is none, or not all packs that it needs."""
-        there = self._backend.stat(layout.digest_key(layout.MANIFESTS, digest))
+        there = self._backend.stat(_key(digest))
         if there is None:
             return None
         known = self._known.get(digest)
@@ -179,19 +180,14 @@ class LargeBlobs:
         return ObjectStat(there.key, known.size, there.modified)
 
     def manifest(self, digest: Digest) -> Manifest | None:
-        """Return how a blob is put together, or None if there is no manifest of it.
+        """Return how a blob is put together in the store, or None if there is no manifest of it.
 
         Raises
         ------
         DamagedError
             If the manifest is damaged.
         """
-        try:
-            return decode_manifest(self._backend.get(layout.digest_key(layout.MANIFESTS, digest)), digest)
-        except BlobNotFoundError:
-            return None
-        except DamagedError as error:
-            raise damaged_blob(self._backend, self._suspects, digest, error.message) from error
+        return self._noted(digest, lambda: decode_manifest(self._backend.get(_key(digest)), digest))
 
     def list(self, folder: str) -> Iterator[tuple[Digest, ObjectStat]]:
         """Yield the large blobs below ``manifests/<folder>``, in any order; what cannot be read is passed over."""
@@ -204,7 +200,45 @@ class LargeBlobs:
 
     def delete(self, digest: Digest) -> None:
         """Remove a blob's manifest, if it is there. Its packs stay: other blobs may need them."""
-        self._backend.delete(layout.digest_key(layout.MANIFESTS, digest))
+        self._forget(digest)
+        self._backend.delete(_key(digest))
+
+    def _known_manifest(self, digest: Digest) -> Manifest | None:
+        """Return what `manifest` does, or what this machine keeps of an earlier answer.
+
+        Any whole manifest of a blob is as good as another, as long as its packs are there.
+        """
+        cache = self._cache
+        if cache is None:
+            return self.manifest(digest)
+
+        def parse(data: bytes) -> Manifest:
+            return decode_manifest(data, digest)
+
+        def fetch() -> bytes:
+            return self._backend.get(_key(digest))
+
+        return self._noted(digest, lambda: cache.whole(layout.MANIFESTS, digest, parse, fetch))
+
+    def _noted(self, digest: Digest, load: Callable[[], Manifest]) -> Manifest | None:
+        """Load a manifest; one that is damaged is noted under the blob's name."""
+        try:
+            return load()
+        except BlobNotFoundError:
+            return None
+        except DamagedError as error:
+            raise damaged_blob(self._backend, self._suspects, digest, error.message) from error
+
+    def _renewed(self, cache: ReadCache, digest: Digest) -> Manifest | None:
+        """Return the store's manifest, and keep it in place of what is kept."""
+        manifest = self.manifest(digest)
+        if manifest is not None:
+            cache.keep(layout.MANIFESTS, digest, encode_manifest(manifest))
+        return manifest
+
+    def _forget(self, digest: Digest) -> None:
+        if self._cache is not None:
+            self._cache.forget(layout.MANIFESTS, digest)
 
     @property
     def _window(self) -> int:
@@ -212,10 +246,11 @@ class LargeBlobs:
 
         return LOCAL_WINDOW if self._backend.capabilities.files else REMOTE_WINDOW
 
-    def _fetcher(self, manifest: Manifest) -> Fetcher:
-        from consist.blobs.extents import Fetcher
+    def _fetcher(self, manifest: Manifest, cache: ReadCache | None) -> Fetcher:
+        from consist.blobs.extents import Fetcher, Kept
 
-        return Fetcher(self._backend, manifest, self._suspects)
+        kept = None if cache is None else Kept(cache, lambda: self._renewed(cache, manifest.digest))
+        return Fetcher(self._backend, manifest, self._suspects, kept)
 
     def _other_content(self, digest: Digest) -> DamagedError:
         """Return what to raise where each chunk is right, and the whole is not: the manifest is of something else."""
@@ -263,6 +298,10 @@ class LargeBlobs:
             self._known.clear()
         known = self._known[manifest.digest] = _Known(there, manifest.size, manifest.packs)
         return known
+
+
+def _key(digest: Digest) -> str:
+    return layout.digest_key(layout.MANIFESTS, digest)
 
 
 def _update(hasher: Hasher, window: list[bytes | memoryview]) -> None:

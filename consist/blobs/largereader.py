@@ -6,9 +6,10 @@ ahead, the next window while the last one is used.
 
 from __future__ import annotations
 
-import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from consist.blobs.seekable import SeekableReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def window_end(fetcher: Fetcher, first: int, size: int) -> int:
     return max(first, last) + 1
 
 
-class LargeReader(io.RawIOBase):
+class LargeReader(SeekableReader):
     """A large blob as a seekable binary file.
 
     Parameters
@@ -75,52 +76,22 @@ class LargeReader(io.RawIOBase):
         Bytes that are fetched at once at the most, for a reader that goes on and on.
     """
 
+    piece = REMOTE_WINDOW
+
     def __init__(self, fetcher: Fetcher, most_ahead: int) -> None:
-        super().__init__()
+        super().__init__(fetcher.manifest.size)
         self._fetcher = fetcher
-        self._size = fetcher.manifest.size
         self._most_ahead = most_ahead
         self._ahead = 0
-        self._position = 0
         self._first = 0
         self._window: list[bytes | memoryview] = []
 
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go elsewhere; nothing is read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError(f"cannot seek to {base + offset}, before the start")
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: object, /) -> int:
-        """Read up to a buffer's length; less only at the end. If it raises, the position is as it was."""
-        if self.closed:
-            raise ValueError("read of a closed blob")
-        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]  # type: ignore[arg-type]
+    def read_at(self, view: memoryview, position: int) -> int:
+        """Read all that is wanted."""
         done = 0
         while done < len(view):
-            done += self._copy(view[done:], self._position + done)
-        self._position += done
+            done += self._copy(view[done:], position + done)
         return done
-
-    def readall(self) -> bytes:
-        """Read the rest; its room is taken once."""
-        rest = bytearray(max(0, self._size - self._position))
-        self.readinto(rest)
-        return bytes(rest)
 
     def close(self) -> None:
         """Let go of what was fetched."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consist.blobs.backend import Backend
+    from consist.blobs.remote.probe import Memory
 
 __all__ = ["normalise_url", "open_backend"]
 
@@ -23,6 +24,7 @@ def open_backend(
     storage_options: Mapping[str, Any] | None = None,
     durable: bool = True,
     sharing: str = "private",
+    memory: Memory | None = None,
 ) -> Backend:
     """Make the backend for a place; nothing is read, written or connected to yet.
 
@@ -32,16 +34,19 @@ def open_backend(
         A folder, ``file:///folder``, or the URL of any other fsspec filesystem, such as ``memory://name`` or
         ``s3://bucket/folder``.
     storage_options : mapping, optional
-        Passed to the fsspec filesystem; a folder takes none. Never shown nor stored.
+        Passed to the driver of the place; a folder takes none. Never shown nor stored. For ``s3://``,
+        ``consist_driver`` in it is ``"s3fs"`` or ``"obstore"``; without it consist chooses.
     durable : bool
         Folders only: sync before a write returns.
     sharing : {"private", "group"}
         Folders only: who may use them.
+    memory : mapping-like, optional
+        Servers only: remembers what was found out about each, so that it is tried once and not once a process.
 
     Returns
     -------
     Backend
-        A `LocalBackend` or a `RemoteBackend`.
+        A `LocalBackend`, or a `RemoteBackend` in a `Retrying`.
 
     Raises
     ------
@@ -62,5 +67,6 @@ def open_backend(
             raise SettingsError(f"storage_options ({names}) are for remote stores; {url} is a folder")
         return LocalBackend(url, durable=durable, sharing=sharing)
     from consist.blobs.remote import RemoteBackend
+    from consist.blobs.wrappers import Retrying
 
-    return RemoteBackend(url, storage_options)
+    return Retrying(RemoteBackend(url, storage_options, memory=memory))

@@ -13,11 +13,11 @@ Blobs in packs are checked chunk by chunk instead, also on a range read; they ar
 
 from __future__ import annotations
 
-import io
 import os
 from typing import TYPE_CHECKING, Protocol
 
 from consist.blobs import posix
+from consist.blobs.seekable import SeekableReader
 from consist.errors import BlobNotFoundError
 from consist.fileops import storage_error
 from consist.hashing.hasher import BLOCK, Hasher
@@ -135,7 +135,7 @@ class RangeSource:
         """Nothing is held."""
 
 
-class BlobReader(io.RawIOBase):
+class BlobReader(SeekableReader):
     """A large object as a seekable file that checks itself when it is read in order.
 
     Parameters
@@ -149,58 +149,21 @@ class BlobReader(io.RawIOBase):
     """
 
     def __init__(self, source: Source, digest: Digest, damaged: Callable[[Digest], DamagedError]) -> None:
-        super().__init__()
+        super().__init__(source.size())
         self._source = source
         self._digest = digest
         self._damaged = damaged
-        self._size = source.size()
-        self._position = 0
         self._hasher = Hasher()
         self._hashed = 0
         self._checked = False
 
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go elsewhere; nothing is read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError(f"cannot seek to {base + offset}, before the start")
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: object, /) -> int:
-        """Read up to a buffer's length, checking on the way."""
-        if self.closed:
-            raise ValueError("read of a closed blob")
-        view = memoryview(buffer).cast("B")[: max(0, self._size - self._position)]  # type: ignore[arg-type]
-        if not len(view):
-            return 0
-        count = self._source.read_into(view, self._position)
+    def read_at(self, view: memoryview, position: int) -> int:
+        """Read, checking on the way."""
+        count = self._source.read_into(view, position)
         if not count:  # shorter than it was said to be
             raise self._damaged(self._digest)
-        self._follow(view[:count])
-        self._position += count
+        self._follow(view[:count], position)
         return count
-
-    def readall(self) -> bytes:
-        """Read the rest; its room is taken once."""
-        rest = bytearray(max(0, self._size - self._position))
-        done = 0
-        with memoryview(rest) as view:
-            while done < len(view) and (count := self.readinto(view[done : done + BLOCK])):
-                done += count
-        return bytes(rest)
 
     def close(self) -> None:
         """Close what is read from."""
@@ -208,13 +171,13 @@ class BlobReader(io.RawIOBase):
             self._source.close()
         super().close()
 
-    def _follow(self, piece: memoryview) -> None:
+    def _follow(self, piece: memoryview, start: int) -> None:
         """Hash what continues the part that was hashed; at the end of the content, compare."""
-        start, end = self._position, self._position + len(piece)
+        end = start + len(piece)
         if start <= self._hashed < end:
             self._hasher.update(piece[self._hashed - start :])
             self._hashed = end
-        if self._hashed == self._size and not self._checked:
+        if self._hashed == self.size and not self._checked:
             if self._hasher.result().digest != self._digest:
                 raise self._damaged(self._digest)
             self._checked = True

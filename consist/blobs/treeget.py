@@ -137,7 +137,15 @@ class _Noticing(io.RawIOBase):
         super().close()
 
 
-def restore_tree(blobs: BlobStore, digest: Digest, target: str, *, within: str = "", force: bool = False) -> None:
+def restore_tree(  # noqa: PLR0913 - three say what and where, the others how
+    blobs: BlobStore,
+    digest: Digest,
+    target: str,
+    *,
+    within: str = "",
+    force: bool = False,
+    seen: Callable[[int], object] = int,
+) -> None:
     """Write a tree to a folder, every file checked before the folder appears.
 
     Parameters
@@ -153,6 +161,8 @@ def restore_tree(blobs: BlobStore, digest: Digest, target: str, *, within: str =
     force : bool
         Replace the folder that is there, with all that is in it: it is moved aside, and removed when the new one has
         its name. What is no folder, a link to one included, is never replaced.
+    seen : callable
+        Told the bytes of each piece that was written, to show how far it has come.
 
     Raises
     ------
@@ -197,7 +207,7 @@ def restore_tree(blobs: BlobStore, digest: Digest, target: str, *, within: str =
                 continue
             with noticing(blobs, digest, path):
                 pieces = _pieces(blobs, file) if data is None else [data]
-                _check_size(file, folder.file(path, pieces, executable=file.executable))
+                _check_size(file, folder.file(path, _telling(pieces, seen), executable=file.executable))
         folder.publish()
 
 
@@ -237,6 +247,12 @@ def _pieces(blobs: BlobStore, file: TreeFile) -> Iterator[bytes]:
     with blobs.open(file.digest) as source:
         while piece := source.read(BLOCK):
             yield piece
+
+
+def _telling(pieces: Iterable[bytes], seen: Callable[[int], object]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        seen(len(piece))
 
 
 def _check_size(file: TreeFile, size: int) -> None:

@@ -54,7 +54,7 @@ class PutTree(NamedTuple):
     total: int
 
 
-def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE) -> PutTree:
+def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE, seen: Callable[[int], object] = int) -> PutTree:
     """Store a folder.
 
     Parameters
@@ -65,6 +65,8 @@ def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE) -> PutTre
         Its path.
     symlinks : {"refuse", "follow"}
         What to do about symbolic links in it. None is ever stored as one: it could lead anywhere.
+    seen : callable
+        Told the bytes of what was read, to show how far it has come.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE) -> PutTre
     >>> put.files, put.total
     (1, 7)
     """
-    keeper = _Keeper(blobs, follow=symlinks == FOLLOW)
+    keeper = _Keeper(blobs, seen, follow=symlinks == FOLLOW)
     tree = tree_of_folder(folder, keeper.keep, symlinks=symlinks)
     keeper.flush()
     stored = blobs.put_bytes(encode_tree(tree))
@@ -130,8 +132,9 @@ def tree_digest(tree: Tree) -> Digest:
 class _Keeper:
     """Puts files into a store: large ones as streams, small ones in batches where a request takes long."""
 
-    def __init__(self, blobs: BlobStore, *, follow: bool) -> None:
+    def __init__(self, blobs: BlobStore, seen: Callable[[int], object], *, follow: bool) -> None:
         self._blobs = blobs
+        self._seen = seen
         self._local = blobs.backend.capabilities.files
         self._flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
         self._batch: dict[Digest, bytes] = {}
@@ -175,11 +178,12 @@ class _Keeper:
             if not stat.S_ISREG(before.st_mode):
                 return None
             if before.st_size >= BLOCK:
-                hashed = Hashed(*self._blobs.put_stream(stream)[:2])
+                hashed = Hashed(*self._blobs.put_stream(stream, seen=self._seen)[:2])
                 return hashed if hashed.size == before.st_size and _same(before, os.stat(place)) else None
             data = stream.read(BLOCK)
         if data is None or len(data) != before.st_size or not _same(before, os.stat(place)):
             return None
+        self._seen(len(data))
         return self._put_small(data)
 
     def _put_small(self, data: bytes) -> Hashed:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSet
 
     from consist.blobs.backend import Backend, ObjectStat
+    from consist.blobs.readcache import ReadCache
     from consist.hashing.digest import Digest
 
 _ASK_FIRST = 64 << 10
@@ -31,11 +32,14 @@ class WholeBlobs:
         Where they are kept.
     suspects : MutableSet of Digest
         Blobs found damaged, and not yet written anew.
+    cache : ReadCache, optional
+        Keeps blobs of up to `SMALL` bytes that were fetched.
     """
 
-    def __init__(self, backend: Backend, suspects: MutableSet[Digest]) -> None:
+    def __init__(self, backend: Backend, suspects: MutableSet[Digest], cache: ReadCache | None = None) -> None:
         self._backend = backend
         self._suspects = suspects
+        self._cache = cache
 
     def put(self, data: bytes | memoryview) -> Hashed:
         """Keep bytes in memory; nothing is written if they are there with that size and not suspect."""
@@ -60,6 +64,9 @@ class WholeBlobs:
         """Open a blob as a seekable file, checked as far as ``reader.py`` says; None if there is none."""
         with contextlib.ExitStack() as on_error:
             try:
+                head = self._head(digest)
+                if head is not None and len(head) <= SMALL:
+                    return io.BytesIO(head)
                 source = open_source(self._backend, _key(digest))
                 on_error.callback(source.close)
                 room = memoryview(bytearray(SMALL + 1))
@@ -75,12 +82,17 @@ class WholeBlobs:
     def read(self, digest: Digest) -> bytes | None:
         """Return a blob, checked; None if there is none."""
         try:
+            if self._cache is not None:
+                return self._through(self._cache, digest, lambda: self._backend.get(_key(digest)))
             return self._checked(digest, self._backend.get(_key(digest)))
         except BlobNotFoundError:
             return None
 
-    def copy(self, digest: Digest, write: Callable[[memoryview], object]) -> int | None:
-        """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none."""
+    def copy(self, digest: Digest, write: Callable[[memoryview], object], *, cached: bool = True) -> int | None:
+        """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none.
+
+        Without `cached` what is in the store is read, whatever this machine keeps.
+        """
         begun = False
 
         def write_on(piece: memoryview) -> None:
@@ -89,6 +101,10 @@ class WholeBlobs:
             write(piece)
 
         try:
+            head = self._head(digest) if cached else None
+            if head is not None and len(head) <= SMALL:
+                write(memoryview(head))
+                return len(head)
             with contextlib.closing(open_source(self._backend, _key(digest))) as source:
                 hashed = copy_source(source, write_on)
         except BlobNotFoundError:
@@ -111,7 +127,35 @@ class WholeBlobs:
 
     def delete(self, digest: Digest) -> None:
         """Remove a blob, if it is there."""
+        if self._cache is not None:
+            self._cache.forget(layout.BLOBS, digest)
         self._backend.delete(_key(digest))
+
+    def _head(self, digest: Digest) -> bytes | None:
+        """Return a blob of up to `SMALL` bytes whole and checked, of a larger one more than that; None without a cache.
+
+        Raises
+        ------
+        BlobNotFoundError
+            If there is none.
+        """
+        if self._cache is None:
+            return None
+        more = SMALL + 1
+        return self._through(self._cache, digest, lambda: self._backend.get_range(_key(digest), 0, more), more)
+
+    def _through(self, cache: ReadCache, digest: Digest, fetch: Callable[[], bytes], part: int = -1) -> bytes:
+        """Read through the cache; of `part` bytes, what is fetched is not all, and cannot be checked."""
+
+        def parse(data: bytes) -> bytes:
+            if len(data) != part and hash_bytes(data) != digest:
+                raise DamagedError("a blob is not what its name says")
+            return data
+
+        try:
+            return cache.whole(layout.BLOBS, digest, parse, fetch, most=SMALL)
+        except DamagedError:
+            raise self._damaged(digest) from None
 
     def _is_there(self, hashed: Hashed) -> bool:
         """Tell whether a put may be left out: a truncated object is caught by its size, a flipped bit by a reader."""

@@ -33,7 +33,9 @@ VERBS = {
     "cat": "Write content to standard output.",
     "get": "Restore an output or a blob to a file.",
     "put": "Store a file, and keep it.",
+    "du": "Show how much there is, and how much room it takes.",
     "verify": "Check that everything is there, and is what it says.",
+    "doctor": "Check settings, versions, index and store, and say what to do.",
     "index": "Make this machine's index anew.",
     "version": "Show the versions that matter.",
 }

@@ -8,6 +8,7 @@ options have are converted by `_Converter`: 50 ms less a call of 130 (bare Pytho
 from __future__ import annotations
 
 import inspect
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,11 +23,46 @@ Command = Any
 
 
 class Verb(typer.core.TyperCommand):
-    """A verb."""
+    """A verb.
+
+    Attributes
+    ----------
+    bare : mapping of str to str
+        Options whose value may be left out, and the value that is meant then. Their metavar is ``[=NAME]``.
+    """
+
+    bare: Mapping[str, str] = MappingProxyType({})
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return its options and arguments."""
         return spare(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read what was typed; an option without its value gets the one that is meant.
+
+        A value is part of the option's own word (``--read-data=10%``), as everywhere where it may be left out: the
+        next word could be an argument as well.
+        """
+        end = args.index("--") if "--" in args else len(args)
+        filled = [f"{word}={self.bare[word]}" if word in self.bare else word for word in args[:end]]
+        return super().parse_args(ctx, filled + args[end:])
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options; a value that may be left out stands as it is typed, without a space before it."""
+        closing: Any = _Closing(formatter)
+        super().format_options(ctx, closing)
+
+
+class _Closing:
+    """A formatter of help that writes ``--option [=VALUE]`` without the space."""
+
+    def __init__(self, formatter: Any) -> None:
+        self._formatter = formatter
+        self.section = formatter.section
+
+    def write_dl(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Write a list of names and meanings."""
+        self._formatter.write_dl([(name.replace(" [=", "[="), meaning) for name, meaning in rows])
 
 
 class Group(typer.core.TyperGroup):
@@ -37,7 +73,9 @@ class Group(typer.core.TyperGroup):
         return spare(super().get_params(ctx))
 
 
-def make_verb(function: Callable[..., Any], *, name: str, examples: Sequence[str]) -> Command:
+def make_verb(
+    function: Callable[..., Any], *, name: str, examples: Sequence[str], bare: Mapping[str, str] | None = None
+) -> Command:
     """Make a verb.
 
     Parameters
@@ -48,10 +86,15 @@ def make_verb(function: Callable[..., Any], *, name: str, examples: Sequence[str
         What is typed.
     examples : sequence of str
         Lines for the help.
+    bare : mapping of str to str, optional
+        As of `Verb`.
     """
     app = _app()
     app.command(name, cls=Verb, help=_help(function, examples))(function)
-    return typer.main.get_command(app)
+    verb = typer.main.get_command(app)
+    if isinstance(verb, Verb):
+        verb.bare = dict(bare or {})
+    return verb
 
 
 def make_group(verbs: Mapping[str, tuple[Callable[..., Any], Sequence[str]]], *, name: str, about: str) -> Command:

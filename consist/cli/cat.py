@@ -67,12 +67,18 @@ def _is_value(found: "Found") -> bool:
 def _copy(store: "Store", found: "Found") -> None:
     import sys
 
+    from consist.cli.output import on_terminal
+    from consist.cli.progress import progress
     from consist.store.names import open_found
 
     sys.stdout.flush()
-    with open_found(store, found) as source:
+    with (
+        open_found(store, found) as source,
+        progress(f"writing {found.name}", total=found.size, shown=not on_terminal()) as seen,
+    ):
         while piece := source.read(_BLOCK):
             sys.stdout.buffer.write(piece)
+            seen(len(piece))
 
 
 def _write_value(store: "Store", found: "Found") -> None:

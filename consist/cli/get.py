@@ -45,6 +45,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     """
     from consist.cli.opening import find_place, open_existing
     from consist.cli.output import write_json, write_line
+    from consist.cli.progress import progress
     from consist.cli.shapes import head
     from consist.cli.text import escape
     from consist.store.names import find_output
@@ -53,7 +54,8 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     opened = open_existing(find_place(db_path, store))
     found = find_output(opened, path)
     file = target_of(found, target)
-    restore(opened, found, file, force=force)
+    with progress(f"getting {path}", total=found.size) as seen:
+        restore(opened, found, file, force=force, seen=seen)
     if as_json:
         write_json({**head("get"), "path": path, "target": file, "digest": found.digest.hex, "size": found.size})
     else:

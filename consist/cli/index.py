@@ -54,9 +54,15 @@ def rebuild(
 
 def _rebuild(place: "Place") -> "Rebuilt":
     from consist.cli.opening import open_place, require_store
+    from consist.cli.progress import progress, things
     from consist.errors import DamagedError
     from consist.index.environment import Environment
     from consist.store.rebuild import rebuild as rebuild_index
+
+    def made() -> "Rebuilt":
+        store = open_place(place)
+        with progress(f"reading {store.backend.url}", unit=things("object")) as seen:
+            return rebuild_index(store, seen=seen)
 
     require_store(place)  # before the index is touched: without a store nothing replaces it
     environment = Environment(place.db_path)
@@ -65,11 +71,11 @@ def _rebuild(place: "Place") -> "Rebuilt":
         try:
             if environment.exists():
                 environment.read(lambda _transaction, _tables: None)  # raises for one that a crash may have torn
-            return rebuild_index(open_place(place))
+            return made()
         except DamagedError as error:  # of the index: the store says what is damaged, and goes on
             damage = error.message
     _move_aside(environment, damage)
-    return rebuild_index(open_place(place))
+    return made()
 
 
 def _damage(environment: "Environment") -> str | None:

@@ -21,6 +21,7 @@ _BATCH = 200
 
 _GAP = 2
 _NARROWEST = 4
+_WIDEST_NAME = 32
 
 
 def on_terminal() -> bool:
@@ -46,6 +47,18 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexi
     write_line("\t".join(columns))
     for row in rows:
         write_line("\t".join(map(plain, row)))
+
+
+def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]]) -> None:
+    """Write facts, one a line: a name and its values; on a terminal in two columns, elsewhere with tabs between."""
+    rows = [(escape(name), cells) for name, *cells in facts]
+    if not on_terminal():
+        for name, cells in rows:
+            write_line("\t".join((name, *map(plain, cells))))
+        return
+    width = min(max((len(name) for name, _ in rows), default=0), _WIDEST_NAME)
+    for name, cells in rows:
+        write_line(f"{name:{width}}  {'  '.join(map(shown, cells))}")
 
 
 def write_line(text: str) -> None:

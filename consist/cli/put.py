@@ -70,6 +70,7 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
 def _put(place: "Place", file: str, name: str | None, *, create: bool, follow: bool) -> "RunRecord":
     from consist.cli.opening import open_place, require_index
+    from consist.cli.progress import progress
     from consist.identity.names import check_name
     from consist.runs.machine import machine_facts
     from consist.store.put import put as put_in_store
@@ -83,13 +84,16 @@ def _put(place: "Place", file: str, name: str | None, *, create: bool, follow: b
     if not is_input and _is_folder(path, file):
         symlinks = "follow" if follow else "refuse"
         store = open_place(place, create=create)
-        return put_folder(store, str(path), chosen, machine=machine_facts(), symlinks=symlinks)
+        with progress(f"putting {chosen}") as seen:
+            return put_folder(store, str(path), chosen, machine=machine_facts(), symlinks=symlinks, seen=seen)
+    origin = "" if is_input else str(path)
     with (
         _reading(file),
         contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
     ):
         store = open_place(place, create=create)
-        return put_in_store(store, stream, chosen, origin="" if is_input else str(path), machine=machine_facts())
+        with progress(f"putting {chosen}", total=None if is_input else path.stat().st_size) as seen:
+            return put_in_store(store, stream, chosen, origin=origin, machine=machine_facts(), seen=seen)
 
 
 def _is_folder(path: Path, file: str) -> bool:

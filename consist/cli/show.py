@@ -63,17 +63,9 @@ def show(
 
 
 def _write(store: "Store", origin: "Origin") -> None:
-    from consist.cli.output import on_terminal, write_line
-    from consist.cli.text import escape, plain, shown
+    from consist.cli.output import write_facts
 
-    facts = [(name, *cells) for name, *cells in _facts(store, origin)]
-    if not on_terminal():
-        for name, *cells in facts:
-            write_line("\t".join((escape(name), *map(plain, cells))))
-        return
-    width = min(max(len(escape(name)) for name, *_ in facts), 32)
-    for name, *cells in facts:
-        write_line(f"{escape(name):{width}}  {'  '.join(map(shown, cells))}")
+    write_facts(_facts(store, origin))
 
 
 def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":

@@ -89,6 +89,7 @@ META_VERSION = b"version"
 META_STORE_BY_ID = b"id\x00"
 META_STORE_BY_NUMBER = b"no\x00"
 META_UNSYNCED = b"unsynced\x00"
+META_FINDING = b"finding\x00"
 
 PENDING = b"P"
 APPLIED = b"A"

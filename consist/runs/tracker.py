@@ -52,6 +52,9 @@ class Tracker:
     durable : bool
         Wait until every write has reached the disk (default). False is faster, and a crash of the machine may then
         cost the last runs.
+    cache_limit : int, optional
+        Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
+        stores together; 0 keeps none. Default: 10 GiB.
     strict : bool
         Make it an error, not a warning, that a function cannot be cached.
     verbose : bool, optional
@@ -69,7 +72,7 @@ class Tracker:
     (32, False, 32, True)
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and four choices by name
+    def __init__(  # noqa: PLR0913 - where things are, and five choices by name
         self,
         run_dir: str | os.PathLike[str] | None = None,
         db_path: str | os.PathLike[str] | None = None,
@@ -77,6 +80,7 @@ class Tracker:
         *,
         storage_options: Mapping[str, Any] | None = None,
         durable: bool = True,
+        cache_limit: int | None = None,
         strict: bool = False,
         verbose: bool | None = None,
     ) -> None:
@@ -87,6 +91,7 @@ class Tracker:
         self.store_url = normalise_url(default_store(str(self.db_path)) if given is None else given)
         self._storage_options = dict(settings["storage_options"].value or {})
         self._durable = durable
+        self._cache_limit = cache_limit
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
         self._lock = threading.Lock()
@@ -279,6 +284,7 @@ class Tracker:
                     str(self.db_path),
                     storage_options=self._storage_options,
                     durable=self._durable,
+                    cache_limit=self._cache_limit,
                 )
                 library = Library(lambda: self.store, self.run_dir)
                 self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose)

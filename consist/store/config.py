@@ -89,10 +89,19 @@ def load(backend: Backend) -> StoreConfig | None:
         data = backend.get(layout.CONFIG)
     except BlobNotFoundError:
         return None
-    return _parse(data, f"{backend.url}/{layout.CONFIG}")
+    return parse(data, f"{backend.url}/{layout.CONFIG}")
 
 
-def _parse(data: bytes, where: str) -> StoreConfig:
+def parse(data: bytes, where: str) -> StoreConfig:
+    """Take the bytes of a config apart.
+
+    Raises
+    ------
+    FormatError
+        If a newer consist made the store.
+    DamagedError
+        If it cannot be read.
+    """
     try:
         fields = json.loads(data)
         found = fields["format"]

@@ -19,6 +19,7 @@ from consist.hashing.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from consist.blobs.backend import ObjectStat
     from consist.blobs.manifest import Manifest
     from consist.blobs.pack import PackRef
     from consist.store.store import Store
@@ -122,13 +123,17 @@ def object_key(digest: Digest, size: int) -> str:
     return layout.digest_key(layout.MANIFESTS if size >= LARGE else layout.BLOBS, digest)
 
 
-def _blobs(store: Store, contents: Contents, is_read: Callable[[], bool], seen: Callable[[int], object]) -> None:
-    for found in store.backend.list(layout.BLOBS):
+def _named(store: Store, area: str, contents: Contents) -> Iterator[tuple[Digest, ObjectStat]]:
+    """Yield the objects of an area that digests name; a foreign one is a finding."""
+    for found in store.backend.list(area):
         try:
-            digest = layout.key_digest(found.key)
+            yield layout.key_digest(found.key), found
         except DamagedError as error:
             contents.findings.append(Finding(found.key, error.message))
-            continue
+
+
+def _blobs(store: Store, contents: Contents, is_read: Callable[[], bool], seen: Callable[[int], object]) -> None:
+    for digest, found in _named(store, layout.BLOBS, contents):
         contents.sizes[digest.raw] = found.size
         contents.stored += found.size
         try:
@@ -149,12 +154,7 @@ def _packs(
 
     sizes: dict[bytes, int] = {}
     wrong: dict[bytes, str] = {}
-    for found in store.backend.list(layout.PACKS):
-        try:
-            digest = layout.key_digest(found.key)
-        except DamagedError as error:
-            contents.findings.append(Finding(found.key, error.message))
-            continue
+    for digest, found in _named(store, layout.PACKS, contents):
         sizes[digest.raw] = found.size
         contents.stored += found.size
         contents.packs += 1
@@ -166,12 +166,7 @@ def _packs(
 
 
 def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
-    for found in store.backend.list(layout.MANIFESTS):
-        try:
-            digest = layout.key_digest(found.key)
-        except DamagedError as error:
-            contents.findings.append(Finding(found.key, error.message))
-            continue
+    for digest, found in _named(store, layout.MANIFESTS, contents):
         try:
             manifest = store.blobs.large.manifest(digest)
         except (DamagedError, FormatError) as error:

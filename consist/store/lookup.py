@@ -193,6 +193,7 @@ def note_published(store: Store, signature: Digest) -> None:
     """Remember that the store has the very record that the index has: over a network it is not asked for a day."""
     if not store.backend.capabilities.files:
         store.index.confirm(signature, time.time_ns() // 1000)
+        store.seen.pop(signature, None)
 
 
 def _warn(message: str) -> None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
-from consist.errors import NotFoundError
+from consist.errors import NotFoundError, SettingsError, UnreachableError
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
+from consist.index.findings import Findings
 from consist.index.index import Index
 from consist.store import config as store_config
 from consist.store.events import EventLog
 from consist.store.files import FileDigests
+from consist.store.offline import cache_folder, keep_config, kept_config
 from consist.store.store import Store
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
+    from consist.blobs.readcache import ReadCache
+    from consist.store.config import StoreConfig
 
 
 def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
@@ -31,6 +34,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     sharing: str = store_config.PRIVATE,
     create: bool = True,
     compression: str = AUTO,
+    cache_limit: int | None = None,
 ) -> Store:
     """Open a store and an index of it; make what is not there.
 
@@ -52,25 +56,38 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         index still is.
     compression : {"auto", "none"}
         Whether chunks of large content are compressed where a probe says that it pays.
+    cache_limit : int, optional
+        Bytes that copies of what is read from remote stores may take in the user's cache folder, all stores together.
+        0 keeps none. Default: 10 GiB.
 
     Raises
     ------
+    SettingsError
+        If `cache_limit` is negative.
     NotFoundError
         If there is no store, and `create` is False.
     FormatError
         If a newer consist wrote the store or the index, or `db_path` is another kind of file.
+    UnreachableError
+        If the store does not answer, and this machine has not opened it before.
     StorageError
         If the place cannot be used.
     """
+    if cache_limit is not None and cache_limit < 0:
+        raise SettingsError(f"cache_limit is {cache_limit}", hint="give a number of bytes; 0 turns the cache off")
     environment = Environment(db_path, durable=durable)
-    backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=sharing)
-    if not create and store_config.load(backend) is None:
+    place: dict[str, Any] = {"storage_options": storage_options, "durable": durable, "memory": Findings(environment)}
+    backend = open_backend(url, **place, sharing=sharing)
+    if not create and _is_missing(backend):
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
-    config, is_new = store_config.load_or_create(backend, sharing=sharing)
+    try:
+        config, is_new = store_config.load_or_create(backend, sharing=sharing)
+    except UnreachableError as error:
+        config, is_new = kept_config(url, environment, error), False
     chunking = Chunking.parse(config.chunking)
     if config.sharing != sharing:
-        backend = open_backend(url, storage_options=storage_options, durable=durable, sharing=config.sharing)
+        backend = open_backend(url, **place, sharing=config.sharing)
     index = Index(environment, config.id)
     index.remember_store(normalise_url(url))
     if is_new:
@@ -84,6 +101,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
             table=index.chunks,
             chunking=chunking,
             compression=compression,
+            cache=_read_cache(backend, config, cache_limit),
         ),
         index=index,
         files=FileDigests(index),
@@ -112,5 +130,22 @@ def _lock_folder(backend: Backend, store_id: str) -> str:
     inside = backend.path_of(layout.LOCKS)
     if inside is not None:
         return inside
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - the same
-    return f"{cache}/consist/locks/{store_id}"
+    return f"{cache_folder()}/locks/{store_id}"
+
+
+def _is_missing(backend: Backend) -> bool:
+    """Tell whether there is no store; one that does not answer may be there."""
+    try:
+        return store_config.load(backend) is None
+    except UnreachableError:
+        return False
+
+
+def _read_cache(backend: Backend, config: StoreConfig, limit: int | None) -> ReadCache | None:
+    """Make the cache of what is read from a store; a local store is as near as its cache would be."""
+    if backend.capabilities.files or limit == 0:
+        return None
+    from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
+
+    keep_config(config)
+    return ReadCache(cache_folder(), config.id, DEFAULT_LIMIT if limit is None else limit)

@@ -13,7 +13,7 @@ from consist.store.latest import earlier_version, note_latest
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from consist.store.store import Store
 
@@ -23,8 +23,14 @@ STEP = "put"
 _FILE = "file"
 
 
-def put_folder(
-    store: Store, folder: str, name: str, *, machine: Mapping[str, Any], symlinks: str = REFUSE
+def put_folder(  # noqa: PLR0913 - two say how, the others what
+    store: Store,
+    folder: str,
+    name: str,
+    *,
+    machine: Mapping[str, Any],
+    symlinks: str = REFUSE,
+    seen: Callable[[int], object] = int,
 ) -> RunRecord:
     """Store a folder as a tree, and keep it.
 
@@ -40,6 +46,8 @@ def put_folder(
         Plain facts about this machine.
     symlinks : {"refuse", "follow"}
         What to do about symbolic links in it.
+    seen : callable
+        Told how many bytes were read since it was told last.
 
     Returns
     -------
@@ -55,12 +63,20 @@ def put_folder(
     """
     key = check_name("output", name)
     began = time.time_ns() // 1000
-    stored = put_tree(store.blobs, folder, symlinks=symlinks)
+    stored = put_tree(store.blobs, folder, symlinks=symlinks, seen=seen)
     media = {"path": as_text(folder), "files": stored.files, "total": stored.total}
     return _kept(store, ArtifactRecord(key, stored.digest, stored.size, TREE, None, media), began, machine)
 
 
-def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapping[str, Any]) -> RunRecord:
+def put(  # noqa: PLR0913 - two say how, the others what
+    store: Store,
+    stream: BinaryIO,
+    name: str,
+    *,
+    origin: str,
+    machine: Mapping[str, Any],
+    seen: Callable[[int], object] = int,
+) -> RunRecord:
     """Store what is left in a stream, and keep it.
 
     Parameters
@@ -75,6 +91,8 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
         The file's path, or ``""``.
     machine : mapping
         Plain facts about this machine.
+    seen : callable
+        Told how many bytes were read since it was told last.
 
     Returns
     -------
@@ -91,7 +109,7 @@ def put(store: Store, stream: BinaryIO, name: str, *, origin: str, machine: Mapp
     """
     key = check_name("output", name)
     began = time.time_ns() // 1000
-    stored = store.blobs.put_stream(stream, like=lambda: earlier_version(store, STEP, key))
+    stored = store.blobs.put_stream(stream, like=lambda: earlier_version(store, STEP, key), seen=seen)
     media: dict[str, Any] = {"path": origin} if origin else {}
     if stored.chunks is not None:
         media["chunks"] = stored.chunks.raw

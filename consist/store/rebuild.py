@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError
 from consist.index.records import decode_events, decode_record
 from consist.store.verify import frame_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from consist.index.records import Event, RunRecord
     from consist.store.store import Store
@@ -28,7 +28,7 @@ class Rebuilt:
     damaged: int
 
 
-def rebuild(store: Store) -> Rebuilt:
+def rebuild(store: Store, *, seen: Callable[[int], object] = int) -> Rebuilt:
     """Make the index of a store anew.
 
     Parameters
@@ -36,6 +36,8 @@ def rebuild(store: Store) -> Rebuilt:
     store : Store
         Only its objects are read; what the index held of this store is dropped first, undelivered events excepted:
         they are brought to the store before.
+    seen : callable
+        Told 1 for each object that was read.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def rebuild(store: Store) -> Rebuilt:
     """
     store.events.flush()
     store.index.clear()
-    found = _Records(store)
+    found = _Records(store, seen)
     store.index.put_runs(found)
     batches = 0
     for key, events in _batches(store, found):
@@ -52,14 +54,17 @@ def rebuild(store: Store) -> Rebuilt:
         batches += 1
     _chunks(store, found)
     store.index.mark_rebuilt()
+    with contextlib.suppress(StoragePermissionError):
+        store.tidy()
     return Rebuilt(found.count, batches, found.damaged)
 
 
 class _Records:
     """Iterates over the records of a store, the ones that signatures lead to last, so that they have the last word."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, seen: Callable[[int], object]) -> None:
         self._store = store
+        self._seen = seen
         self.count = 0
         self.damaged = 0
 
@@ -78,6 +83,7 @@ class _Records:
                 yield record, read
 
     def read(self, key: str) -> bytes | None:
+        self._seen(1)
         try:
             return self._store.backend.get(key)
         except BlobNotFoundError:  # removed since it was listed

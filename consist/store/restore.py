@@ -20,6 +20,8 @@ from consist.identity.names import is_name
 from consist.store.names import Found, open_found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consist.store.store import Store
 
 _BLOCK = 1 << 20
@@ -43,7 +45,9 @@ def target_of(found: Found, target: str) -> str:
     return name if target == "." else os.path.join(target, name)
 
 
-def restore(store: Store, found: Found, target: str, *, force: bool = False) -> None:
+def restore(
+    store: Store, found: Found, target: str, *, force: bool = False, seen: Callable[[int], object] = int
+) -> None:
     """Write content to a file or a folder, checked before that appears.
 
     Parameters
@@ -58,6 +62,8 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
         Replace the regular file that is there. A link is replaced, not followed, unless it leads to something else
         than a regular file. A folder, a FIFO, a socket or a device is never replaced by a file; a folder is replaced
         by a folder, as `restore_tree` says.
+    seen : callable
+        Told the bytes of each piece that was written, to show how far it has come.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
         If the content is not there, or not what it should be; nothing was written.
     """
     if found.is_folder and found.tree is not None:
-        restore_tree(store.blobs, found.tree, target, within=found.inner, force=force)
+        restore_tree(store.blobs, found.tree, target, within=found.inner, force=force, seen=seen)
         return
     _check_target(target, force=force)
     folder = os.path.dirname(target) or "."
@@ -81,6 +87,7 @@ def restore(store: Store, found: Found, target: str, *, force: bool = False) -> 
     with temp, open_found(store, found) as source:
         while piece := source.read(_BLOCK):
             temp.write(piece)
+            seen(len(piece))
         temp.seal(mode=None, durable=False)
         if force:
             perform("rename", target, os.replace, temp.path, target)

@@ -75,7 +75,10 @@ class Store:
         """
         try:
             self.events.flush()
-            self.tidy()
+            if (
+                self.backend.capabilities.files
+            ):  # over a network it takes a listing: a rebuild, which lists all, does it
+                self.tidy()
         except StoragePermissionError:
             return
         except StorageError as error:

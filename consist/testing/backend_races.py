@@ -44,6 +44,11 @@ class BackendRaces(abc.ABC):
     def oracle_write(self, key: str, data: bytes) -> None:
         """Write an object without the code under test."""
 
+    def oracle_write_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Write many objects without the code under test; a place that takes long for each may do better."""
+        for key, data in items:
+            self.oracle_write(key, data)
+
     @abc.abstractmethod
     def oracle_list(self) -> set[str]:
         """List all that is stored without the code under test, temp files too."""

@@ -343,8 +343,7 @@ class BackendSuite(BackendRaces):
     def test_list_of_many(self, backend: Backend) -> None:
         """A long listing is whole."""
         keys = {f"blobs/{number % 7:02}/{number}" for number in range(1_500)}
-        for key in keys:
-            self.oracle_write(key, b"")
+        self.oracle_write_many([(key, b"") for key in keys])
         assert {found.key for found in backend.list("blobs")} == keys
 
     def test_list_while_objects_go(self, backend: Backend) -> None:

@@ -90,6 +90,8 @@ def _argument(argument: Any) -> str:
 
 def _option(option: Any) -> str:
     names = ", ".join([*option.opts, *option.secondary_opts])
+    if (option.metavar or "").startswith("[="):  # a value that may be left out
+        return names + option.metavar
     return names if option.is_flag or option.count else f"{names} {option.name.upper()}"
 
 

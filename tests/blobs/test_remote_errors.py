@@ -10,9 +10,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from consist.blobs.opening import open_backend
+from consist.blobs.remote import RemoteBackend
+from consist.blobs.remote.plain import seconds
 from consist.blobs.spool import Spool
-from consist.blobs.strategies import _seconds
 from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
@@ -91,7 +91,7 @@ class NoCredentialsError(Exception):
 def backend():
     SulkyFileSystem.store.clear()
     SulkyFileSystem.mood = None
-    backend = open_backend("sulky://team/store")
+    backend = RemoteBackend("sulky://team/store")
     backend.put("blobs/1", b"content")
     yield backend
     SulkyFileSystem.mood = None
@@ -119,7 +119,7 @@ CALLS = {
         (OSError(errno.EACCES, QUOTED), StoragePermissionError),
         (OSError(16, QUOTED), StorageError),
         (OSError(QUOTED), StorageError),
-        (NoCredentialsError(QUOTED), StorageError),
+        (NoCredentialsError(QUOTED), StoragePermissionError),
         (NotImplementedError(QUOTED), UnsupportedError),
         (KeyError(QUOTED), StorageError),
     ],
@@ -198,7 +198,7 @@ def test_a_failed_write_through_the_seam(backend):
 def test_a_driver_is_made_when_it_is_needed_and_once(backend):
     backend.get("blobs/1")
     before = SulkyFileSystem.made
-    lazy = open_backend("sulky://team/store")
+    lazy = RemoteBackend("sulky://team/store")
     assert lazy.url == "sulky://team/store"
     assert SulkyFileSystem.made == before
     lazy.get("blobs/1")
@@ -253,4 +253,4 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
     ],
 )
 def test_dates_as_drivers_give_them(date, wanted):
-    assert _seconds(date) == wanted
+    assert seconds(date) == wanted

@@ -93,7 +93,9 @@ def verbs(world):
         ],
         "consist cat": [("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "steps/summarise/summary")],
         "consist get": [("get", "steps/clean/table"), ("get", "steps/put/pages", "again")],
-        "consist verify": [("verify",), ("verify", "--read-data")],
+        "consist du": [("du",), ("du", "steps/big"), ("du", f"runs/{clean}/table")],
+        "consist verify": [("verify",), ("verify", "--read-data"), ("verify", "--read-data=0.5")],
+        "consist doctor": [("doctor",), ("doctor", "--no-write")],
         "consist index rebuild": [("index", "rebuild")],
         "consist version": [("version",)],
     }

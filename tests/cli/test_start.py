@@ -32,12 +32,15 @@ def test_help_and_version_load_nothing_heavy(arguments):
     assert loaded(*arguments) & HEAVY <= allowed
 
 
-@pytest.mark.parametrize("arguments", [("runs",), ("ls",), ("cat", "steps/clean/rows"), ("show", ""), ("why", "")])
+@pytest.mark.parametrize(
+    "arguments", [("runs",), ("ls",), ("cat", "steps/clean/rows"), ("du",), ("show", ""), ("why", "")]
+)
 def test_a_verb_loads_only_what_it_uses(world, arguments):
     arguments = [arguments[0], world.runs["clean"].id] if arguments[0] in {"show", "why"} else arguments
     modules = loaded(*arguments, "--db-path", world.db_path)
     assert modules & HEAVY == {"lmdb", "blake3", "msgpack"}
-    others = {"runs", "show", "why", "ls", "cat", "get", "put", "verify", "index", "version"} - {arguments[0]}
+    verbs = {"runs", "show", "why", "ls", "cat", "get", "put", "du", "verify", "doctor", "index", "version"}
+    others = verbs - {arguments[0]}
     assert not modules & {f"consist.cli.{verb}" for verb in others}
 
 

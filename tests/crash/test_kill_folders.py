@@ -8,8 +8,6 @@ What is promised, and looked at in the bare files by the words of docs/format.md
 3. A restore: the target is as it was, or whole. Replacing a folder, it may also be gone, and is whole beside its name.
 """
 
-# ruff: noqa: S108 - memory is a disk here
-
 from __future__ import annotations
 
 import os

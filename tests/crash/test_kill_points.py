@@ -15,7 +15,7 @@ new handles:
    but for the run under way, which a killed writer may have brought to the store and not to the index.
 """
 
-# ruff: noqa: PTH208, S108, S311 - names are listed as strings; memory is a disk here; kills are drawn, not hidden
+# ruff: noqa: PTH208, S311 - names are listed as strings; memory is a disk here; kills are drawn, not hidden
 
 from __future__ import annotations
 

@@ -31,12 +31,13 @@ def make_program():
         """Paint things."""
 
     @app.command()
-    def paint(
+    def paint(  # noqa: PLR0913, PLR0917 - an option of each kind
         what: str,
         more: list[str] = typer.Argument(None, help="What else."),  # noqa: B008 - as Typer wants it
         colour: Colour = typer.Option(Colour.RED, help="Which | colour.", envvar="PAINT_COLOUR"),  # noqa: B008
         coats: int = typer.Option(2, "--coats", "-c", help="How many."),
         dry: bool = typer.Option(False, "--dry", help="Only say so."),
+        share: str = typer.Option("", "--share", metavar="[=SHARE]", help="How much."),
     ):
         """Paint a thing.
 
@@ -95,6 +96,7 @@ paint door --dry
 | `--colour COLOUR` | Which \\| colour. One of `red`, `blue`. Environment: `PAINT_COLOUR`. Default: `red`. |
 | `--coats, -c COATS` | How many. Default: `2`. |
 | `--dry` | Only say so. |
+| `--share[=SHARE]` | How much. |
 
 ### `paint index`
 

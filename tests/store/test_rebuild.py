@@ -310,3 +310,29 @@ def test_runs_of_a_tracker_come_back(tmp_path, by_hand, monkeypatch):
     rebuild(tracker.store)
     assert comparable(by_hand.dump(tracker.store)) == comparable(before)
     tracker.store.index.close()
+
+
+def test_the_chunk_table_comes_back_from_manifests_and_from_packs_of_an_interrupted_put(make_store, tmp_path):
+    store = make_store()
+    data = random.Random(5).randbytes(3 << 20)  # noqa: S311 - any content
+    whole = store.blobs.put_bytes(data)
+    other = store.blobs.put_bytes(data[::-1])
+    interrupted = tmp_path / "store" / "manifests" / other.digest.hex[:2] / other.digest.hex[2:]
+    interrupted.unlink()
+    assert len(packs(tmp_path)) == 2
+    store.index.close()
+    store.index.environment.delete()
+    again = make_store()
+    assert rebuild(again) == Rebuilt(0, 0, 0)
+    before = packs(tmp_path)
+    for path in tmp_path.glob("store/manifests/*/*"):
+        path.unlink()
+    with faults.recorded() as operations:
+        assert again.blobs.put_bytes(data).digest == whole.digest
+        assert again.blobs.put_bytes(data[::-1]).digest == other.digest
+    assert packs(tmp_path) == before
+    assert not [operation for operation in operations if "/packs/" in operation.path]
+
+
+def packs(tmp_path):
+    return {path: path.stat().st_ino for path in tmp_path.glob("store/packs/*/*")}

@@ -1,24 +1,25 @@
-"""Any other fsspec filesystem as a `Backend`; what differs between protocols is one row of a table each.
+"""`RemoteBackend`: a bucket, or any other fsspec filesystem, as a `Backend`.
 
-A driver is made lazily, once per process, since those that hold connections do not survive a fork. What a protocol
-can do beyond storing is what its `Strategy` really does: a protocol that nobody wrote one for stores and reads, and
-has neither exclusive creation nor compare-and-swap.
-
-In this release ``memory://`` has a strategy (for tests, and for stores that need not outlive their process).
+What differs between drivers is in their strategies. A strategy is made lazily, once per process, since drivers do not
+survive a fork. It asks once and gives up: who wants patience puts ``wrappers.Retrying`` round it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
-from consist.blobs.backend import Capabilities, ObjectStat, Versioned
+from consist.blobs.backend import Capabilities, LazyCapabilities, ObjectStat, Versioned
+from consist.blobs.remote import probe
+from consist.blobs.remote.choose import choose
+from consist.blobs.remote.drivers import require_driver
+from consist.blobs.remote.s3 import DRIVER
+from consist.blobs.remote.strategy import Place, Strategy
 from consist.blobs.spool import Spool
-from consist.blobs.strategies import STRATEGIES, Plain, Strategy
 from consist.blobs.urls import strip_user_info
-from consist.errors import SettingsError, UnsupportedError, UsageError
+from consist.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from consist.blobs.backend import Range
-
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-"""Protocols whose driver one of consist's extras installs."""
 
 
 class RemoteBackend:
@@ -39,7 +37,10 @@ class RemoteBackend:
     url : str
         ``protocol://place/folder``. User-info in it reaches the driver and is shown nowhere.
     storage_options : mapping, optional
-        For the driver; may hold secrets, which are shown nowhere.
+        For the driver; may hold secrets, which are shown nowhere. ``consist_driver`` in it (``"s3fs"`` or
+        ``"obstore"``) is for consist.
+    memory : mapping-like, optional
+        Remembers what was found out about each store; without it the process does.
 
     Raises
     ------
@@ -54,32 +55,39 @@ class RemoteBackend:
     b'first'
     """
 
-    def __init__(self, url: str, storage_options: Mapping[str, Any] | None = None) -> None:
-        self._protocol = url.partition("://")[0]
-        _require_driver(self._protocol)
-        self._full_url = url
-        self._url = strip_user_info(url)
-        self._options = dict(storage_options or {})
-        self._strategy_class: type[Strategy] = STRATEGIES.get(self._protocol, Plain)
+    def __init__(
+        self, url: str, storage_options: Mapping[str, Any] | None = None, *, memory: probe.Memory | None = None
+    ) -> None:
+        options = dict(storage_options or {})
+        driver = options.pop(DRIVER, None)
+        self._place = Place(url, strip_user_info(url), options, driver)
+        require_driver(self._place.protocol)
+        self._memory = memory
+        self._able: dict[str, bool] = {}
         self._made: tuple[int, Strategy] | None = None
 
     @property
     def url(self) -> str:
         """Where it is, without user-info."""
-        return self._url
+        return self._place.url
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the protocol's strategy does."""
-        able = self._strategy_class
-        return Capabilities(create=able.exclusive_create, replace=able.compare_and_swap, files=False)
+        """What the place does. On a server that has to be tried, looking at `create` or `replace` may write.
+
+        With credentials that may not try it, and nothing remembered, neither is relied on.
+        """
+        driver = choose(self._place)
+        if driver.probed:
+            return LazyCapabilities(self._can)
+        return Capabilities(create=driver.exclusive_create, replace=driver.compare_and_swap, files=False)
 
     def __repr__(self) -> str:
-        return f"RemoteBackend({self._url!r})"
+        return f"RemoteBackend({self.url!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to another process without the driver, which is made anew there."""
-        return {**self.__dict__, "_made": None}
+        """Travel to another process with what was found out, but without driver and memory, which are this one's."""
+        return {**self.__dict__, "_made": None, "_memory": None}
 
     # Writing -------------------------------------------------------------------------------------------------------
 
@@ -88,9 +96,8 @@ class RemoteBackend:
         self._strategy().put(key, data)
 
     def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
-        """Publish many small content-named objects, one after the other."""
-        for key, data in items:
-            self.put(key, data)
+        """Publish many small content-named objects, in parallel where the driver can."""
+        self._strategy().put_many(items)
 
     def upload(self) -> RemoteUpload:
         """Begin a content-named object of any size: it is spooled here, since its key is not known before its end."""
@@ -98,7 +105,11 @@ class RemoteBackend:
 
     def create(self, key: str, data: bytes) -> None:
         """Publish a control object if the key is free, otherwise `AlreadyExistsError`."""
-        self._strategy().create(key, data)
+        strategy = self._strategy()
+        if self._can("create"):
+            strategy.create(key, data)
+        else:  # a condition that a server ignores would replace what is there
+            Strategy.create(strategy, key, data)
 
     def replace(self, key: str, data: bytes, *, if_match: str) -> None:
         """Publish a control object if the key still holds the version `if_match`, otherwise `ChangedError`."""
@@ -113,9 +124,15 @@ class RemoteBackend:
             self._require_compare_and_swap()
             self._strategy().delete_version(key, if_match)
 
-    def sweep(self, older_than: float) -> int:  # noqa: ARG002 - the port's signature
-        """Nothing to do: an object is sent whole or not at all, and spool files are unnamed or the system's."""
-        return 0
+    def sweep(self, older_than: float) -> int:
+        """Remove what killed probes left. Nothing else stays behind: an object is sent whole or not at all."""
+        strategy = self._strategy()
+        left = list(strategy.left_over())
+        now = self._now(strategy) if left else 0.0
+        old = [found for found in left if now - found.modified >= older_than]
+        for found in old:
+            strategy.delete(found.key)
+        return len(old)
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -129,13 +146,14 @@ class RemoteBackend:
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`; fewer, or none, where the object ends before."""
-        if start < 0 or length < 0:
-            raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
+        _require_range(start, length)
         return self._strategy().get_range(key, start, length)
 
     def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
         """Return what `get_range` does of each."""
-        return [self.get_range(*wanted) for wanted in ranges]
+        for _, start, length in ranges:
+            _require_range(start, length)
+        return self._strategy().get_ranges(ranges)
 
     def stat(self, key: str) -> ObjectStat | None:
         """Return what is known of an object, or None if the key is free."""
@@ -143,13 +161,17 @@ class RemoteBackend:
 
     def stat_many(self, keys: Sequence[str]) -> Sequence[ObjectStat | None]:
         """Return what `stat` does of each."""
-        return [self.stat(key) for key in keys]
+        return self._strategy().stat_many(keys)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """Yield the objects in the folder `prefix` and below, in any order; hidden ones are passed over."""
         for found in self._strategy().list(prefix):
             parts = found.key.split("/")
-            if parts[0] != layout.TEMP and not any(part.startswith(".") for part in parts):
+            if (
+                parts[0] != layout.TEMP
+                and not parts[0].startswith(f"{layout.TEMP}-")
+                and not any(part.startswith(".") for part in parts)
+            ):
                 yield found
 
     def path_of(self, key: str) -> str | None:  # noqa: ARG002 - the port's signature
@@ -165,15 +187,32 @@ class RemoteBackend:
         """
         made, process = self._made, os.getpid()
         if made is None or made[0] != process:
-            made = self._made = (process, self._strategy_class(self._full_url, self._url, self._options))
+            made = self._made = (process, choose(self._place)(self._place))
         return made[1]
 
+    def _can(self, name: str) -> bool:
+        """Tell whether the place can `create` or `replace`; what these credentials may not try is not relied on."""
+        if name not in self._able:
+            memory = probe.process_memory if self._memory is None else self._memory
+            self._able[name] = bool(probe.can(self._strategy(), name, memory))
+        return self._able[name]
+
     def _require_compare_and_swap(self) -> None:
-        if not self._strategy_class.compare_and_swap:
+        if not self._can("replace"):
             raise UnsupportedError(
-                f"{self._protocol}:// has no compare-and-swap that consist knows of",
-                hint="use a store on a local folder for this",
+                f"{self.url} has no compare-and-swap that consist knows of, or its credentials may not try it",
+                hint="use a store on a local folder, or a server that has it, for this",
             )
+
+    def _now(self, strategy: Strategy) -> float:
+        """Return the time by the store's clock: the date of an object that is written for it."""
+        key = f"{layout.TEMP}-clock-{secrets.token_hex(16)}"
+        strategy.put(key, b"")
+        try:
+            found = strategy.stat(key)
+        finally:
+            strategy.delete(key)
+        return 0.0 if found is None else found.modified
 
 
 class RemoteUpload:
@@ -204,21 +243,6 @@ class RemoteUpload:
         self._spool.close()
 
 
-def _require_driver(protocol: str) -> None:
-    """Check that fsspec knows a protocol and that its package is here, without importing the package."""
-    import fsspec
-    from fsspec.registry import known_implementations
-
-    if protocol in fsspec.registry:
-        return
-    known = known_implementations.get(protocol)
-    if known is None:
-        raise SettingsError(
-            f"no filesystem is known for {protocol}://",
-            hint="give a folder, or a URL whose protocol fsspec knows, such as s3:// or gs://",
-        )
-    extra = EXTRAS.get(protocol)
-    package = known["class"].partition(".")[0]
-    if importlib.util.find_spec(package) is None:
-        install = f"pip install 'consist[{extra}]'" if extra else f"pip install {package}"
-        raise SettingsError(f"{protocol}:// needs the package {package}, which is not installed", hint=install)
+def _require_range(start: int, length: int) -> None:
+    if start < 0 or length < 0:
+        raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")

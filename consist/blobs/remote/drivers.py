@@ -1,0 +1,84 @@
+"""Making an fsspec filesystem, and saying what to install where it is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import SettingsError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from consist.blobs.remote.strategy import Place
+
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+"""Protocols whose driver one of consist's extras installs."""
+
+_FRESH = {"use_listings_cache": False, "skip_instance_cache": True}
+"""With the defaults a driver may not see what another process wrote, and may still see what it deleted."""
+
+
+def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[..., Any]) -> tuple[Any, str]:
+    """Make the filesystem of a URL and its own name for the store's root.
+
+    Parameters
+    ----------
+    place : Place
+        Its options come before consist's own.
+    settings : mapping
+        What the strategy insists on.
+    ask : callable
+        `Strategy.ask`.
+    """
+    import fsspec
+
+    protocol, options = place.protocol, place.options
+    try:
+        cls = fsspec.get_filesystem_class(protocol)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"{protocol}:// has no working driver here: {error}") from error
+    taken = inspect.signature(cls.__init__).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+    fresh = {name: value for name, value in _FRESH.items() if takes_all or name in taken or name.startswith("skip")}
+    from_url = cls._get_kwargs_from_urls(place.full_url)
+    try:
+        driver = ask("open", "the store", cls, **{**fresh, **from_url, **options, **settings})
+    except StorageError as error:
+        if isinstance(error.__cause__, TypeError | ValueError):
+            names = ", ".join(sorted(options)) or "none"
+            raise SettingsError(f"{protocol}:// does not take these storage_options: {names}") from error
+        raise
+    return driver, str(cls._strip_protocol(place.full_url)).rstrip("/")
+
+
+def require_driver(protocol: str) -> None:
+    """Check that fsspec knows a protocol and that its package is here, without importing the package.
+
+    Raises
+    ------
+    SettingsError
+        If not; the hint says what to install.
+    """
+    import fsspec
+    from fsspec.registry import known_implementations
+
+    if protocol in fsspec.registry:
+        return
+    known = known_implementations.get(protocol)
+    if known is None:
+        raise SettingsError(
+            f"no filesystem is known for {protocol}://",
+            hint="give a folder, or a URL whose protocol fsspec knows, such as s3:// or gs://",
+        )
+    extra = EXTRAS.get(protocol)
+    package = known["class"].partition(".")[0]
+    if not installed(package):
+        install = f"pip install 'consist[{extra}]'" if extra else f"pip install {package}"
+        raise SettingsError(f"{protocol}:// needs the package {package}, which is not installed", hint=install)
+
+
+def installed(package: str) -> bool:
+    """Tell whether a package can be imported, without importing it."""
+    return importlib.util.find_spec(package) is not None

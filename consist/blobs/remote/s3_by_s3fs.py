@@ -1,0 +1,166 @@
+"""S3 by s3fs: the driver that knows every way of giving credentials and works in a forked child.
+
+Requests are made through s3fs's own caller of botocore rather than its file-like methods: those send a HEAD before
+many a GET, have no compare-and-swap, and drop the ETag that a read came with.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from consist.blobs import layout
+from consist.blobs.backend import ObjectStat, Versioned
+from consist.blobs.remote.batches import gather
+from consist.blobs.remote.conditional import Conditional
+from consist.blobs.remote.s3 import PARTS_AT_ONCE, S3Strategy, part_size
+from consist.errors import BlobNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from consist.blobs.backend import Range
+    from consist.blobs.remote.strategy import Place
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+"""Without a byte of the answer; then the request counts as unanswered."""
+
+
+@functools.cache
+def _once_only() -> type:
+    """Return botocore's HTTP session, with the one retry taken away that aiohttp makes on a connection that broke.
+
+    After it a creation that had happened would be refused, and look like somebody else's.
+    """
+    from aiobotocore.httpsession import AIOHTTPSession
+
+    class OnceOnly(AIOHTTPSession):  # type: ignore[misc]
+        async def _get_session(self, proxy_url: str | None) -> Any:
+            session = await super()._get_session(proxy_url)
+            session._retry_connection = False
+            return session
+
+    return OnceOnly
+
+
+@functools.cache
+def _shared_session() -> Any:
+    """Return one session of this process, with the description of S3 that takes 0.2 s to read.
+
+    For those who give key and secret: a session keeps credentials that it found by itself.
+    """
+    from aiobotocore.session import AioSession
+
+    return AioSession()
+
+
+class S3ByS3fs(S3Strategy, Conditional):
+    """One bucket, by s3fs."""
+
+    if_free: ClassVar[Mapping[str, str]] = {"IfNoneMatch": "*"}
+    if_version = "IfMatch"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.fs.retries = 1  # retries are the wrapper's: a driver's own would multiply, and hide lost answers
+
+    def settings(self) -> Mapping[str, Any]:
+        """Insist on no retries of botocore's, and on bounds for a request."""
+        config = {
+            "retries": {"total_max_attempts": 1},
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+        }
+        config["http_session_cls"] = _once_only()
+        options = self.place.options
+        settings = {"config_kwargs": {**config, **(options.get("config_kwargs") or {})}}
+        if options.get("key") and options.get("secret") and not {"session", "profile"} & set(options):
+            settings["session"] = _shared_session()
+        return settings
+
+    # Reading -------------------------------------------------------------------------------------------------------
+
+    def get_versioned(self, key: str) -> Versioned:
+        """Return an object whole, with its ETag."""
+        return self.read("get", key, lambda: self.ask("get", key, self.run, self._get, key))
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """Return a range, in one request."""
+        return self.read("get", key, lambda: self.run(self._get_range, (key, start, length)))
+
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+        """Return many ranges in parallel."""
+        return self.ranges_of(ranges, self.run(gather, self._get_range, ranges))
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Return what is known of an object, or None."""
+        try:
+            return self.read("stat", key, lambda: self.ask("stat", key, self.run, self._head, key))
+        except BlobNotFoundError:
+            return None
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[ObjectStat | None]:
+        """Return what is known of many objects."""
+
+        async def stat(key: str) -> Any:
+            return await self.answer("stat", key, self._head(key))
+
+        return self.stats_of(keys, self.run(gather, stat, keys))
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """Yield the objects in a folder and below, page by page."""
+        return self._pages(prefix, self.name(f"{prefix}/" if prefix else ""))
+
+    def left_over(self) -> Iterator[ObjectStat]:
+        """Yield the probes of killed processes."""
+        return self._pages("", self.name(f"{layout.TEMP}-"))
+
+    # Requests ------------------------------------------------------------------------------------------------------
+
+    async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
+        more = more or {}
+        asked = self.fs._call_s3(method, Bucket=self.bucket, Key=self.name(key), **more)
+        return await self.bounded(asked, len(more.get("Body", b"")))
+
+    async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
+        await self._send("put_object", key, {"Body": data, **(condition or {})})
+
+    async def _delete(self, key: str, condition: Mapping[str, str] | None = None) -> None:
+        await self._send("delete_object", key, condition)
+
+    async def _put_file(self, key: str, path: str) -> None:
+        size = os.stat(path).st_size  # noqa: PTH116 - a plain path, and one look at a local file
+        limits = {"chunksize": part_size(size), "max_concurrency": PARTS_AT_ONCE}
+        await self.bounded(self.fs._put_file(path, f"{self.bucket}/{self.name(key)}", **limits), size)
+
+    async def _get(self, key: str, headers: Mapping[str, str] | None = None) -> Versioned:
+        found = await self._send("get_object", key, headers)
+        async with found["Body"] as stream:
+            return Versioned(await stream.read(), found["ETag"])
+
+    async def _head(self, key: str) -> ObjectStat:
+        found = await self._send("head_object", key)
+        return ObjectStat(key, found["ContentLength"], math.floor(found["LastModified"].timestamp()))
+
+    def _look(self, key: str) -> None:
+        self.ask("get", key, self.run, self._get, key)
+
+    def _pages(self, prefix: str, begins: str) -> Iterator[ObjectStat]:
+        more: dict[str, str] = {}
+        start = len(self.name(""))
+        while True:
+            page = self.ask("list", prefix, self.run, self._page, begins, more)
+            for item in page.get("Contents", []):
+                # Whole seconds, as a HEAD gives them: some servers list fractions.
+                modified = math.floor(item["LastModified"].timestamp())
+                if not item["Key"].endswith("/"):
+                    yield ObjectStat(item["Key"][start:], item["Size"], modified)
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def _page(self, begins: str, more: Mapping[str, str]) -> Any:
+        return await self.bounded(self.fs._call_s3("list_objects_v2", Bucket=self.bucket, Prefix=begins, **more))

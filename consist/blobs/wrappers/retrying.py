@@ -1,0 +1,258 @@
+"""`Retrying`: patience with a place that does not answer. The only retries there are: drivers are told to make none.
+
+What may be repeated as it is, is. Creation, replacement and conditional deletion may have happened although their
+answer was lost, and repeating them then looks like losing to somebody else; so a refusal that follows a lost answer is
+checked by reading back. Control objects hold a nonce: if our very bytes are there, it was us.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
+from consist.blobs.wrappers.base import Wrapper
+from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from consist.blobs.backend import Backend, ObjectStat, Range, Upload, Versioned
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+DEADLINE = 60.0
+"""Seconds after which no further attempt is begun."""
+FIRST_DEADLINE = 10.0
+"""The same while the place has never answered: a mistyped endpoint, rather than a server that starts again."""
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+
+
+class Retrying(Wrapper):
+    """A backend that tries again while `UnreachableError` comes, with growing pauses, for so long and no longer.
+
+    Parameters
+    ----------
+    inner : Backend
+        What is asked; an attempt of its own must end by itself.
+    deadline : float
+        Seconds after which no further attempt is begun; in a batch, seconds in which nothing of it was done.
+    """
+
+    def __init__(self, inner: Backend, deadline: float = DEADLINE) -> None:
+        super().__init__(inner)
+        self._deadline = deadline
+        self._answered = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the place can do; trying it is tried again, too."""
+        able = self.inner.capabilities
+        if not isinstance(able, LazyCapabilities):
+            return able
+
+        def find_out(name: str) -> bool:
+            return self.again(lambda: able.create if name == "create" else able.replace)
+
+        return LazyCapabilities(find_out)
+
+    # What may be repeated as it is ---------------------------------------------------------------------------------
+
+    def put(self, key: str, data: bytes) -> None:
+        """Put, until it is answered."""
+        self.again(lambda: self.inner.put(key, data))
+
+    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Put all, then those again that had no answer."""
+        self._batch(self._put_many, items)
+
+    def upload(self) -> Upload:
+        """Begin an upload whose publication is tried again."""
+        return _RetriedUpload(self, self.inner.upload())
+
+    def get(self, key: str) -> bytes:
+        """Get, until it is answered."""
+        return self.again(lambda: self.inner.get(key))
+
+    def get_versioned(self, key: str) -> Versioned:
+        """Get, until it is answered."""
+        return self.again(lambda: self.inner.get_versioned(key))
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """Get, until it is answered."""
+        return self.again(lambda: self.inner.get_range(key, start, length))
+
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+        """Get all, then those again that had no answer."""
+        return self._batch(self.inner.get_ranges, ranges)
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Look, until it is answered."""
+        return self.again(lambda: self.inner.stat(key))
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[ObjectStat | None]:
+        """Look at all, then at those again that had no answer."""
+        return self._batch(self.inner.stat_many, keys)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """List; if it breaks off, list again and pass over what was given already."""
+        given: set[str] = set()
+        listing = iter(self.inner.list(prefix))
+
+        def following() -> ObjectStat | None:
+            nonlocal listing
+            try:
+                while (found := next(listing, None)) is not None and found.key in given:
+                    continue
+            except UnreachableError:
+                listing = iter(self.inner.list(prefix))
+                raise
+            return found
+
+        while (found := self.again(following)) is not None:
+            given.add(found.key)
+            yield found
+
+    def sweep(self, older_than: float) -> int:
+        """Sweep, until it is answered."""
+        return self.again(lambda: self.inner.sweep(older_than))
+
+    # What is checked by reading back -------------------------------------------------------------------------------
+
+    def create(self, key: str, data: bytes) -> None:
+        """Create; if an answer was lost and the key is taken, by our very bytes, it was us."""
+        self._once(lambda: self.inner.create(key, data), AlreadyExistsError, lambda: self._holds(key, data))
+
+    def replace(self, key: str, data: bytes, *, if_match: str) -> None:
+        """Replace; if an answer was lost and the key was changed, to our very bytes, it was us."""
+        self._once(
+            lambda: self.inner.replace(key, data, if_match=if_match), ChangedError, lambda: self._holds(key, data)
+        )
+
+    def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """Delete; if an answer was lost and the version is gone with nothing in its place, that is what was asked."""
+        if if_match is None:
+            self.again(lambda: self.inner.delete(key))
+        else:
+            self._once(lambda: self.inner.delete(key, if_match=if_match), ChangedError, lambda: self.stat(key) is None)
+
+    # Parts ---------------------------------------------------------------------------------------------------------
+
+    def again(self, call: Callable[[], T]) -> T:
+        """Make a call until it is answered, or the deadline has passed."""
+        patience = self._patience()
+        while True:
+            try:
+                found = call()
+            except UnreachableError as error:
+                patience.wait(error)
+            else:
+                self._answered = True
+                return found
+
+    def _once(self, call: Callable[[], None], refused: type[Exception], was_us: Callable[[], bool]) -> None:
+        lost = False
+        patience = self._patience()
+        while True:
+            try:
+                call()
+            except UnreachableError as error:
+                lost = True
+                patience.wait(error)
+            except refused:
+                if lost and was_us():
+                    return
+                raise
+            else:
+                self._answered = True
+                return
+
+    def _holds(self, key: str, data: bytes) -> bool:
+        try:
+            return self.get(key) == data
+        except BlobNotFoundError:
+            return False
+
+    def _batch(self, call: Callable[[Sequence[A]], Sequence[Any]], items: Sequence[A]) -> Sequence[Any]:
+        """Make a batch, then what is left of it; every attempt that gets on begins a new deadline."""
+        answers: dict[int, Any] = {}
+        left = [*range(len(items))]
+        patience = self._patience()
+        while True:
+            try:
+                found = call([items[position] for position in left])
+            except BatchError as error:
+                undone = {left[position] for position in error.undone}
+                answers.update(zip(left, error.answers, strict=True))
+                if len(undone) < len(left):
+                    self._answered = True
+                    patience = self._patience()
+                left = sorted(undone)
+                patience.wait(error)
+            except UnreachableError as error:
+                patience.wait(error)
+            else:
+                self._answered = True
+                answers.update(zip(left, found, strict=True))
+                return [answers[position] for position in range(len(items))]
+
+    def _put_many(self, items: Sequence[tuple[str, bytes]]) -> Sequence[None]:
+        self.inner.put_many(items)
+        return [None] * len(items)
+
+    def _patience(self) -> _Patience:
+        return _Patience(self._deadline if self._answered else min(self._deadline, FIRST_DEADLINE))
+
+
+class _Patience:
+    """How long one operation goes on trying, and how long it pauses before each further attempt."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self._pause = FIRST_WAIT
+        self._attempts = 0
+
+    def wait(self, error: UnreachableError) -> None:
+        """Pause before another attempt, at random so that many clients do not come back together.
+
+        Raises
+        ------
+        UnreachableError
+            If the time is up.
+        """
+        self._attempts += 1
+        pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        if time.monotonic() + pause > self._ends:
+            tried = f"{error.message}, in {self._attempts} attempts within {self._seconds:g} s"
+            raise UnreachableError(tried, hint=error.hint) from error
+        time.sleep(pause)
+        self._pause = min(2 * self._pause, LONGEST_WAIT)
+
+
+class _RetriedUpload:
+    """An upload that is published until it is answered: what was written is kept until it is left."""
+
+    def __init__(self, retrying: Retrying, inner: Upload) -> None:
+        self._retrying = retrying
+        self._inner = inner
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._inner.write(data)
+
+    def publish(self, key: str) -> None:
+        self._retrying.again(lambda: self._inner.publish(key))
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inner.__exit__(kind, error, trace)

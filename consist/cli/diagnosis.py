@@ -1,0 +1,260 @@
+"""What `consist doctor` looks at: settings, versions, the index, and the store; how a place behaves is ``probe.py``'s.
+
+Nothing is made and nothing is changed here. A check that fails is one that says so, and the others go on.
+"""
+
+# Paths are plain strings: they come from settings, and go to the system as they are.
+# ruff: noqa: PTH100, PTH112, PTH116, PTH120
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from consist.cli.opening import Place, find_place
+from consist.errors import ConsistError, DamagedError, FormatError, SettingsError
+from consist.store.checks import BYTES, OK, PROBLEM, WARNING, Check, failed, tried
+from consist.store.settings import default_store, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from consist.blobs.backend import Backend
+    from consist.store.config import StoreConfig
+    from consist.store.settings import Setting
+
+SETTINGS, VERSIONS, INDEX, STORE = "settings", "versions", "index", "store"
+
+_NEEDED = ("blake3", "fsspec", "lmdb", "msgpack", "pyfastcdc", "rich", "typer", "zstandard")
+_DRIVERS = {"s3fs": "s3://", "obstore": "s3://", "gcsfs": "gs://"}
+_ROOM = 1 << 30
+"""Bytes free on a disk below which a store has too little room to work with: a few packs on their way."""
+
+
+def diagnose(db_path: str | None, store: str | None, *, write: bool) -> Iterator[Check]:
+    """Look at everything, and yield each check as it is done.
+
+    Parameters
+    ----------
+    db_path, store : str or None
+        As the options gave them.
+    write : bool
+        Whether to try what writes into the store.
+    """
+    place = yield from _settings(db_path, store)
+    yield from _versions()
+    if place is None:
+        return
+    config = yield from _store(place, write=write)
+    yield from _index(place, config)
+
+
+# Settings and versions ---------------------------------------------------------------------------------------------
+
+
+def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, Place | None]:
+    """Say where each setting comes from; return the place that they name, if they do."""
+    try:
+        settings = resolve(db_path=db_path, store=store)
+    except SettingsError as error:
+        yield failed(SETTINGS, "settings file", error)
+        return None
+    try:
+        place: Place | None = find_place(db_path, store)
+        trouble = None
+    except ConsistError as error:
+        place, trouble = None, error
+    for name, setting in settings.items():
+        yield tried(SETTINGS, name, lambda name=name, setting=setting: _setting(name, setting, place))  # type: ignore[misc]
+    if trouble is not None:
+        yield failed(SETTINGS, "place", trouble)
+    return place
+
+
+def _setting(name: str, setting: Setting, place: Place | None) -> Check:
+    """Show a setting without a secret in it: of a URL no user-info, of storage_options the names only."""
+    from consist.blobs.urls import normalise_url
+
+    value, origin = setting
+    if name == "store":
+        if value is None and place is not None:
+            beside = place.store == default_store(place.db_path)
+            value, origin = place.store, "beside the index" if beside else "what the index was used with"
+        value = None if value is None else normalise_url(value)
+    elif name == "storage_options":
+        value = f"{', '.join(sorted(value))} (values are not shown)" if value else None
+    else:
+        value = os.path.abspath(os.fspath(value))
+    return Check(SETTINGS, name, OK, value, origin=origin)
+
+
+def _versions() -> Iterator[Check]:
+    import platform
+
+    import consist
+
+    yield Check(VERSIONS, "consist", OK, consist.__version__)
+    yield Check(VERSIONS, "python", OK, platform.python_version())
+    yield Check(VERSIONS, "platform", OK, f"{platform.system()} {platform.release()} {platform.machine()}")
+    for name in _NEEDED:
+        found = _version_of(name)
+        level = OK if found else PROBLEM
+        yield Check(VERSIONS, name, level, found, advice=None if found else f"pip install {name}")
+    yield tried(VERSIONS, "cutting", _cutting)
+    for name, scheme in _DRIVERS.items():
+        yield Check(VERSIONS, name, OK, _version_of(name) or f"not installed; for {scheme} only")
+
+
+def _version_of(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _cutting() -> Check:
+    """Tell the compiled cutter from the slow one, which makes the same cuts."""
+    from pyfastcdc import FastCDC
+
+    if FastCDC.__module__.startswith("pyfastcdc.cy"):
+        return Check(VERSIONS, "cutting", OK, "compiled")
+    advice = "install a wheel of pyfastcdc: large content is cut some 100 times as fast"
+    return Check(VERSIONS, "cutting", WARNING, "pure Python", advice=advice)
+
+
+# The store ---------------------------------------------------------------------------------------------------------
+
+
+def _store(place: Place, *, write: bool) -> Generator[Check, None, StoreConfig | None]:
+    """Look at the store and try its place; return its config, if it has one that can be read."""
+    from consist.blobs.opening import open_backend
+    from consist.store.config import load
+    from consist.store.probe import probe
+
+    try:
+        backend = open_backend(place.store, storage_options=place.storage_options)
+    except ConsistError as error:
+        yield failed(STORE, "place", error)
+        return None
+    try:
+        config = load(backend)
+    except (DamagedError, FormatError) as error:
+        yield failed(STORE, "config", error)
+        config = None
+    except ConsistError as error:
+        yield failed(STORE, "reach", error)
+        return None
+    else:
+        yield from _known(backend, config)
+    is_local = backend.capabilities.files
+    if is_local:
+        yield from _folder(backend.url, config)
+    if config is not None or not is_local:  # a folder that is not there is not made for a trial
+        yield from probe(backend, write=write)
+    return config
+
+
+def _known(backend: Backend, config: StoreConfig | None) -> Iterator[Check]:
+    if config is None:
+        advice = "check the place, if there should be one; a Tracker or `consist put --create` makes it"
+        yield Check(STORE, "config", WARNING, f"there is no store at {backend.url} yet", advice=advice)
+        return
+    yield Check(STORE, "config", OK, f"a store at {backend.url}")
+    yield Check(STORE, "format", OK, config.format)
+    yield Check(STORE, "id", OK, config.id)
+    yield Check(STORE, "sharing", OK, config.sharing)
+
+
+def _folder(root: str, config: StoreConfig | None) -> Iterator[Check]:
+    """Look at the folder of a store, or at where it would be made."""
+    import shutil
+
+    from consist.index.filekind import network_filesystem
+
+    there = os.path.realpath(root)
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    if config is not None:
+        yield _permissions(there, config)
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield Check(STORE, "permissions", PROBLEM, f"{there} cannot be written", advice="choose another folder")
+    free = shutil.disk_usage(there).free
+    is_little = free < _ROOM
+    advice = "make room: what cannot be written is lost" if is_little else None
+    yield Check(STORE, "free space", WARNING if is_little else OK, free, BYTES, advice=advice)
+    yield Check(STORE, "filesystem", OK, network_filesystem(there) or "local")
+
+
+def _permissions(root: str, config: StoreConfig) -> Check:
+    from consist.store.config import GROUP
+
+    mode = stat.S_IMODE(os.stat(root).st_mode)
+    shared = stat.S_ISGID | stat.S_IRWXG
+    level, advice = OK, None
+    if mode & stat.S_IWOTH:
+        level, advice = WARNING, f"anybody here can change what is in it: chmod o-w {root}"
+    elif config.sharing == GROUP and mode & shared != shared:
+        level, advice = WARNING, f"its group cannot use it: chmod g+rwxs {root}"
+    return Check(STORE, "permissions", level, f"{mode:04o}", advice=advice)
+
+
+# The index ---------------------------------------------------------------------------------------------------------
+
+
+def _index(place: Place, config: StoreConfig | None) -> Iterator[Check]:
+    from consist.index.filekind import Kind, file_kind, network_filesystem
+
+    path = place.db_path
+    try:
+        kind = file_kind(path)
+    except ConsistError as error:
+        yield failed(INDEX, "kind", error)
+        return
+    if kind is Kind.NEW:
+        advice = "a Tracker makes it with its first run"
+        if config is not None:
+            advice = f"`consist index rebuild --db-path {path} --store {_spelt(place.store)}` makes it from the store"
+        yield Check(INDEX, "kind", WARNING, f"there is no index {path} yet", advice=advice)
+        return
+    yield Check(INDEX, "kind", OK, "LMDB")
+    yield Check(INDEX, "size", OK, os.stat(path).st_size, BYTES)
+    network = network_filesystem(os.path.realpath(path))
+    away = None if network is None else "LMDB must not be there: put the index on a local disk, with --db-path"
+    yield Check(INDEX, "filesystem", OK if network is None else WARNING, network or "local", advice=away)
+    yield from _trust(path, config)
+
+
+def _trust(path: str, config: StoreConfig | None) -> Iterator[Check]:
+    """Open the index as every verb does, and ask whether it has all that its store has."""
+    from consist.index.environment import Environment, UntrustedIndexError
+    from consist.index.index import Index
+
+    environment = Environment(path)
+    try:
+        environment.read(lambda _transaction, _tables: None)
+    except UntrustedIndexError as error:
+        yield Check(INDEX, "trusted", WARNING, error.message, advice="`consist index rebuild` makes it anew")
+        return
+    except ConsistError as error:
+        yield failed(INDEX, "trusted", error)
+        return
+    yield Check(INDEX, "trusted", OK, "yes")
+    if config is not None:
+        yield tried(INDEX, "complete", lambda: _complete(Index(environment, config.id)))
+
+
+def _complete(index: Any) -> Check:
+    if index.needs_rebuild:
+        advice = "`consist index rebuild` fills it from the store"
+        return Check(INDEX, "complete", WARNING, "it may lack runs of this store", advice=advice)
+    runs = sum(count for _, count in index.steps())
+    return Check(INDEX, "complete", OK, f"yes, with {runs} {'run' if runs == 1 else 'runs'}")
+
+
+def _spelt(store: str) -> str:
+    from consist.blobs.urls import normalise_url
+
+    return normalise_url(store)

@@ -1,0 +1,110 @@
+"""``consist du``."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.cli.text import Cell
+    from consist.store.usage import Usage
+
+COLUMNS = ("step", "runs", "logical", "inline", "unique")
+
+
+def command() -> Any:
+    """Make the verb."""
+    return make_verb(
+        du,
+        name="du",
+        examples=("consist du", "consist du steps/clean", "consist du runs/3f2a", "consist du --json | jq .ratio"),
+    )
+
+
+def du(
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="What to measure.", show_default=False)] = "",
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> None:
+    """Show how much runs made, and how much room that takes.
+
+    Of each step: logical bytes are those of all outputs of all its runs; inline are those of them that lie in the
+    records; unique are those that differ, a large output counted by its chunks. Then the same of all steps together,
+    what is stored, and how many logical bytes there are for each stored one (the ratio).
+
+    Without a PATH, what is stored is all that lies in the store, referred to or not. Of a step, a run, an output or a
+    blob it is what that needs, and may share with others.
+    """
+    from consist.cli.opening import find_place, open_existing
+    from consist.cli.output import write_json
+    from consist.cli.progress import progress, things
+    from consist.cli.shapes import head
+    from consist.store.usage import usage
+
+    opened = open_existing(find_place(db_path, store))
+    with progress(f"measuring {path or opened.backend.url}", unit=things("object")) as seen:
+        found = usage(opened, path, seen=seen)
+    if as_json:
+        write_json({**head("du"), "path": path, **_document(found)})
+    else:
+        _write(found)
+    if found.unreadable:
+        _warn(found.unreadable)
+
+
+def _document(found: "Usage") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "runs": found.runs,
+        "logical": found.logical,
+        "inline": found.inline,
+        "unique": found.unique,
+        "stored": {"total": found.stored.total, **asdict(found.stored)},
+        "ratio": found.ratio,
+        "unreadable": found.unreadable,
+        "steps": [asdict(step) for step in found.steps],
+    }
+
+
+def _write(found: "Usage") -> None:
+    from consist.cli.output import write_facts, write_line, write_table
+    from consist.cli.text import Size
+
+    rows = ((each.step, each.runs, Size(each.logical), Size(each.inline), Size(each.unique)) for each in found.steps)
+    write_table(COLUMNS, rows, flexible=("step",))
+    write_line("")
+    write_facts(_facts(found))
+
+
+def _facts(found: "Usage") -> "Iterator[tuple[str, Cell]]":
+    from dataclasses import asdict
+
+    from consist.cli.text import Size
+
+    yield "runs", found.runs
+    yield "logical", Size(found.logical)
+    yield "inline", Size(found.inline)
+    yield "unique", Size(found.unique)
+    yield "stored", Size(found.stored.total)
+    for kind, size in asdict(found.stored).items():
+        yield f"stored.{kind}", Size(size)
+    yield "ratio", None if found.ratio is None else f"{found.ratio:.2f}"
+
+
+def _warn(count: int) -> None:
+    import warnings
+
+    from consist.cli.text import counted
+    from consist.errors import DamagedWarning
+
+    warnings.warn(
+        f"{counted(count, 'blob')} could not be taken apart, and counted as one piece each (see `consist verify`)",
+        DamagedWarning,
+        stacklevel=2,
+    )

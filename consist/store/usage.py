@@ -1,0 +1,344 @@
+"""How much there is, and how much room it takes: what runs made, what of it differs, and what lies in the store.
+
+Three sizes are told apart. *Logical* bytes are those of every output of every run: what the results would take as
+plain files, one copy a run. *Unique* bytes are those of them that differ: a blob counts once however many runs made it,
+and a large one by its chunks, so that versions which differ little add little. *Stored* bytes are what the objects
+take: unique content after compression, with the records, manifests and directories that belong to it.
+
+Runs are those that the index knows, objects those that the store lists; both are read in a stream. What grows is the
+set of chunks that were counted, by 120 bytes for each 320 KiB of content. Nothing is checked: `verify` does that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from consist.blobs import layout
+from consist.blobs.blobstore import LARGE
+from consist.blobs.manifest import encode_manifest
+from consist.blobs.tree import Tree
+from consist.blobs.treeget import read_tree
+from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.index.records import TREE
+from consist.store.names import BLOBS, RUNS, STEPS, find_output, find_run, parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from consist.hashing.digest import Digest
+    from consist.index.records import ArtifactRecord, RunRecord
+    from consist.store.names import Found
+    from consist.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StepUsage:
+    """What the runs of one step made.
+
+    Attributes
+    ----------
+    step : str
+        Its name.
+    runs : int
+        How many runs, failed ones too.
+    logical : int
+        Bytes of all outputs of all of them.
+    inline : int
+        Those of them that lie in the records themselves.
+    unique : int
+        Bytes of content that differs, among the outputs of this step.
+    """
+
+    step: str
+    runs: int
+    logical: int
+    inline: int
+    unique: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes of objects, by what they are; each attribute is a number of bytes.
+
+    Attributes
+    ----------
+    blobs : int
+        Small content, an object each.
+    packs : int
+        Chunks of large content, and the directories of the packs.
+    manifests : int
+        How large content is put together.
+    records : int
+        What is recorded of runs, with what is inline.
+    other : int
+        Events, settings, and what else lies there.
+    """
+
+    blobs: int = 0
+    packs: int = 0
+    manifests: int = 0
+    records: int = 0
+    other: int = 0
+
+    @property
+    def content(self) -> int:
+        """Bytes of blobs and packs: what there is to read in order to check all content."""
+        return self.blobs + self.packs
+
+    @property
+    def total(self) -> int:
+        """Bytes of all."""
+        return self.blobs + self.packs + self.manifests + self.records + self.other
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What `usage` found.
+
+    Attributes
+    ----------
+    steps : tuple of StepUsage
+        By step, in order of its name.
+    runs, logical, inline, unique : int
+        As of a step, of all of them together; what several steps have in common is unique once.
+    stored : Stored
+        Of the whole store, what lies in it; of a part, what that part needs, which others may need too.
+    unreadable : int
+        Large blobs and folders whose parts could not be told: missing or damaged. They count as one piece each.
+    """
+
+    steps: tuple[StepUsage, ...]
+    runs: int
+    logical: int
+    inline: int
+    unique: int
+    stored: Stored
+    unreadable: int
+
+    @property
+    def ratio(self) -> float | None:
+        """Logical bytes for each one that is stored; None where nothing is."""
+        return self.logical / self.stored.total if self.stored.total else None
+
+
+def usage(store: Store, path: str = "", *, seen: Callable[[int], object] = int) -> Usage:
+    """Measure a store, or a part of it.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    path : str
+        Of the grammar in ``names.py``: a step, a run, an output, a folder or a file in one, or a blob. What names an
+        area, or nothing, is the whole store.
+    seen : callable
+        Told 1 for each run and each object that was looked at.
+
+    Raises
+    ------
+    UsageError
+        If it is no path of the grammar.
+    NotFoundError
+        If there is nothing of that name.
+    """
+    place = parse_path(path)
+    count = _Count(store, seen, is_part=bool(place.name))
+    if not place.name:
+        for step, _ in store.index.steps():
+            count.step(step, store.index.runs(step=step))
+        return count.result(stored_bytes(store, seen=seen))
+    if place.area == BLOBS or place.key:
+        count.found(find_output(store, path))
+    elif place.area == RUNS:
+        run = find_run(store, place.name)
+        count.step(run.step, [run])
+    else:
+        count.step(place.name, _runs_of(store, place.name))
+    return count.result(count.needed())
+
+
+def stored_bytes(store: Store, *, seen: Callable[[int], object] = int) -> Stored:
+    """Add up all objects of a store, by what they are."""
+    sums = dict.fromkeys(_AREAS.values(), 0)
+    for found in store.backend.list(""):
+        sums[_AREAS.get(found.key.partition("/")[0], "other")] += found.size
+        seen(1)
+    return Stored(**sums)
+
+
+_AREAS = {
+    layout.BLOBS: "blobs",
+    layout.PACKS: "packs",
+    layout.MANIFESTS: "manifests",
+    layout.RESULTS: "records",
+    layout.RUNS: "records",
+    layout.LOG: "other",
+}
+
+
+def _runs_of(store: Store, step: str) -> Iterator[RunRecord]:
+    from consist.errors import RunNotFoundError
+
+    if all(known != step for known, _ in store.index.steps()):
+        raise RunNotFoundError(f"there is no step {step!r}", hint=f"see `consist ls {STEPS}`")
+    return store.index.runs(step=step)
+
+
+class _Piece(NamedTuple):
+    """Something that lies in the store once: a whole blob, a chunk, a manifest, what is inline."""
+
+    kind: str
+    """As `Stored` calls it; ``inline`` for what lies in a record."""
+    name: bytes
+    raw: int
+    """Bytes of content; 0 for what only describes it."""
+    stored: int
+
+
+@dataclass(slots=True)
+class _Distinct:
+    """Pieces, each counted once."""
+
+    unique: int = 0
+    stored: dict[str, int] = field(default_factory=dict)
+    blobs: set[Digest] = field(default_factory=set)
+    """Blobs and trees that were taken apart: their pieces are counted."""
+    _known: dict[str, set[bytes]] = field(default_factory=dict)
+
+    def add(self, piece: _Piece) -> None:
+        """Count a piece, unless it was counted before."""
+        known = self._known.setdefault(piece.kind, set())
+        if piece.name not in known:
+            known.add(piece.name)
+            self.unique += piece.raw
+            self.stored[piece.kind] = self.stored.get(piece.kind, 0) + piece.stored
+
+
+class _Count:
+    """Adds up runs, step by step."""
+
+    def __init__(self, store: Store, seen: Callable[[int], object], *, is_part: bool) -> None:
+        self._store = store
+        self._seen = seen
+        self._is_part = is_part
+        self._steps: list[StepUsage] = []
+        self._all = _Distinct()
+        self._records = 0
+        self._unreadable: set[Digest] = set()
+
+    def step(self, step: str, runs: Iterable[RunRecord]) -> None:
+        """Count runs of one step."""
+        own = _Distinct()
+        count = logical = inline = 0
+        for run in runs:
+            count += 1
+            self._record(run)
+            for output in run.outputs:
+                logical += output.content_size
+                inline += 0 if output.inline is None else output.size
+                self._add(own, output.digest, lambda output=output: self._output(output))  # type: ignore[misc]
+            self._seen(1)
+        self._steps.append(StepUsage(step, count, logical, inline, own.unique))
+
+    def found(self, found: Found) -> None:
+        """Count what a path named: an output, a part of one, or a blob, which is of no step."""
+        own = _Distinct()
+        inline = 0 if found.inline is None else found.size
+        for piece in self._found(found):
+            own.add(piece)
+            self._all.add(piece)
+        if found.run is not None:
+            self._record(found.run)
+        self._seen(1)
+        step = "" if found.run is None else found.run.step
+        self._steps.append(StepUsage(step, int(found.run is not None), found.size, inline, own.unique))
+
+    def needed(self) -> Stored:
+        """Return what the objects take that were counted."""
+        stored = {kind: size for kind, size in self._all.stored.items() if kind != _INLINE}
+        return Stored(**stored, records=self._records)
+
+    def result(self, stored: Stored) -> Usage:
+        """Return all of it."""
+        steps = self._steps
+        return Usage(
+            steps=tuple(step for step in steps if step.step),
+            runs=sum(step.runs for step in steps),
+            logical=sum(step.logical for step in steps),
+            inline=sum(step.inline for step in steps),
+            unique=self._all.unique,
+            stored=stored,
+            unreadable=len(self._unreadable),
+        )
+
+    # Parts ---------------------------------------------------------------------------------------------------------
+
+    def _record(self, run: RunRecord) -> None:
+        """Add the record of a run; those of a whole store are listed, which spares a third of what a run costs."""
+        if self._is_part:
+            self._records += len(self._store.index.framed(run.id) or b"")
+
+    def _add(self, own: _Distinct, digest: Digest, pieces: Callable[[], Iterator[_Piece]]) -> None:
+        """Count the pieces of an output; a manifest or a tree is read once a step, however many runs made it."""
+        if digest in own.blobs:
+            return
+        own.blobs.add(digest)
+        self._all.blobs.add(digest)
+        for piece in pieces():
+            own.add(piece)
+            self._all.add(piece)
+
+    def _output(self, output: ArtifactRecord) -> Iterator[_Piece]:
+        if output.inline is not None:
+            yield _Piece(_INLINE, output.digest.raw, output.size, 0)
+        elif output.format == TREE:
+            yield from self._tree(output.digest, output.size, "")
+        else:
+            yield from self._blob(output.digest, output.size)
+
+    def _found(self, found: Found) -> Iterator[_Piece]:
+        if found.inline is not None:
+            yield _Piece(_INLINE, found.digest.raw, found.size, 0)
+        elif found.is_folder and found.tree is not None:
+            size = found.record.size if found.record is not None else 0
+            yield from self._tree(found.tree, size, found.inner)
+        else:
+            yield from self._blob(found.digest, found.size)
+
+    def _tree(self, digest: Digest, size: int, inner: str) -> Iterator[_Piece]:
+        """Yield the files of a folder or of a part of it; the list of them takes room, and is no content."""
+        for piece in self._blob(digest, size):
+            yield piece._replace(raw=0)
+        try:
+            tree = read_tree(self._store.blobs, digest)
+        except (BlobNotFoundError, DamagedError, FormatError):
+            self._unreadable.add(digest)
+            return
+        part = tree.find(inner) if inner else tree
+        if isinstance(part, Tree):
+            for file in part.files:
+                yield from self._blob(file.digest, file.size)
+
+    def _blob(self, digest: Digest, size: int) -> Iterator[_Piece]:
+        """Yield a small blob as it is, a large one by its chunks; a whole object of any size is a blob as well."""
+        whole = _Piece("blobs", digest.raw, size, size)
+        if size < LARGE:
+            yield whole
+            return
+        try:
+            manifest = self._store.blobs.large.manifest(digest)
+        except (DamagedError, FormatError):
+            manifest = None
+        if manifest is None:
+            if self._store.blobs.whole.stat(digest) is None:
+                self._unreadable.add(digest)
+                whole = whole._replace(stored=0)
+            yield whole
+            return
+        yield _Piece("manifests", digest.raw, 0, len(encode_manifest(manifest)))
+        for chunk in manifest.chunks:
+            yield _Piece("packs", chunk.digest, chunk.raw, chunk.stored)
+
+
+_INLINE = "inline"

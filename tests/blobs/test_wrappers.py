@@ -1,0 +1,221 @@
+"""Wrappers round a memory backend that fails on cue: what is repeated, what is counted, what is refused."""
+
+import time
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from consist.blobs.backend import BatchError, Range
+from consist.blobs.opening import open_backend
+from consist.blobs.remote import RemoteBackend
+from consist.blobs.wrappers import Counting, ReadOnly, Retrying
+from consist.blobs.wrappers.base import Wrapper
+from consist.errors import AlreadyExistsError, BlobNotFoundError, StoragePermissionError, UnreachableError
+from consist.testing import BackendSuite
+
+STORE = MemoryFileSystem.store
+
+
+@pytest.fixture
+def place(request):
+    url = f"memory://wrappers/{request.node.name}"
+    yield url
+    for path in [path for path in STORE if path.startswith(f"/wrappers/{request.node.name}/")]:
+        del STORE[path]
+
+
+class Flaky(Wrapper):
+    """Raises `failures` times at each method, before the call or after it."""
+
+    def __init__(self, inner, failures, *, after=False):
+        super().__init__(inner)
+        self.left = dict.fromkeys(("create", "get", "put", "replace", "delete", "list"), failures)
+        self.after = after
+
+    def fail(self, method, call):
+        if self.left[method] and not self.after:
+            self.left[method] -= 1
+            raise UnreachableError(f"cannot {method}: no answer")
+        found = call()
+        if self.left[method]:
+            self.left[method] -= 1
+            raise UnreachableError(f"cannot {method}: no answer")
+        return found
+
+    def put(self, key, data):
+        self.fail("put", lambda: self.inner.put(key, data))
+
+    def create(self, key, data):
+        self.fail("create", lambda: self.inner.create(key, data))
+
+    def get(self, key):
+        return self.fail("get", lambda: self.inner.get(key))
+
+    def list(self, prefix):
+        yield from list(self.inner.list(prefix))[:2]
+        self.fail("list", lambda: None)
+        yield from list(self.inner.list(prefix))[2:]
+
+
+def test_it_is_asked_again_until_it_answers(place):
+    flaky = Flaky(RemoteBackend(place), 3)
+    backend = Retrying(flaky)
+    backend.put("blobs/1", b"x")
+    assert backend.get("blobs/1") == b"x"
+    assert flaky.left["put"] == flaky.left["get"] == 0
+
+
+def test_it_is_not_asked_again_for_what_is_an_answer(place):
+    counting = Counting(RemoteBackend(place))
+    backend = Retrying(counting)
+    with pytest.raises(BlobNotFoundError):
+        backend.get("blobs/none")
+    backend.create("results/1", b"x")
+    with pytest.raises(AlreadyExistsError):
+        backend.create("results/1", b"x")
+    assert counting.calls["create"] == 2
+
+
+def test_a_lost_answer_is_found_by_reading_back(place):
+    backend = Retrying(Flaky(RemoteBackend(place), 1, after=True))
+    backend.create("results/1", b"ours")
+    assert backend.get("results/1") == b"ours"
+
+
+def test_a_listing_that_breaks_off_is_whole_and_without_repeats(place):
+    inner = RemoteBackend(place)
+    keys = [f"blobs/{number}" for number in range(7)]
+    inner.put_many([(key, b"x") for key in keys])
+    found = [found.key for found in Retrying(Flaky(inner, 2)).list("blobs")]
+    assert sorted(found) == keys
+
+
+def test_the_deadline_ends_it(place):
+    backend = Retrying(Flaky(RemoteBackend(place), 10**9), deadline=0.3)
+    with pytest.raises(UnreachableError, match=r"no answer, in \d+ attempts within 0.3 s"):
+        backend.get("blobs/1")
+
+
+def test_a_place_that_never_answered_is_given_less_time(place, monkeypatch):
+    """A mistyped endpoint should not take a minute to be told."""
+    slept = []
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda pause: (slept.append(pause), now.__setitem__(0, now[0] + pause)))
+    flaky = Flaky(RemoteBackend(place), 10**9)
+    backend = Retrying(flaky)
+    with pytest.raises(UnreachableError, match="within 10 s"):
+        backend.get("blobs/1")
+    assert 5 < sum(slept) <= 10
+    slept.clear()
+    assert backend.stat("blobs/1") is None
+    with pytest.raises(UnreachableError, match="within 60 s"):
+        backend.get("blobs/1")
+    assert 50 < sum(slept) <= 60
+    assert max(slept) <= 5
+
+
+class HalfDone(Wrapper):
+    """Does the first half of every batch."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.batches = []
+
+    def get_ranges(self, ranges):
+        self.batches.append(len(ranges))
+        half = (len(ranges) + 1) // 2
+        answers = [*self.inner.get_ranges(ranges[:half]), *[None] * (len(ranges) - half)]
+        if half < len(ranges):
+            raise BatchError("no answer", answers=answers, undone=range(half, len(ranges)))
+        return answers
+
+
+def test_of_a_batch_what_is_left_is_asked_again(place):
+    inner = RemoteBackend(place)
+    inner.put_many([(f"blobs/{number}", b"%d" % number) for number in range(8)])
+    half = HalfDone(inner)
+    wanted = [Range(f"blobs/{number}", 0, 1) for number in range(8)]
+    assert list(Retrying(half).get_ranges(wanted)) == [b"%d" % number for number in range(8)]
+    assert half.batches == [8, 4, 2, 1]
+
+
+def test_what_is_counted(place):
+    backend = Counting(open_backend(place))
+    backend.put_many([("blobs/1", b"one"), ("blobs/2", b"two")])
+    backend.put("blobs/3", b"three")
+    with backend.upload() as upload:
+        upload.write(b"fo")
+        upload.write(b"ur")
+        upload.publish("blobs/4")
+    backend.create("results/1", b"x")
+    backend.replace("results/1", b"yy", if_match=backend.get_versioned("results/1").version)
+    assert backend.written == 3 + 3 + 5 + 4 + 1 + 2
+    backend.get("blobs/1")
+    backend.get_range("blobs/1", 1, 1)
+    backend.get_ranges([Range("blobs/1", 0, 2), Range("blobs/2", 0, 9)])
+    assert backend.read == 1 + 3 + 1 + 2 + 3
+    backend.stat("blobs/1")
+    backend.stat_many(["blobs/1", "blobs/2"])
+    list(backend.list(""))
+    backend.delete("blobs/1")
+    wanted = {
+        "put": 3,
+        "upload": 1,
+        "create": 1,
+        "replace": 1,
+        "get": 2,
+        "get_range": 3,
+        "stat": 3,
+        "list": 1,
+        "delete": 1,
+    }
+    assert backend.calls == wanted
+
+
+def test_what_is_read_only_writes_nothing(place):
+    inner = RemoteBackend(place)
+    inner.put("blobs/1", b"x")
+    backend = ReadOnly(inner)
+    assert backend.get("blobs/1") == b"x"
+    assert (backend.capabilities.create, backend.capabilities.replace) == (False, False)
+    version = backend.get_versioned("blobs/1").version
+    for call in (
+        lambda: backend.put("blobs/1", b"y"),
+        lambda: backend.put_many([("blobs/1", b"y")]),
+        backend.upload,
+        lambda: backend.create("blobs/2", b"y"),
+        lambda: backend.replace("blobs/1", b"y", if_match=version),
+        lambda: backend.delete("blobs/1"),
+        lambda: backend.delete("blobs/1", if_match=version),
+    ):
+        with pytest.raises(StoragePermissionError, match="reading only"):
+            call()
+    assert backend.sweep(0) == 0
+    assert [(found.key, found.size) for found in inner.list("")] == [("blobs/1", 1)]
+
+
+class TestWrapped(BackendSuite):
+    """Wrappers keep the contract."""
+
+    processes = False
+
+    @pytest.fixture(autouse=True)
+    def _place(self, request):
+        self.root = f"/wrapped/{request.node.name}"
+        yield
+        for path in [path for path in STORE if path.startswith(self.root + "/")]:
+            del STORE[path]
+
+    def make_backend(self):
+        return Counting(Retrying(Counting(RemoteBackend(f"memory:/{self.root}"))))
+
+    def oracle_read(self, key):
+        found = STORE.get(f"{self.root}/{key}")
+        return None if found is None else found.getvalue()
+
+    def oracle_write(self, key, data):
+        MemoryFileSystem().pipe_file(f"{self.root}/{key}", data)
+
+    def oracle_list(self):
+        return {path[len(self.root) + 1 :] for path in STORE if path.startswith(self.root + "/")}

@@ -1,0 +1,223 @@
+"""`doctor`: what is as it should be, what is not, and what to do about it."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import consist
+
+SECRET = "hunter2"  # noqa: S105 - the point is that nobody sees it
+
+
+@pytest.fixture
+def look(call, tmp_path):
+    """Call the doctor; return the exit code and the checks by area and name."""
+
+    def look(*arguments):
+        answer = call("doctor", "--json", *arguments)
+        document = json.loads(answer.out)
+        return answer, document, {(check["area"], check["name"]): check for check in document["checks"]}
+
+    return look
+
+
+@pytest.fixture
+def away(tmp_path, monkeypatch):
+    """Be in a folder with nothing in it, and no setting from around."""
+    folder = tmp_path / "away"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for variable in ("CONSIST_STORE", "CONSIST_DB", "CONSIST_RUN_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    return folder
+
+
+def bad(checks):
+    """Return what is not well; how full the disk of a test machine is, is its own business."""
+    return {key: check["level"] for key, check in checks.items() if check["level"] != "ok" and key[1] != "free space"}
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_good_store_is_well_and_left_as_it_was(world, look):
+    (world.store / "lock").touch()
+    before = names(world.store)
+    answer, document, checks = look("--db-path", world.db_path)
+    assert (answer.code, bad(checks)) == (0, {})
+    assert document["problems"] == 0
+    assert {area for area, _ in checks} == {"settings", "versions", "store", "index"}
+    assert checks["store", "id"]["value"] == json.loads((world.store / "consist.json").read_text())["id"]
+    assert checks["store", "create"]["value"] == "of 4 at once one wins"
+    assert checks["store", "put throughput"]["unit"] == "bytes/s"
+    assert checks["index", "complete"]["value"] == "yes, with 4 runs"
+    assert checks["index", "size"]["value"] == world.db_path.stat().st_size
+    assert names(world.store) == before
+
+
+def test_each_setting_is_shown_with_its_origin(world, away, look, monkeypatch):
+    (away / "consist.toml").write_text('run_dir = "my runs"\n')
+    monkeypatch.setenv("CONSIST_DB", str(world.db_path))
+    _, _, checks = look()
+    settings = {name: (check["value"], check["origin"]) for (area, name), check in checks.items() if area == "settings"}
+    assert settings == {
+        "store": (str(world.store), "beside the index"),
+        "db_path": (str(world.db_path), "environment variable CONSIST_DB"),
+        "run_dir": (str(away / "my runs"), str(away / "consist.toml")),
+        "storage_options": (None, "default"),
+    }
+    _, _, checks = look("--store", world.store)
+    assert checks["settings", "store"]["origin"] == "argument"
+
+
+def test_where_nothing_is_yet_nothing_is_made(away, look):
+    answer, document, checks = look()
+    assert (answer.code, document["verdict"]) == (0, "warning")
+    assert bad(checks) == {("store", "config"): "warning", ("index", "kind"): "warning"}
+    assert "Tracker" in checks["store", "config"]["advice"]
+    assert ("store", "write") not in checks
+    assert names(away) == []
+
+
+def test_a_store_in_memory_is_tried_before_it_is_there(away, look):
+    answer, _, checks = look("--store", f"memory://doctor-{away.parent.name}")
+    assert answer.code == 0
+    assert bad(checks) == {("store", "config"): "warning", ("index", "kind"): "warning"}
+    assert checks["store", "swap"]["level"] == checks["store", "delete"]["level"] == "ok"
+
+
+def test_without_an_index_the_doctor_says_how_to_make_it(world, look):
+    world.let_go()
+    world.db_path.unlink()
+    answer, _, checks = look("--db-path", world.db_path)
+    assert (answer.code, bad(checks)) == (0, {("index", "kind"): "warning"})
+    assert f"consist index rebuild --db-path {world.db_path} --store {world.store}" in checks["index", "kind"]["advice"]
+    assert not world.db_path.exists()
+
+
+def test_an_index_that_was_never_filled_is_found(world, call, look, tmp_path):
+    other = tmp_path / "other.lmdb"
+    assert call("put", "--create", __file__, "--db-path", other, "--store", world.store).code == 0
+    _, _, checks = look("--db-path", other, "--store", world.store)
+    assert bad(checks) == {("index", "complete"): "warning"}
+
+
+@pytest.mark.parametrize("what", ["a text file\n" * 100, "truncated"])
+def test_a_file_that_is_no_good_index_is_a_problem_and_stays(world, look, what):
+    world.let_go()
+    if what == "truncated":
+        with world.db_path.open("r+b") as stream:
+            stream.truncate(world.db_path.stat().st_size - 8192)
+    else:
+        world.db_path.write_text(what)
+    before = world.db_path.read_bytes()
+    answer, document, checks = look("--db-path", world.db_path)
+    assert (answer.code, document["verdict"]) == (1, "problem")
+    assert [area for (area, _), level in bad(checks).items() if level == "problem"] == ["index"]
+    assert checks["store", "write"]["level"] == "ok"
+    assert world.db_path.read_bytes() == before
+
+
+def test_a_driver_that_is_not_installed_is_a_problem_that_says_what_to_install(away, look):
+    if importlib.util.find_spec("adlfs") is not None:
+        pytest.skip("it is installed here")
+    answer, _, checks = look("--store", "abfs://team/store")
+    assert (answer.code, bad(checks)) == (1, {("store", "place"): "problem", ("index", "kind"): "warning"})
+    assert checks["store", "place"]["advice"] == "pip install adlfs"
+
+
+@pytest.mark.parametrize("spoilt", ["not json", '{"format": 99}'])
+def test_a_store_that_cannot_be_read_is_a_problem(world, look, spoilt):
+    path = world.store / "consist.json"
+    path.chmod(0o600)
+    path.write_text(spoilt)
+    answer, _, checks = look("--db-path", world.db_path)
+    assert answer.code == 1
+    assert bad(checks) == {("store", "config"): "problem"}
+
+
+def test_a_wrong_settings_file_is_a_problem_and_versions_are_shown(away, look):
+    (away / "consist.toml").write_text("stroe = 'x'\n")
+    answer, _, checks = look()
+    assert (answer.code, bad(checks)) == (1, {("settings", "settings file"): "problem"})
+    assert checks["settings", "settings file"]["advice"] == "did you mean 'store'?"
+    assert checks["versions", "python"]["value"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_no_secret_is_shown(away, call):
+    options = f'storage_options = {{ secret = "{SECRET}", token = "{SECRET}", timeout = 1 }}\n'
+    (away / "consist.toml").write_text(f'store = "ftp://someone:{SECRET}@127.0.0.1:1/store"\n{options}')
+    for way in ((), ("--json",), ("--no-write",)):
+        answer = call("doctor", *way)
+        assert answer.code == 1  # nobody listens there
+        assert SECRET not in answer.out + answer.err
+        assert "ftp://127.0.0.1:1/store" in answer.out
+        assert "secret, timeout, token (values are not shown)" in answer.out
+    world_options = ("--store", f"memory://someone:{SECRET}@place")
+    answer = call("doctor", *world_options)
+    assert SECRET not in answer.out + answer.err
+
+
+@pytest.mark.parametrize(("mode", "sharing"), [(0o777, "private"), (0o700, "group")])
+def test_permissions_that_do_not_fit_are_found(world, look, mode, sharing):
+    path = world.store / "consist.json"
+    path.chmod(0o600)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sharing": sharing}))
+    world.store.chmod(mode)
+    answer, _, checks = look("--db-path", world.db_path)
+    assert (answer.code, bad(checks)) == (0, {("store", "permissions"): "warning"})
+    assert checks["store", "permissions"]["value"] == f"{mode:04o}"
+    assert "chmod" in checks["store", "permissions"]["advice"]
+
+
+def as_nobody_special(*arguments):
+    """Run the program without the rights that root has over the permissions of files."""
+    command = [sys.executable, "-m", "consist", *map(str, arguments)]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may do anything, and there is no setpriv")
+        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
+    environment = {**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])}
+    return subprocess.run(command, capture_output=True, check=False, timeout=120, env=environment)
+
+
+def test_a_store_that_may_only_be_read_is_a_problem_unless_that_is_meant(world):
+    world.let_go()
+    folders = {path: path.stat().st_mode for path in [world.store, *world.store.rglob("*")] if path.is_dir()}
+    for path in folders:
+        path.chmod(0o500)
+    try:
+        done = as_nobody_special("doctor", "--json", "--db-path", world.db_path)
+        spared = as_nobody_special("doctor", "--json", "--no-write", "--db-path", world.db_path)
+    finally:
+        for path, mode in folders.items():
+            path.chmod(mode)
+    checks = {(check["area"], check["name"]): check for check in json.loads(done.stdout)["checks"]}
+    assert (done.returncode, bad(checks)) == (1, {("store", "write"): "problem"})
+    assert "--no-write" in checks["store", "write"]["advice"]
+    checks = {(check["area"], check["name"]): check for check in json.loads(spared.stdout)["checks"]}
+    assert (spared.returncode, bad(checks)) == (0, {})
+    assert checks["store", "write"]["value"] == "not tried"
+
+
+def test_lines_are_checks_and_the_last_is_the_verdict(world, call):
+    rows = call("doctor", "--db-path", world.db_path).rows()
+    assert list(rows[0]) == ["area", "name", "level", "value", "unit", "origin", "advice"]
+    assert (rows[-1]["area"], rows[-1]["level"]) == ("verdict", "ok")
+    assert all(row["level"] in {"ok", "warning", "problem"} for row in rows)
+
+
+def test_people_read_what_to_do_below_what_is_wrong(away, call, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    lines = call("doctor").lines
+    assert lines[0] == "settings"
+    (number,) = [n for n, line in enumerate(lines) if line.split()[:2] == ["warning", "kind"]]
+    assert lines[number + 1].split() == ["->", *["a", "Tracker", "makes", "it", "with", "its", "first", "run"]]
+    assert lines[-1] == "no problem, 2 warnings"

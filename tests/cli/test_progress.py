@@ -1,0 +1,234 @@
+"""Progress: on standard error, on a terminal, and nowhere else; and it tells all that is done."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import random
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+
+import pytest
+
+from consist.cli import progress as module
+from consist.cli.progress import is_shown, progress, things
+
+BIG = bytes(range(256)) * (3 << 12)
+
+
+class Terminal:
+    """A terminal of our own, and what came there."""
+
+    def __init__(self):
+        self._ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.text = b""
+
+    def read_until(self, wanted, *, timeout=60):
+        while wanted not in self.text:
+            assert select.select([self._ours], [], [], timeout)[0], self.text
+            self.text += os.read(self._ours, 65536)
+
+    def read_to_end(self):
+        """Read until nobody has the other side open."""
+        os.close(self.theirs)
+        with contextlib.suppress(OSError):  # Linux says so when the other side is closed
+            while piece := os.read(self._ours, 65536):
+                self.text += piece
+        os.close(self._ours)
+        return self.text
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    return Terminal()
+
+
+@pytest.fixture
+def on_stderr(terminal, monkeypatch):
+    """Make the terminal this process's standard error, from within the test: pytest sets its own before that."""
+    opened = []
+
+    def take():
+        opened.append(os.fdopen(os.dup(terminal.theirs), "w"))
+        monkeypatch.setattr(sys, "stderr", opened[0])
+        return terminal
+
+    yield take
+    for stream in opened:
+        stream.close()
+
+
+def our_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "consist-progress"]
+
+
+def test_it_shows_what_is_done_and_goes_when_it_is_over(on_stderr):
+    shown = on_stderr()
+    with progress("putting big.bin", total=4 << 20) as seen:
+        seen(1 << 20)
+        shown.read_until(b"putting big.bin")
+        shown.read_until(b"1.0 MiB of 4.0 MiB")
+        seen(2 << 20)
+        shown.read_until(b"3.0 MiB of 4.0 MiB, ")  # and a rate
+    assert our_threads() == []
+    sys.stderr.close()
+    text = shown.read_to_end()
+    assert text.rstrip().endswith(b"\x1b[2K")  # the line is wiped
+    assert text.count(b"\x1b[?25l") == text.count(b"\x1b[?25h") == 1  # and the cursor back
+
+
+def test_without_a_total_it_counts(on_stderr):
+    shown = on_stderr()
+    with progress("reading", unit=things("object")) as seen:
+        for _ in range(3):
+            seen(1)
+        shown.read_until(b"3 objects")
+        assert b" of " not in shown.text
+
+
+def test_names_cannot_steer_the_terminal(on_stderr):
+    shown = on_stderr()
+    with progress("putting \x1b[31m[bold]x[/bold]\a") as seen:
+        seen(1)
+        shown.read_until(b"putting \\x1b[31m[bold]x[/bold]\\x07")
+
+
+def test_an_error_passes_and_ends_it(on_stderr):
+    shown = on_stderr()
+
+    def divide():
+        with progress("dividing") as seen:
+            seen(1)
+            shown.read_until(b"dividing")
+            return 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        divide()
+    assert our_threads() == []
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_poor_terminal_is_spared(on_stderr, monkeypatch, term):
+    on_stderr()
+    assert is_shown()
+    monkeypatch.setenv("TERM", term)
+    assert not is_shown()
+
+
+def test_off_a_terminal_nothing_runs(capfd, monkeypatch):
+    for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.setenv(variable, "1")
+    with progress("putting", total=1) as seen:
+        seen(1)
+        assert our_threads() == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_writes_to_the_terminal_itself_shows_none(on_stderr):
+    on_stderr()
+    with progress("writing", shown=False) as seen:
+        seen(1)
+        assert our_threads() == []
+
+
+def start(terminal, *arguments, stdin=subprocess.DEVNULL, stdout):
+    command = [sys.executable, "-m", "consist", *map(str, arguments)]
+    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=terminal.theirs)
+
+
+def test_a_put_shows_how_far_it_is(world, terminal):
+    process = start(
+        terminal,
+        *("put", "-", "--name", "slow", "--db-path", world.db_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    process.stdin.write(BIG)
+    process.stdin.flush()
+    terminal.read_until(b"putting slow")
+    terminal.read_until(b"3.0 MiB")
+    out, _ = process.communicate(b"more", timeout=60)
+    assert process.returncode == 0
+    assert len(out) == 65, "the digest, and nothing else"
+    terminal.read_to_end()
+
+
+def test_ctrl_c_wipes_the_line(world, terminal):
+    process = start(
+        terminal,
+        *("put", "-", "--name", "slow", "--db-path", world.db_path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    process.stdin.write(BIG)
+    process.stdin.flush()
+    terminal.read_until(b"putting slow")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    process.stdin.close()
+    process.stdout.close()
+    text = terminal.read_to_end()
+    assert text.count(b"\x1b[?25l") == text.count(b"\x1b[?25h") == 1
+    assert text.rstrip().endswith(b"\x1b[2K")
+
+
+def test_cat_into_a_pipe_shows_how_far_it_is_and_changes_no_byte(world, terminal):
+    process = start(terminal, "cat", "steps/big/value", "--db-path", world.db_path, stdout=subprocess.PIPE)
+    terminal.read_until(b"writing big.bin")  # nobody reads the pipe, which is full
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, BIG)
+    terminal.read_to_end()
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Listen to what verbs tell, as if somebody looked."""
+    heard = {}
+
+    @contextlib.contextmanager
+    def listen(label, *, total=None, unit=module.BYTES, shown=True):
+        counts = []
+        yield counts.append
+        heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
+
+    monkeypatch.setattr(module, "progress", listen)
+    monkeypatch.setattr(module, "is_shown", lambda: True)
+    return heard
+
+
+def test_every_long_verb_tells_all_that_it_does(world, ask, told, tmp_path):
+    noise = random.Random(3).randbytes(5_000_000)  # noqa: S311 - bytes that differ
+    (tmp_path / "noise").write_bytes(noise)
+    ask("put", tmp_path / "noise")
+    assert told.pop("putting") == (len(noise), len(noise), "2 B")
+    ask("get", "steps/put/noise", tmp_path / "again")
+    assert told.pop("getting") == (len(noise), len(noise), "2 B")
+    world.let_go()
+    files = [path for path in world.store.rglob("*") if path.is_file() and path.name != "lock"]
+    content = [path for path in files if path.relative_to(world.store).parts[0] in {"blobs", "packs"}]
+    size = sum(path.stat().st_size for path in content)
+    ask("verify", "--read-data")
+    assert told.pop("checking") == (size, size, "2 B")
+    ask("verify")
+    assert told.pop("checking") == (None, size, "2 B")
+    ask("du")
+    assert told.pop("measuring") == (None, len(files) + 5, "2 objects")
+    ask("index", "rebuild")
+    records = [path for path in files if path.relative_to(world.store).parts[0] in {"results", "runs", "log"}]
+    assert told.pop("reading") == (None, len(records), "2 objects")
+    assert told == {}
+
+
+def test_a_folder_that_is_put_is_told_file_by_file(world, ask, told, tmp_path):
+    (tmp_path / "folder").mkdir()
+    for number in range(3):
+        (tmp_path / "folder" / str(number)).write_bytes(b"x" * 1000)
+    ask("put", tmp_path / "folder")
+    assert told == {"putting": (None, 3000, "2 B")}
