@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from consist.blobs.backend import Capabilities
+from consist.blobs.wrappers.base import Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,7 @@ class Call(NamedTuple):
     """Bytes of content that it takes there; of an upload, with its last step."""
 
 
-class PassingBackend:
+class PassingBackend(Wrapper):
     """Hands everything on; `around` is where a subclass steps in.
 
     Parameters
@@ -49,7 +50,7 @@ class PassingBackend:
     """
 
     def __init__(self, backend: Backend, *, paths: bool = False) -> None:
-        self.inner = backend
+        super().__init__(backend)
         self._paths = paths
 
     def around(self, call: Call, do: Callable[[], T]) -> T:  # noqa: ARG002 - for subclasses
@@ -57,18 +58,12 @@ class PassingBackend:
         return do()
 
     @property
-    def url(self) -> str:
-        """The inner backend's."""
-        return self.inner.url
-
-    @property
     def capabilities(self) -> Capabilities:
         """The inner backend's, but for `files` where paths are hidden."""
         able = self.inner.capabilities
-        return Capabilities(create=able.create, replace=able.replace, files=able.files and self._paths)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.inner!r})"
+        if self._paths or not able.files:
+            return able  # as it is: a place far away may find out what it can do when it is asked
+        return Capabilities(create=able.create, replace=able.replace, files=False)
 
     # Writing -------------------------------------------------------------------------------------------------------
 
@@ -134,8 +129,8 @@ class PassingBackend:
         return self.around(Call("stat_many", tuple(keys)), lambda: self.inner.stat_many(keys))
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
-        """Hand it on; the listing is whole before its first item is given."""
-        return iter(self.around(Call("list", (prefix,)), lambda: [*self.inner.list(prefix)]))
+        """Hand it on when the first item is asked for; the listing is whole before that is given."""
+        yield from self.around(Call("list", (prefix,)), lambda: [*self.inner.list(prefix)])
 
     def path_of(self, key: str) -> str | None:
         """Return the inner backend's path, unless paths are hidden."""

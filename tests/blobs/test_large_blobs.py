@@ -287,7 +287,7 @@ def test_a_look_sees_that_this_process_replaced_a_manifest(place, small):
     for key in place.keys("packs"):
         place.overwrite(key, None)
     small.store(place.backend).put_bytes(longer)  # brings the chunks back, in other packs
-    blobs.put_bytes(data, like=digest_of(longer))
+    blobs.put_bytes(data, like=lambda: digest_of(longer))
     assert place.read(digest) == data
     assert len(place.object(f"manifests/{digest.hex[:2]}/{digest.hex[2:]}")) == size
     assert blobs.exists(digest)

@@ -19,6 +19,7 @@ import blake3
 import pytest
 
 from consist.blobs import blobstore, large, packing
+from consist.blobs.wrappers import retrying
 from consist.errors import BlobNotFoundError, ConsistError, DamagedError, NotFoundError, StorageError
 from consist.hashing.digest import Digest
 from consist.testing import Fault, FaultyBackend
@@ -122,7 +123,9 @@ DEEDS = {
     ),
     "put large": Deed([], lambda blobs, _path: blobs.put_bytes(BASE).digest, NAMES[BASE]),
     "put stream": Deed([], lambda blobs, _path: blobs.put_stream(io.BytesIO(BASE)).digest, NAMES[BASE]),
-    "put shared": Deed([BASE], lambda blobs, _path: blobs.put_bytes(VERSION, like=NAMES[BASE]).digest, NAMES[VERSION]),
+    "put shared": Deed(
+        [BASE], lambda blobs, _path: blobs.put_bytes(VERSION, like=lambda: NAMES[BASE]).digest, NAMES[VERSION]
+    ),
 } | {
     f"{reader} {size}": Deed(
         [data],
@@ -214,6 +217,32 @@ def test_matrix(new_place, tiny, tmp_path, page, where, deed, effect):  # noqa: 
         assert deed.do(blobs, tmp_path / f"again {number}") == deed.wanted, spot
         for data in deed.before:
             blobs.put_bytes(data)
+        check_whole(place, deed)
+
+
+PATIENT = [pair for pair in PAIRS if pair[1] in {"unreachable", "storm", "lost", "torn"}]
+
+
+@pytest.mark.parametrize(("deed", "effect"), PATIENT)
+def test_whoever_tries_again_notices_nothing(new_place, tiny, tmp_path, monkeypatch, deed, effect):  # noqa: PLR0913, PLR0917
+    """Under `Retrying`, as every place over a network is used; what goes into a local spool is not tried again."""
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0.0)
+    deed = DEEDS[deed]
+
+    def begin(plan):
+        place = new_place("memory")
+        for data in deed.before:
+            tiny.store(place.backend).put_bytes(data)
+        return place, FaultyBackend(place.backend, plan)
+
+    _, backend = begin([])
+    deed.do(tiny.store(backend), tmp_path / "clean")
+    over_network = [call for call in backend.calls if call.operation not in {"upload", "upload.write"}]
+    for number, spot in enumerate(spots(over_network, effect)):
+        place, backend = begin([EFFECTS[effect](*spot)])
+        blobs = tiny.store(retrying.Retrying(backend))
+        assert deed.do(blobs, tmp_path / str(number)) == deed.wanted, spot
+        assert backend.struck, spot
         check_whole(place, deed)
 
 

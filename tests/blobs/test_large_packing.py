@@ -216,9 +216,19 @@ def test_a_version_costs_what_is_new_in_it(place, small):
 def test_another_machine_shares_with_a_blob_that_it_is_told_of(place, small):
     data = noise(6, 100_000)
     first = small.store(place.backend).put_bytes(data).digest
-    put = small.store(place.backend).put_bytes(edited(data), like=first)
+    put = small.store(place.backend).put_bytes(edited(data), like=lambda: first)
     assert place.read(put.digest) == edited(data)
     assert body_size(place) == sum(small.chunks(data, edited(data)).values())
+
+
+def test_what_to_share_with_is_asked_for_large_content_only(place, small):
+    asked = []
+    blobs = small.store(place.backend)
+    blobs.put_bytes(b"small", like=lambda: asked.append("small"))
+    assert asked == []
+    put = blobs.put_bytes(noise(6, 50_000), like=lambda: asked.append("large"))
+    assert asked == ["large"]
+    assert place.read(put.digest) == noise(6, 50_000)
 
 
 def test_a_machine_that_is_told_nothing_writes_all_and_harms_nothing(place, small):
@@ -238,7 +248,7 @@ def test_a_blob_that_is_of_no_help_does_no_harm(place, small, like):
         place.harm(place.keys("manifests")[0], lambda framed: framed[:-1])
     if like == "absent":
         other = digest_of(b"absent")
-    put = small.store(place.backend).put_bytes(data, like=other)
+    put = small.store(place.backend).put_bytes(data, like=lambda: other)
     assert place.read(put.digest) == data
 
 
@@ -368,7 +378,7 @@ def test_processes_that_put_blobs_which_share_chunks_do_each_other_no_harm(folde
     contents = [base[:cut] + noise(cut, 5_000) + base[cut:] for cut in (0, 10_000, 40_000, 79_000)]
 
     def put(data):
-        return small.store(folder.backend).put_bytes(data, like=first)
+        return small.store(folder.backend).put_bytes(data, like=lambda: first)
 
     in_processes([lambda data=data: put(data) for data in contents * 2])
     check_after_writers(folder, [base, *contents])

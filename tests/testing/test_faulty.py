@@ -66,7 +66,7 @@ OTHERS = {
     "get_ranges": lambda backend: backend.get_ranges([Range(KEY, 0, 10)]),
     "stat": lambda backend: backend.stat(KEY),
     "stat_many": lambda backend: backend.stat_many([KEY]),
-    "list": lambda backend: backend.list("blobs"),
+    "list": lambda backend: [*backend.list("blobs")],
     "delete": lambda backend: backend.delete(KEY),
     "sweep": lambda backend: backend.sweep(0),
 }
