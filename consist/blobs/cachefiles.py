@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _OWN = 0o700
 
+_TRIES = 100
+"""More than a file can be unlinked by others in a row, and fewer than for ever."""
+
 _FRESH = 3600.0
 """Seconds for which a file counts as used just now: so long a reader need not write its date again."""
 
@@ -97,17 +100,17 @@ def lock_file(path: str) -> CacheFile | None:
     Returns
     -------
     CacheFile or None
-        None if in its place is a folder with something in it.
+        None if in its place is a folder with something in it, or whoever gets it finds it gone, again and again.
 
     Raises
     ------
     StorageError
         If it cannot be made or locked.
     """
-    while True:
+    for _ in range(_TRIES):
         descriptor = _open(path)
         if descriptor < 0:
-            return None
+            break
         try:
             perform("lock", path, fcntl.flock, descriptor, fcntl.LOCK_EX)
             if _is_at(descriptor, path):
@@ -116,6 +119,7 @@ def lock_file(path: str) -> CacheFile | None:
             _close(descriptor)
             raise
         _close(descriptor)
+    return None
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ file. Nothing says which parts those are: whatever comes out of the cache is com
 write and a flipped bit are all the same, a miss. They are fetched again, and say nothing about the store.
 
 Of many processes that miss the same object, one fetches it while the others wait for its lock and then find it. A cache
-that cannot be written or locked is warned of once and then only read. ``docs/cache-folder.md`` says what the folder
+that cannot be written or locked is warned of once and then only read. ``docs/format-cache.md`` says what the folder
 holds.
 """
 

@@ -22,6 +22,7 @@ import pytest
 from blake3 import blake3
 
 from consist import fileops
+from consist.blobs import readcache
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
@@ -202,6 +203,23 @@ def test_threads_that_read_one_blob_fetch_it_once(world):
     calls = world.far.asked()
     assert len([name for name, *_ in calls if name == "get"]) == 1
     assert sum(length for _, _, length in packs_asked(calls)) == len(LARGE)
+
+
+def test_a_read_that_needs_more_packs_than_it_may_hold_keeps_the_rest_later(world, monkeypatch):
+    monkeypatch.setattr(readcache, "_MOST_HELD", 2)
+    parts = [os.urandom(MIB + 1) for _ in range(5)]
+    for part in parts:
+        world.put(part)
+    data = b"".join(parts)
+    digest = world.put(data)
+    assert len(world.far.keys("packs")) == 6  # five, and one for what lies across their ends
+    asked = []
+    for _ in range(4):
+        assert read(world.blobs(), digest, len(data)) == data
+        asked.append(sum(length for _, _, length in packs_asked(world.far.asked())))
+    assert asked[0] == len(data)
+    assert asked == sorted(asked, reverse=True)
+    assert asked[3] == 0
 
 
 # What the folder is --------------------------------------------------------------------------------------------------
@@ -771,6 +789,27 @@ def test_a_process_forked_by_a_holder_does_not_hold(world):
     os.waitpid(child.process, 0)
     assert read(world.blobs(), digest, len(SMALL)) == SMALL
     os.close(go)
+
+
+def test_one_that_waits_for_a_file_that_is_removed_keeps_what_it_fetches(world):
+    digest = world.put(SMALL)
+    reader, writer = os.pipe()
+
+    def waiter():
+        def tap(moment, operation, _path):
+            if (moment, operation) == ("before", "lock"):  # the file is open by now
+                os.write(writer, b"!")
+
+        fileops.set_tap(tap)
+        return read(world.blobs(), digest, len(SMALL))
+
+    cache = ReadCache(str(world.root), STORE, DEFAULT_LIMIT)
+    with cache.filling("blobs", [digest]):
+        child = fork(waiter)
+        assert os.read(reader, 1) == b"!"
+        cache.forget("blobs", digest)
+    assert child.result() == SMALL
+    assert world.the_kept("blobs").read_bytes() == SMALL
 
 
 def test_one_that_waits_finds_what_the_holder_fetched(world):
