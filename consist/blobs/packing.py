@@ -1,11 +1,11 @@
 """From chunks to packs: a chunk that the store has is named again, one that it has not is written.
 
-`Packing` takes a content window by window, in order, from one thread. Each full pack goes to a thread of its own for
-publishing, so that the disk or the network is busy while the next one is filled. A published pack is entered in the
-chunk table at once: an upload that was interrupted goes on from there.
+`Packing` takes the chunks of a content, some at a time, in order, from one thread. Each full pack goes to a thread of
+its own for publishing, so that the disk or the network is busy while the next one is filled. A published pack is
+entered in the chunk table at once: an upload that was interrupted goes on from there.
 
-It does not read or cut the content, nor digest the whole: ``large.py`` does. The manifest is published by
-``blobstore.py``, which knows whether it is wanted.
+It does not read, cut or digest the content: ``large.py`` does. The manifest is published by ``largeblobs.py``, which
+knows whether it is wanted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from consist.blobs.chunktable import Place, entries_of_pack
 from consist.blobs.encoding import RAW, encode_chunk
 from consist.blobs.manifest import Chunk
 from consist.blobs.pack import PACK_SIZE, PackRef, PackWriter
-from consist.hashing.hasher import hash_raw
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -107,21 +106,20 @@ class Packing:
         self.written: list[PackRef] = []
         """Packs that this content made."""
 
-    def feed(self, window: memoryview, ends: Sequence[int]) -> None:
-        """Take the chunks that a window begins with.
+    def feed(self, chunks: Sequence[memoryview], digests: Sequence[bytes]) -> None:
+        """Take the next chunks of the content.
 
         Parameters
         ----------
-        window : memoryview
-            Content; not used any more when this returns.
-        ends : sequence of int
-            Where in it the chunks end; the first begins at 0.
+        chunks : sequence of memoryview
+            Not used any more when this returns.
+        digests : sequence of bytes
+            Theirs, in their order.
         """
-        chunks = [window[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-        digests = [hash_raw(chunk) for chunk in chunks]
         here = self._sealed | self._filling  # by now: a pack may be sealed and forgotten before the window ends
         known = self._reuse.find([digest for digest in dict.fromkeys(digests) if digest not in here])
-        new = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in known | here}
+        have = known.keys() | here.keys()
+        new = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in have}
         encoded = dict(zip(new, self._encode(new.values()), strict=True))
         for digest, raw in zip(digests, chunks, strict=True):
             chunk = here.get(digest)
