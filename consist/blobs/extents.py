@@ -108,10 +108,10 @@ class Fetcher:
                         self._suspects.add(digest)
                     raise
 
-    def _known_or_fetched(self, numbers: Iterable[int], wrong: set[Digest]) -> dict[int, bytes | memoryview]:
+    def _known_or_fetched(self, numbers: Sequence[int], wrong: set[Digest]) -> dict[int, bytes | memoryview]:
         """Return chunks by number; those that the cache lacks are fetched while no other process fetches them."""
         if self._cache is None:
-            return self._fetched(list(numbers), {}, wrong)
+            return self._fetched(numbers, {}, wrong)
         with self._cache.opened(layout.PACKS, self._packs(numbers)) as files:
             found = self._known(numbers, files)
         missing = [number for number in numbers if number not in found]

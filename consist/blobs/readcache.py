@@ -182,16 +182,16 @@ class ReadCache:
 
     def _hold(self, area: str, digests: Iterable[Digest], files: dict[Digest, CacheFile]) -> None:
         """Lock some files, all processes in the same order, so that no two wait for each other."""
-        if not os.path.isdir(self._folder):  # noqa: PTH112 - strings throughout
-            self._make_folder()
+        tag = f"{self._root}/{layout.CACHEDIR_TAG}"
+        if not os.path.lexists(tag):
+            self._make_tag(tag)
         for digest in sorted(set(digests))[:_MOST_HELD]:
             file = lock_file(self._path(area, digest))
             if file is not None:
                 files[digest] = file
 
-    def _make_folder(self) -> None:
-        make_folder(self._folder)
-        tag = f"{self._root}/{layout.CACHEDIR_TAG}"
+    def _make_tag(self, tag: str) -> None:
+        make_folder(self._root)
         with contextlib.suppress(FileExistsError):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = perform("open", tag, os.open, tag, flags, 0o600)

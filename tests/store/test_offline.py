@@ -145,6 +145,7 @@ def test_what_was_read_is_not_asked_for_again_by_another_process(connect):
     assert tracker.run(big, config={"value": 1}).value == big(1)
     assert {path.rpartition("/store/")[2] for _, path in CuttableFileSystem.asked} <= {"consist.json"}
     assert sorted(path.name for path in cache_of(tracker).iterdir()) == ["blobs", "consist.json", "manifests", "packs"]
+    assert (cache_of(tracker).parent / "CACHEDIR.TAG").is_file()
 
 
 def test_without_a_limit_nothing_is_kept(connect, cut):
