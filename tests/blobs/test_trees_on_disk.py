@@ -90,7 +90,7 @@ def made(tmp_path):
     (made / "a/b/c").mkdir(parents=True)
     (made / "empty/inner").mkdir(parents=True)
     (made / "a/one.txt").write_bytes(b"one")
-    (made / "a/b/c/large.bin").write_bytes(bytes(range(256)) * (5 << 10))
+    (made / "a/b/c/large.bin").write_bytes(bytes(range(256)) * 4000)
     (made / "a/b/same.txt").write_bytes(b"one")
     (made / "a-b").write_bytes(b"")
     (made / "run.sh").write_bytes(b"#!/bin/sh\n")
@@ -297,10 +297,12 @@ def test_a_file_that_changes_is_read_again_and_then_refused(blobs, made, monkeyp
 
 
 def test_a_file_that_comes_meanwhile_is_noticed(place, made):
+    (made / "a/b/c/larger.bin").write_bytes(bytes(2 * MIB))
+
     class Meddler(BlobStore):
-        def put_stream(self, stream):
+        def put_stream(self, stream, **options):
             (made / "a/new").write_text("x")
-            return super().put_stream(stream)
+            return super().put_stream(stream, **options)
 
     with pytest.raises(errors.UsageError, match="made/a changed while it was read"):
         put_tree(Meddler(place.backend), str(made))
@@ -352,7 +354,7 @@ def test_memory_stays_bounded(tmp_path):
     finally:
         tracemalloc.stop()
     assert put.total == 64 * MIB + 60 * (MIB - 1)
-    assert peak < 24 * MIB  # a batch, and a few pieces of a large file
+    assert peak < 48 * MIB  # a batch, and a few windows of a large file
 
 
 def test_the_tree_is_written_after_all_its_files(place, made, tmp_path):
@@ -426,7 +428,7 @@ def test_a_target_without_a_folder_around_it_is_refused(blobs, made, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["missing", "damaged", "short"])
-@pytest.mark.parametrize("size", [100, 2 * MIB])
+@pytest.mark.parametrize("size", [100, MIB - 1])
 def test_a_damaged_file_is_named_and_its_tree_is_suspect(place, blobs, made, tmp_path, how, size):  # noqa: PLR0913, PLR0917 - the cases
     good = os.urandom(size)
     (made / "a/spoilt").write_bytes(good)
@@ -574,7 +576,7 @@ def test_every_operation_of_a_restore_may_fail(tmp_path, made, moment, there):
 
 
 def test_a_full_disk_leaves_nothing_of_a_restore(mounted, tmp_path, made):
-    disk = mounted("size=1m")
+    disk = mounted("size=512k")
     blobs = BlobStore(open_backend(tmp_path / "store", durable=False))
     digest = put_tree(blobs, str(made)).digest
     with pytest.raises(errors.StorageFullError, match="No space left on device"):
@@ -583,7 +585,7 @@ def test_a_full_disk_leaves_nothing_of_a_restore(mounted, tmp_path, made):
 
 
 def test_a_full_disk_at_the_store_leaves_no_tree(mounted, made):
-    disk = mounted("size=1m")
+    disk = mounted("size=512k")
     blobs = BlobStore(open_backend(disk / "store", durable=False))
     with pytest.raises(errors.StorageFullError, match="No space left on device"):
         put_tree(blobs, str(made))

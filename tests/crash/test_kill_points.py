@@ -8,8 +8,8 @@ new handles:
    had returned, but for at most one, which is of the very call that was under way when the writer died; and that one
    is whole: its record passes its check, and every output that it names is there with its digest. The index shows no
    run that the store does not have.
-3. Nothing else lies in the store but whole blobs, whole log batches, and what is in ``tmp`` and ``locks``; `verify`
-   finds no damage.
+3. Nothing else lies in the store but whole blobs, packs, manifests and log batches, and what is in ``tmp`` and
+   ``locks``; `verify` finds no damage.
 4. The next writer goes on: what was published is a hit with the same run id, and only what was not is executed.
 5. After `sweep` no temporary file is left, and an index that is made anew from the store is the same, byte for byte,
    but for the run under way, which a killed writer may have brought to the store and not to the index.
@@ -34,6 +34,7 @@ from pathlib import Path
 import lmdb
 import msgpack
 import pytest
+import zstandard
 from blake3 import blake3
 
 from consist import CacheOptions, Tracker, fileops
@@ -48,7 +49,7 @@ RANDOM_KILLS = 200
 SEED = 20261123
 MUST_OCCUR = {"open", "write", "fsync", "link", "rename", "chmod", "unlink", "mkdir", "commit", "lock"}
 LARGE = bytes(range(256)) * 256  # 64 KiB: a blob, written at once
-FILE = b"a line of a file output\n" * 50_000  # 1.2 MB: a blob, written in pieces
+FILE = b"a line of a file output\n" * 50_000  # 1.2 MB: chunks in a pack, and a manifest
 CACHED = ("one", "two", "large", "file")
 RECORD_KINDS = {"results", "runs"}
 
@@ -150,8 +151,13 @@ class Left:
         assert not self.runs or (self.root / "consist.json").exists()
 
     def _look_at(self, parts, path):
-        if parts[0] == "blobs":
+        if parts[0] in {"blobs", "packs"}:
             assert blake3(path.read_bytes()).hexdigest() == "".join(parts[1:])
+        elif parts[0] == "manifests":
+            name = "".join(parts[1:])
+            assert blake3(self._reassembled(name)).hexdigest() == name
+        elif parts[0] == "latest":
+            assert unframe(path.read_bytes(), 6, bytes.fromhex("".join(parts[1:])))[0] == 0
         elif parts[0] in RECORD_KINDS:
             self._record(parts, path.read_bytes())
         elif parts[0] == "log":
@@ -180,11 +186,28 @@ class Left:
     def _outputs(self, step, outputs):
         found = {}
         for key, digest, size, form, inline, _ in outputs:
-            name = digest.hex()
-            data = inline if inline is not None else (self.root / "blobs" / name[:2] / name[2:]).read_bytes()
+            blob = self._object("blobs", digest.hex())
+            data = inline if inline is not None else None
+            if data is None:
+                data = blob.read_bytes() if blob.exists() else self._reassembled(digest.hex())
             assert (blake3(data).digest(), len(data)) == (digest, size)
             found[key] = msgpack.unpackb(data) if form == "plain" else data
         assert found == EXPECTED[step]
+
+    def _object(self, area, name):
+        return self.root / area / name[:2] / name[2:]
+
+    def _reassembled(self, name):
+        manifest = unframe(self._object("manifests", name).read_bytes(), 2, bytes.fromhex(name))
+        version, size, packs, chunks = manifest
+        packs = [self._object("packs", pack.hex()).read_bytes() for pack, _ in struct.iter_unpack(">32sI", packs)]
+        pieces = []
+        for _, encoding, pack, offset, stored, _ in struct.iter_unpack(">32sBIIII", chunks):
+            piece = packs[pack][offset : offset + stored]
+            pieces.append(zstandard.ZstdDecompressor().decompress(piece) if encoding else piece)
+        data = b"".join(pieces)
+        assert (version, size) == (0, len(data))
+        return data
 
 
 def dump(store) -> dict[str, dict[bytes, bytes]]:
@@ -194,7 +217,7 @@ def dump(store) -> dict[str, dict[bytes, bytes]]:
     with lmdb.open(store.index.environment.path, subdir=False, readonly=True, lock=False, max_dbs=64) as env:
         with env.begin() as transaction:
             names = [name for name, _ in transaction.cursor()]
-        for name in set(names) - {b"meta", b"files", b"blobs"}:
+        for name in set(names) - {b"meta", b"files", b"blobs", b"chunks"}:
             table = env.open_db(name, create=False)
             with env.begin(db=table) as transaction:
                 tables[name.decode()] = {bytes(key): bytes(value) for key, value in transaction.cursor()}
