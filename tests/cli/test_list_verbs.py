@@ -147,7 +147,7 @@ def test_version_says_what_matters_in_a_report(call):
 
 def test_help_names_every_verb_and_each_verb_has_examples(call):
     answer = call("--help")
-    verbs = ["runs", "show", "why", "ls", "cat", "get", "put", "verify", "index", "version"]
+    verbs = ["runs", "show", "why", "ls", "cat", "get", "put", "du", "verify", "doctor", "index", "version"]
     assert [line.split()[0] for line in answer.out.partition("Verbs:\n")[2].splitlines()] == verbs
     assert call().out == answer.out
     for verb in verbs:

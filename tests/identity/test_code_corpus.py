@@ -33,6 +33,7 @@ def _cases(corpus):
     return {path.parent.name: json.loads(path.read_text()) for path in sorted((FOLDER / corpus).glob("*/verdict.json"))}
 
 
+@pytest.mark.timeout(1200)  # some 200 pairs, each in processes of its own: a busy machine took over 300 s
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("corpus", "pairs", "right", "environment"),

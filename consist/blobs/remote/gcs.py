@@ -206,6 +206,6 @@ def _plain_gcsfs() -> Iterator[None]:
         yield
     finally:
         if before is None:
-            del os.environ[_ZONAL]
+            os.environ.pop(_ZONAL, None)  # another thread may have been here at the same time
         else:
             os.environ[_ZONAL] = before
