@@ -153,7 +153,8 @@ def _known_store(db_path: str) -> str:
     try:
         if file_kind(db_path) is Kind.NEW:
             return beside
-        places = [store.location for store in known(Environment(db_path)) if store.location]
+        # Another store may have come to lie where one was: the place is what is asked for, and it is named once.
+        places = list(dict.fromkeys(store.location for store in known(Environment(db_path)) if store.location))
     except DamagedError as error:
         raise DamagedError(error.message, hint="name the store: `consist index rebuild --store PLACE`") from error
     if len(places) > 1:

@@ -154,7 +154,10 @@ def _runs_of(edges: Iterable[Edge]) -> list[str]:
 
 def _hint(readers: list[str]) -> str:
     if not readers:
-        return "it was changed after its run, or made without consist, or is of another store (--db-path)"
+        return (
+            "it was changed after its run, or made without consist, or by another machine (`consist index rebuild`),"
+            " or is of another store (--db-path)"
+        )
     some = ", ".join(readers[:_SHOWN]) + (f" and {len(readers) - _SHOWN} more" if len(readers) > _SHOWN else "")
     return f"but it was an input of {'run' if len(readers) == 1 else 'runs'} {some}"
 

@@ -95,9 +95,9 @@ def test_a_folder_takes_no_storage_options(tmp_path):
 @pytest.mark.parametrize(
     ("url", "package", "said"),
     [
-        ("s3://bucket/store", "s3fs", r"pip install 'consist\[s3\]'"),
-        ("gs://bucket/store", "gcsfs", r"pip install 'consist\[gcs\]'"),
-        ("gcs://bucket/store", "gcsfs", r"pip install 'consist\[gcs\]'"),
+        ("s3://bucket/store", "s3fs", r"pip install '\.\[s3\]' in a checkout"),
+        ("gs://bucket/store", "gcsfs", r"pip install '\.\[gcs\]' in a checkout"),
+        ("gcs://bucket/store", "gcsfs", r"pip install '\.\[gcs\]' in a checkout"),
         ("abfs://box/store", "adlfs", "pip install adlfs"),
     ],
 )

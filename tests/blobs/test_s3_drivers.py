@@ -11,6 +11,7 @@ import weakref
 import pytest
 from servers import BUCKET
 
+from consist.blobs.opening import open_backend
 from consist.blobs.remote import RemoteBackend, choose
 from consist.blobs.remote.s3 import obstore_config, part_size
 from consist.blobs.remote.strategy import Place
@@ -175,3 +176,13 @@ def test_a_large_object_is_sent_in_parts_and_little_memory(seaweedfs, driver):
     for number in range(80):
         wanted.update(bytes([number]) * (4 << 20))
     assert digest.digest() == wanted.digest()
+
+
+@pytest.mark.parametrize("driver", ["s3fs", "obstore"])
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:1", "localhost:1", "http://127.0.0.1:99999", "http://h:1 ", "http://[::1"]
+)
+def test_an_endpoint_that_is_no_url_is_said_in_one_line(driver, endpoint):
+    options = {"key": "k", "secret": "s", "endpoint_url": endpoint, "consist_driver": driver}
+    with pytest.raises(SettingsError, match=r"is no URL of a server \(write http://HOST:PORT or https://HOST\)"):
+        open_backend("s3://bucket/place", storage_options=options).stat("consist.json")

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import platform
+import shutil
+import warnings
 
 import blake3
 import pytest
@@ -157,3 +159,18 @@ def test_help_names_every_verb_and_each_verb_has_examples(call):
         assert f"\n  Examples:\n    consist {' '.join(name)}" in page.out
         for option in ("--json", "--db-path", "--store"):
             assert option in page.out
+
+
+def test_a_place_that_two_stores_have_lain_at_is_named_once(tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        with consist.Tracker(db_path="index.lmdb", store="shared", durable=False) as tracker, warnings.catch_warnings():
+            warnings.simplefilter("ignore", consist.ConsistWarning)
+            tracker.run(lambda: 1, name="one")
+            tracker.store.index.close()
+        shutil.rmtree("shared")
+    with consist.Tracker(db_path="index.lmdb", store="shared", durable=False) as tracker, warnings.catch_warnings():
+        warnings.simplefilter("ignore", consist.ConsistWarning)
+        tracker.run(lambda: 2, name="two")
+        tracker.store.index.close()
+    assert call("runs", "--db-path", "index.lmdb").code == 0

@@ -465,3 +465,10 @@ def test_code_options_replace_add_and_leave_out(tracker, tmp_path):
     assert not tracker.run(work, code_options=depending).cache_hit
     notes = {note for run in tracker.find_runs() for note in run.record.notes}
     assert {"code option version: '2'", "code option ignore: ['SCALE']"} <= notes
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_would_come_back_as_bytes_is_not_cached(tracker, kind):
+    with pytest.warns(errors.UncacheableWarning, match=f"a {kind.__name__} would come back as bytes"):
+        result = tracker.run(lambda: kind(b"xy"), name="buffer")
+    assert type(result.value) is kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import warnings
 from pathlib import Path
 
 import lmdb
@@ -245,3 +246,14 @@ def test_a_store_in_memory_works_from_end_to_end(tmp_path, request):
     assert calls() == 4
     tracker.close()
     tracker.store.index.close()
+
+
+def test_a_store_that_is_gone_is_not_replaced_without_a_word(make_store, tmp_path):
+    make_store().index.close()
+    (tmp_path / "store").rename(tmp_path / "away")
+    with pytest.warns(errors.ConsistWarning, match=r"a new store was made at .*store, where the index"):
+        make_store()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_store()
+        make_store("elsewhere")

@@ -75,7 +75,7 @@ def require_driver(protocol: str) -> None:
     extra = EXTRAS.get(protocol)
     package = known["class"].partition(".")[0]
     if not installed(package):
-        install = f"pip install 'consist[{extra}]'" if extra else f"pip install {package}"
+        install = f"pip install '.[{extra}]' in a checkout of consist" if extra else f"pip install {package}"
         raise SettingsError(f"{protocol}:// needs the package {package}, which is not installed", hint=install)
 
 

@@ -13,7 +13,7 @@ from consist.blobs import layout
 from consist.blobs.remote.batches import Failed, is_missing, settle
 from consist.blobs.remote.errors import Doing, answer_of, no_bucket
 from consist.blobs.remote.strategy import Strategy
-from consist.errors import BlobNotFoundError, ConsistError, StorageError, StoragePermissionError
+from consist.errors import BlobNotFoundError, ConsistError, SettingsError, StorageError, StoragePermissionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +43,37 @@ def part_size(size: int) -> int:
     (8, 17)
     """
     return max(PART, ((size // MOST_PARTS >> 20) + 1) << 20)
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Refuse what is no URL of a server: a driver of native code ends in a panic over some of it.
+
+    Raises
+    ------
+    SettingsError
+        If it is none.
+
+    Examples
+    --------
+    >>> check_endpoint("http://127.0.0.1:9000")
+    >>> check_endpoint("127.0.0.1:9000")
+    Traceback (most recent call last):
+    consist.errors.SettingsError: the endpoint '127.0.0.1:9000' is no URL of a server (write http://HOST:PORT or ...)
+    """
+    if not endpoint:
+        return
+    from urllib.parse import urlsplit
+
+    shown = endpoint.rpartition("@")[2]  # without user-info
+    try:
+        parts = urlsplit(endpoint)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or any(letter.isspace() for letter in endpoint):
+        raise SettingsError(
+            f"the endpoint {shown!r} is no URL of a server", hint="write http://HOST:PORT or https://HOST"
+        )
 
 
 def obstore_config(place: Place) -> Mapping[str, Any] | None:
@@ -109,17 +140,22 @@ class S3Strategy(Strategy):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
+        check_endpoint(self.endpoint)
         self.bucket, _, self.folder = place.url.partition("://")[2].partition("/")
         self._bucket_is_there = False
         self._reads_but_does_not_list = False
 
     @property
-    def server(self) -> str:
-        """The endpoint, without user-info; AWS is the empty string."""
+    def endpoint(self) -> str:
+        """The server's URL, by options or environment; AWS is the empty string."""
         client = self.place.options.get("client_kwargs") or {}
         endpoint = self.place.options.get("endpoint_url") or client.get("endpoint_url")
-        endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-        return str(endpoint).rpartition("@")[2].rpartition("://")[2]
+        return str(endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
+
+    @property
+    def server(self) -> str:
+        """The endpoint, without user-info; AWS is the empty string."""
+        return self.endpoint.rpartition("@")[2].rpartition("://")[2]
 
     def name(self, key: str) -> str:
         """Return the name of a key in the bucket."""

@@ -104,7 +104,7 @@ class S3ByObstore(S3Strategy):
         """Remove an object if the key holds a version: by s3fs, since obstore has no such request."""
         if self._second is None:
             if not installed("s3fs"):
-                raise UnsupportedError("a conditional delete needs the package s3fs", hint="pip install 'consist[s3]'")
+                raise UnsupportedError("a conditional delete needs the package s3fs", hint="pip install s3fs")
             from consist.blobs.remote.s3_by_s3fs import S3ByS3fs
 
             self._second = S3ByS3fs(self.place)

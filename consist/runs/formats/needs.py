@@ -33,4 +33,4 @@ def needed(library: str, what: str, install: str) -> Any:
     try:
         return importlib.import_module(library)
     except ImportError as error:
-        raise OutputError(f"{what} needs {library}: {error}", hint=f"pip install '{install}'") from error
+        raise OutputError(f"{what} needs {library}: {error}", hint=f"pip install {install}") from error

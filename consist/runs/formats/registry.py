@@ -80,6 +80,11 @@ _TABLES = frozenset({"pandas", "polars", "pyarrow"})
 def format_for(value: Any) -> Format | StreamFormat:
     """Return the format that a value is stored in.
 
+    Raises
+    ------
+    OutputError
+        If it would come back as another type.
+
     Examples
     --------
     >>> import numpy
@@ -89,6 +94,8 @@ def format_for(value: Any) -> Format | StreamFormat:
     cls = type(value)
     if cls is bytes:
         return BYTES
+    if cls in {bytearray, memoryview}:
+        raise OutputError(f"a {cls.__name__} would come back as bytes", hint="return bytes(value)")
     library = cls.__module__.partition(".")[0]
     if library in _TABLES:
         return PARQUET

@@ -17,7 +17,7 @@ from consist.runs.formats.streams import Prepared
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INSTALL = {"pandas": "consist[pandas]", "polars": "consist[polars]", "pyarrow": "consist[arrow]"}
+INSTALL = {"pandas": "pandas pyarrow", "polars": "polars pyarrow", "pyarrow": "pyarrow"}
 
 _KINDS = {
     ("pandas", "DataFrame"),
