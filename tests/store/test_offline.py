@@ -12,6 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from consist import ConsistWarning, Tracker
+from consist.blobs.wrappers import retrying
 from consist.errors import NotFoundError, SettingsError, UnreachableError
 from consist.store.opening import open_store
 
@@ -69,6 +70,9 @@ def remove_all(name):
 @pytest.fixture
 def url(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # What does not answer here never will: waiting for a minute teaches no more than waiting for a second.
+    monkeypatch.setattr(retrying, "FIRST_DEADLINE", 0.5)
+    monkeypatch.setattr(retrying.Retrying.__init__, "__defaults__", (1.0,))
     fsspec.register_implementation("cuttable", CuttableFileSystem, clobber=True)
     name = request.node.name.replace("[", "-").replace("]", "")
     yield f"cuttable://{name}/store"
