@@ -81,7 +81,7 @@ def decode_chunk(encoding: int, stored: bytes | memoryview, size: int) -> bytes 
 
 
 def _is_worth_a_try(chunk: memoryview) -> bool:
-    """Compress a few samples: 20 µs a chunk, and right about what random, encrypted or compressed bytes are."""
+    """Compress a few samples: cheap beside the chunk, and right about what random, encrypted or compressed bytes are."""
     if len(chunk) <= _SAMPLES * _SAMPLE:
         return True
     step = (len(chunk) - _SAMPLE) // (_SAMPLES - 1)
@@ -101,7 +101,7 @@ def _decompressed(stored: bytes | memoryview, size: int) -> bytes:
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    """Return this thread's compressor: they are not for two threads at once, and cost 1 MB to make."""
+    """Return this thread's compressor: they are not for two threads at once, and worth keeping."""
     found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
     if found is None:
         import zstandard

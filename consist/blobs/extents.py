@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 GAP = 128 << 10
-"""Bytes between two chunks up to which both are fetched in one request: over a network a request costs as much as
-fetching half a MiB, and on a disk reading on is cheaper than asking again."""
+"""Bytes between two chunks up to which both are fetched in one request: a round trip over a network
+costs more than fetching so little for nothing, and on a disk reading on is cheaper than asking again."""
 
 REQUEST = 8 << 20
 """Bytes fetched by one request at the most: larger ones are better cut, since requests run side by side."""

@@ -1,8 +1,7 @@
 """A large content in one pass: read, cut, digest the whole, and pack, all at once and in bounded memory.
 
 The calling thread reads and cuts; one digests, the chunks and the whole; one packs what is new. Each has about a third
-of the CPU time. On two cores this took 1.1 x the time of `cp` for random bytes; doing one after the other takes twice
-that.
+of the CPU time (1.0, 1.0 and 1.3 s for a GiB of random bytes, on a busy machine).
 """
 
 from __future__ import annotations
