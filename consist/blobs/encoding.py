@@ -81,7 +81,7 @@ def decode_chunk(encoding: int, stored: bytes | memoryview, size: int) -> bytes 
 
 
 def _is_worth_a_try(chunk: memoryview) -> bool:
-    """Compress a few samples: cheap beside the chunk, and right about what random, encrypted or compressed bytes are."""
+    """Compress a few samples: cheap, and right about what random, encrypted or compressed bytes are."""
     if len(chunk) <= _SAMPLES * _SAMPLE:
         return True
     step = (len(chunk) - _SAMPLE) // (_SAMPLES - 1)
