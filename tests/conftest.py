@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -31,3 +32,8 @@ def _own_world(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     for name in [name for name in os.environ if name.startswith("CONSIST_")]:
         monkeypatch.delenv(name)
+    yield
+    # An index stays mapped until its process ends. The indexes of thousands of tests came to 43 GB of address space
+    # in one worker, and each fork had to copy the tables of its pages.
+    if environment := sys.modules.get("consist.index.environment"):
+        environment._close_all()
