@@ -1,7 +1,8 @@
 """Chunks from packs: those that are neighbours in one request, all requests of a window at once, each chunk checked.
 
-What leaves this module is right: a chunk's bytes are compared with its digest before they are handed on. What is wrong
-or gone is reported under the blob's name and the pack's, so that neither is used again before it is written anew.
+What leaves this module is right: a chunk's bytes are compared with its digest before they are handed on, unless the
+caller compares the whole. What is wrong or gone is reported under the blob's name and the pack's, so that neither is
+used again before it is written anew.
 """
 
 from __future__ import annotations
@@ -82,13 +83,15 @@ class Fetcher:
         """Return the number of the chunk that a position of the content lies in."""
         return bisect_right(self.manifest.starts, position) - 1
 
-    def chunks(self, first: int, end: int) -> list[bytes | memoryview]:
-        """Return the raw bytes of some chunks, checked.
+    def chunks(self, first: int, end: int, *, checked: bool = True) -> list[bytes | memoryview]:
+        """Return the raw bytes of some chunks.
 
         Parameters
         ----------
         first, end : int
             Numbers of chunks; `end` is not among them.
+        checked : bool
+            Compare each with its digest. What is not compared is not kept in the cache either: with one, all are.
 
         Raises
         ------
@@ -100,7 +103,7 @@ class Fetcher:
         while True:
             wrong = {self.manifest.digest}
             try:
-                found = self._known_or_fetched(range(first, end), wrong)
+                found = self._known_or_fetched(range(first, end), wrong, checked=checked)
                 return [found[number] for number in range(first, end)]
             except (BlobNotFoundError, DamagedError):
                 if not self._is_renewed():
@@ -108,10 +111,12 @@ class Fetcher:
                         self._suspects.add(digest)
                     raise
 
-    def _known_or_fetched(self, numbers: Sequence[int], wrong: set[Digest]) -> dict[int, bytes | memoryview]:
+    def _known_or_fetched(
+        self, numbers: Sequence[int], wrong: set[Digest], *, checked: bool
+    ) -> dict[int, bytes | memoryview]:
         """Return chunks by number; those that the cache lacks are fetched while no other process fetches them."""
         if self._cache is None:
-            return self._fetched(numbers, {}, wrong)
+            return self._fetched(numbers, {}, wrong, checked=checked)
         with self._cache.opened(layout.PACKS, self._packs(numbers)) as files:
             found = self._known(numbers, files)
         missing = [number for number in numbers if number not in found]
@@ -139,9 +144,10 @@ class Fetcher:
         return found
 
     def _fetched(
-        self, numbers: Sequence[int], held: Mapping[Digest, CacheFile], wrong: set[Digest]
+        self, numbers: Sequence[int], held: Mapping[Digest, CacheFile], wrong: set[Digest], *, checked: bool = True
     ) -> dict[int, bytes | memoryview]:
         """Fetch chunks from the store, check them, and keep them where a file of the cache is held."""
+        take = _checked if checked else _raw
         extents = list(_extents(self.manifest, numbers))
         ranges = [Range(self.manifest.packs[found.pack].key, found.start, found.length) for found in extents]
         try:
@@ -158,7 +164,7 @@ class Fetcher:
                 chunk = self.manifest.chunks[number]
                 start = chunk.offset - extent.start
                 try:
-                    found[number] = _checked(chunk, view[start : start + chunk.stored])
+                    found[number] = take(chunk, view[start : start + chunk.stored])
                 except DamagedError as error:
                     wrong.add(pack)
                     raise DamagedError(
@@ -183,6 +189,17 @@ class Fetcher:
         return True
 
 
+def _raw(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
+    """Return the raw bytes of a chunk as they are.
+
+    Raises
+    ------
+    DamagedError
+        If they cannot be decoded.
+    """
+    return decode_chunk(chunk.encoding, stored, chunk.raw)
+
+
 def _checked(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
     """Return the raw bytes of a chunk.
 
@@ -191,7 +208,7 @@ def _checked(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
     DamagedError
         If they are not what its digest says.
     """
-    raw = decode_chunk(chunk.encoding, stored, chunk.raw)
+    raw = _raw(chunk, stored)
     if hash_raw(raw) != chunk.digest:
         raise DamagedError("a chunk is not what its digest says")
     return raw

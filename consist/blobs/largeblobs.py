@@ -12,7 +12,7 @@ from consist.blobs.chunktable import MemoryTable, entries_of_manifest
 from consist.blobs.damage import damaged_blob
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
-from consist.hashing.hasher import Hasher, hash_bytes
+from consist.hashing.hasher import Hasher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSet
@@ -127,18 +127,15 @@ class LargeBlobs:
         return io.BufferedReader(LargeReader(self._fetcher(manifest, self._cache), self._window), _BUFFER)
 
     def read(self, digest: Digest) -> bytes | None:
-        """Return a blob, checked by its chunks and as a whole; None if there is none."""
-        stream = self.open(digest)
-        if stream is None:
-            return None
-        with stream:
-            data = stream.read()
-        if hash_bytes(data) != digest:
-            raise self._other_content(digest)
-        return data
+        """Return a blob, checked as a whole; None if there is none."""
+        buffer = io.BytesIO()  # which hands out what was written without another copy
+        return None if self.copy(digest, buffer.write) is None else buffer.getvalue()
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, cached: bool = True) -> int | None:
         """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none.
+
+        What was written is right only once this returned: chunks are not looked at one by one unless a cache is to
+        keep them. If the whole is wrong, they are, to tell which pack has the damage.
 
         Without `cached` what is in the store is read, whatever this machine keeps.
         """
@@ -149,15 +146,19 @@ class LargeBlobs:
 
         from consist.blobs.largereader import windows
 
+        cache = self._cache if cached else None
+        fetcher = self._fetcher(manifest, cache)
         hasher = Hasher(threads=1)
         with ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as hashing:
-            for window in windows(self._fetcher(manifest, self._cache if cached else None), self._window):
+            for window in windows(fetcher, self._window, checked=cache is not None):
                 hashed = hashing.submit(_update, hasher, window)
                 for chunk in window:
                     write(memoryview(chunk))
                 hashed.result()
         if hasher.result().digest != digest:
             self._forget(digest)
+            for _ in windows(fetcher, self._window):
+                pass
             raise self._other_content(digest)
         return manifest.size
 

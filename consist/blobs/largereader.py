@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from consist.blobs.extents import Fetcher
 
-LOCAL_WINDOW = 4 << 20
+LOCAL_WINDOW = 512 << 10
 REMOTE_WINDOW = 16 << 20
-"""Bytes fetched ahead of a reader that goes on and on: over a network, several requests side by side."""
+"""Bytes fetched ahead of a reader that goes on and on: over a network, several requests side by side. On a disk, what
+is read, hashed and written is to be still in a core's cache: with 4 MiB, a `get` took 1.6 x as long."""
 
 
-def windows(fetcher: Fetcher, size: int, *, first: int = 0) -> Iterator[list[bytes | memoryview]]:
-    """Yield all chunks from one on, a window at a time; the next is fetched while one is used.
+def windows(fetcher: Fetcher, size: int, *, checked: bool = True) -> Iterator[list[bytes | memoryview]]:
+    """Yield all chunks, a window at a time; the next is fetched while one is used.
 
     Parameters
     ----------
@@ -31,19 +32,19 @@ def windows(fetcher: Fetcher, size: int, *, first: int = 0) -> Iterator[list[byt
         Of the blob.
     size : int
         Bytes of a window, about.
-    first : int
-        The number of the first chunk.
+    checked : bool
+        Compare each chunk with its digest; False for who compares the whole before it is used.
 
     Raises
     ------
     BlobNotFoundError, DamagedError
         As `Fetcher.chunks` says.
     """
-    ends = _window_ends(fetcher, first, size)
+    ends = _window_ends(fetcher, size)
     with ThreadPoolExecutor(1, thread_name_prefix="consist-fetch") as ahead:
         coming: Future[list[bytes | memoryview]] | None = None
         for start, end in ends:
-            follows = ahead.submit(fetcher.chunks, start, end)
+            follows = ahead.submit(fetcher.chunks, start, end, checked=checked)
             if coming is not None:
                 yield coming.result()
             coming = follows
@@ -51,8 +52,8 @@ def windows(fetcher: Fetcher, size: int, *, first: int = 0) -> Iterator[list[byt
             yield coming.result()
 
 
-def _window_ends(fetcher: Fetcher, first: int, size: int) -> Iterator[tuple[int, int]]:
-    count = len(fetcher.manifest.chunks)
+def _window_ends(fetcher: Fetcher, size: int) -> Iterator[tuple[int, int]]:
+    first, count = 0, len(fetcher.manifest.chunks)
     while first < count:
         end = window_end(fetcher, first, size)
         yield first, end
