@@ -15,14 +15,13 @@ of that content writes it anew.
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from consist.blobs import layout, posix
-from consist.blobs.chunktable import MemoryTable
 from consist.blobs.copying import filler
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
-from consist.blobs.largeblobs import LargeBlobs
 from consist.blobs.wholeblobs import WholeBlobs
 from consist.errors import AmbiguousPrefixError, BlobNotFoundError, ChangedError, SettingsError, UsageError
 from consist.fileops import perform
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
+    from consist.blobs.largeblobs import LargeBlobs
     from consist.blobs.readcache import ReadCache
 
     Like = Callable[[], Digest | None]
@@ -110,14 +110,24 @@ class BlobStore:
         self.backend = backend
         self.suspects: MutableSet[Digest] = set() if suspects is None else suspects
         self._cache = cache
+        self._table = table
+        self._chunking = chunking
+        self._compress = compression != NONE
         self.whole = WholeBlobs(backend, self.suspects, cache)
-        self.large = LargeBlobs(
-            backend,
+
+    @cached_property
+    def large(self) -> LargeBlobs:
+        """The blobs that are chunks in packs; a process that only finds small results does not import all that."""
+        from consist.blobs.chunktable import MemoryTable
+        from consist.blobs.largeblobs import LargeBlobs
+
+        return LargeBlobs(
+            self.backend,
             self.suspects,
-            MemoryTable() if table is None else table,
-            chunking=Chunking() if chunking is None else chunking,
-            compress=compression != NONE,
-            cache=cache,
+            MemoryTable() if self._table is None else self._table,
+            chunking=Chunking() if self._chunking is None else self._chunking,
+            compress=self._compress,
+            cache=self._cache,
         )
 
     def __repr__(self) -> str:

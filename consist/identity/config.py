@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import Encoder, canonical_digest, encode, type_name
@@ -26,8 +25,7 @@ MAX_TEXT = 4096
 _INT64 = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigIdentity:
+class ConfigIdentity(NamedTuple):
     """What a config is.
 
     Attributes

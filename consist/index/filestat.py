@@ -7,8 +7,7 @@ for the caller to see.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from consist.errors import DamagedError
 from consist.hashing.digest import Digest
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 _MAX_PATH = 440
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """What a file was when it was hashed.
 
     Attributes

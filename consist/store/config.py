@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, DamagedError, FormatError
@@ -27,8 +26,7 @@ _CACHEDIR_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoreConfig:
+class StoreConfig(NamedTuple):
     """What ``consist.json`` says.
 
     Attributes
@@ -73,7 +71,7 @@ def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreCo
         return found, False
     config = StoreConfig(FORMAT, os.urandom(16).hex(), "blake3", sharing, Chunking().as_json())
     try:
-        backend.create(layout.CONFIG, json.dumps(asdict(config), indent=2).encode() + b"\n")
+        backend.create(layout.CONFIG, json.dumps(config._asdict(), indent=2).encode() + b"\n")
         backend.put(layout.CACHEDIR_TAG, _CACHEDIR_TAG)
     except AlreadyExistsError:  # another process made the store at the same time: its config holds
         found = load(backend)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
@@ -34,7 +33,7 @@ def cache_folder() -> str:
 
 def keep_config(config: StoreConfig) -> None:
     """Keep a copy of a store's config in the cache folder; where that cannot be written, do without."""
-    data = json.dumps(asdict(config)).encode()
+    data = json.dumps(config._asdict()).encode()
     data = hash_bytes(data).hex.encode() + b"\n" + data
     path = _path(config.id)
     if _read(path) == data:

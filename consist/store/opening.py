@@ -17,7 +17,6 @@ from consist.index.index import Index
 from consist.store import config as store_config
 from consist.store.events import EventLog
 from consist.store.files import FileDigests
-from consist.store.offline import cache_folder, keep_config, kept_config
 from consist.store.store import Store
 
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     try:
         config, is_new = store_config.load_or_create(backend, sharing=sharing)
     except UnreachableError as error:
+        from consist.store.offline import kept_config
+
         config, is_new = kept_config(url, environment, error), False
     chunking = Chunking.parse(config.chunking)
     if config.sharing != sharing:
@@ -143,6 +144,8 @@ def _lock_folder(backend: Backend, store_id: str) -> str:
     inside = backend.path_of(layout.LOCKS)
     if inside is not None:
         return inside
+    from consist.store.offline import cache_folder
+
     return f"{cache_folder()}/locks/{store_id}"
 
 
@@ -159,6 +162,7 @@ def _read_cache(backend: Backend, config: StoreConfig, limit: int | None) -> Rea
     if backend.capabilities.files or limit == 0:
         return None
     from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
+    from consist.store.offline import cache_folder, keep_config
 
     keep_config(config)
     return ReadCache(cache_folder(), config.id, DEFAULT_LIMIT if limit is None else limit)

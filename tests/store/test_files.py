@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -131,7 +130,7 @@ def test_an_entry_holds_only_if_every_stamp_is_the_same(store, file, field):
     entry = FileEntry(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, wrong)
     store.index.put_file_entry(str(file), entry)
     assert store.files.digest(str(file)).digest == wrong  # believed, so the next line means something
-    store.index.put_file_entry(str(file), replace(entry, **{field: getattr(entry, field) + 1}))
+    store.index.put_file_entry(str(file), entry._replace(**{field: getattr(entry, field) + 1}))
     check(store, file)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import types
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import UnencodableError
@@ -22,13 +21,15 @@ if TYPE_CHECKING:
 WRITE_ONLY = (list, dict, set, collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter)
 
 
-@dataclass(slots=True)
 class Piece:
     """A part of a node's description."""
 
-    label: str
-    data: bytes = b""
-    edges: list[int] = field(default_factory=list)
+    __slots__ = ("data", "edges", "label")
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.data = b""
+        self.edges: list[int] = []
 
 
 class WalkState:

@@ -4,14 +4,13 @@ from consist.identity.code import code_identity, fresh_code_identity
 
 
 def ident(fn, _context):
-    """Return the digest by a plain walk; fail if the object cannot be hashed stably."""
-    return _digest(fresh_code_identity(fn))
-
-
-def remembered(fn, _context):
-    """Return the digest as the memo gives it the second time."""
+    """Return the digest by a plain walk; fail if the memo's second answer is another, or nothing stable is to be had."""
+    walked = _digest(fresh_code_identity(fn))
     code_identity(fn)
-    return _digest(code_identity(fn))
+    remembered = _digest(code_identity(fn))
+    if remembered != walked:
+        raise ValueError(f"a walk says {walked}, the memo {remembered}")
+    return walked
 
 
 def _digest(found):
