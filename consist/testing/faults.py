@@ -155,6 +155,38 @@ def kill_points(call: Callable[[], object]) -> int:
     return count
 
 
+def every_state(call: Callable[[], object]) -> list[tuple[int, str]]:
+    """Return the (operation, moment) to kill `call` at, so that each state that it can leave on a disk is left once.
+
+    That is before each operation, and after the last: what a disk has after one operation it has before the next.
+
+    Examples
+    --------
+    >>> every_state(lambda: [fileops.perform("mkdir", "/x", bool) for _ in range(2)])
+    [(0, 'before'), (1, 'before'), (1, 'after')]
+    """
+
+    def watched() -> list[tuple[int, str]]:
+        begun = 0
+        states: list[tuple[int, str]] = []
+        last: list[tuple[int, str]] = []
+
+        def tap(moment: str, _name: str, _path: str) -> None:
+            nonlocal begun, last
+            if moment == BEFORE:
+                states.append((begun, BEFORE))
+                begun += 1
+            else:
+                last = [(begun - 1, AFTER)]
+
+        with _tapped(tap):
+            call()
+        return states + last
+
+    found: list[tuple[int, str]] = fork(watched).result()
+    return found
+
+
 @contextlib.contextmanager
 def _tapped(tap: Callable[[str, str, str], None]) -> Iterator[None]:
     fileops.set_tap(tap)

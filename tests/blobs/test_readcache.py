@@ -719,8 +719,8 @@ def test_a_reader_that_is_killed_anywhere_leaves_a_cache_that_works(world):
     def work():
         return all(read(world.blobs(), digest, len(data)) == data for digest, data in digests.items())
 
-    points = kill_points(work)
-    assert len(points) > 30
+    points = faults.every_state(work)
+    assert len(points) > 15
     for at, moment in points:
         shutil.rmtree(world.root)
         assert faults.run_killed(work, at=at, moment=moment)
@@ -728,23 +728,6 @@ def test_a_reader_that_is_killed_anywhere_leaves_a_cache_that_works(world):
         world.far.asked()
         assert quietly(work)
         assert world.far.asked() == []
-
-
-def kill_points(call):
-    """Return every (operation, moment) of a call; an operation that fails, as some may, has no moment after."""
-
-    def watched():
-        seen = []
-
-        def tap(moment, _operation, _path):
-            count = sum(when == "before" for _, when in seen)
-            seen.append((count if moment == "before" else count - 1, moment))
-
-        fileops.set_tap(tap)
-        call()
-        return seen
-
-    return fork(watched).result()
 
 
 def holding(world, digest, then):

@@ -1,4 +1,4 @@
-"""A writer or reader of folders is killed before and after every one of its file operations.
+"""A writer or reader of folders is killed between any two of its file operations.
 
 What is promised, and looked at in the bare files by the words of docs/format.md:
 
@@ -20,13 +20,12 @@ import msgpack
 import pytest
 from blake3 import blake3
 
-from consist import Tracker, fileops
+from consist import Tracker
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.treeget import restore_tree
 from consist.blobs.treeput import put_tree
 from consist.testing import faults
-from consist.testing.together import fork
 
 FILES = {"a.txt": b"a" * 5000, "sub/b.txt": b"b", "sub/deep/c.bin": b"c" * (900 << 10)}
 OLD = {"old/x": b"x", "y": b"y"}
@@ -69,30 +68,13 @@ def check_tree(data: bytes, blobs: dict[bytes, bytes], files: dict[str, bytes]) 
 
 def every_kill(call, prepare):
     """Kill a call at each operation, in a fresh folder each; yield what it worked on."""
-    for at, moment in kill_points(call, prepare("clean")):
+    points = faults.every_state(lambda: call(prepare("clean")))
+    assert len(points) >= 10
+    for at, moment in points:
         place = prepare(f"{at}-{moment}")
         assert faults.run_killed(lambda place=place: call(place), at=at, moment=moment)
         yield place
         shutil.rmtree(place)
-
-
-def kill_points(call, place):
-    """Return every (operation, moment) of a clean call; an operation that fails, as some may, has no moment after."""
-
-    def watched():
-        seen = []
-
-        def tap(moment, _operation, _path):
-            count = sum(when == "before" for _, when in seen)
-            seen.append((count if moment == "before" else count - 1, moment))
-
-        fileops.set_tap(tap)
-        call(place)
-        return seen
-
-    points = fork(watched).result()
-    assert len(points) >= 20
-    return points
 
 
 def test_a_killed_put_leaves_whole_files_and_a_tree_only_after_all_of_them(work):
