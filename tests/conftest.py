@@ -20,6 +20,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "home")
 os.register_at_fork(before=gc.freeze, after_in_parent=gc.unfreeze)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what forks thousands of times, while the process is small: a fork takes as long as it is large.
+
+    The longest tests are among them, so that at the end no worker is left alone with one.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "crash" and item.path.name != "test_code_corpus.py")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _own_garbage():
     """Let what a module's tests forgot to close be said in that module: else a long test elsewhere is blamed for it."""

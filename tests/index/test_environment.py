@@ -537,7 +537,7 @@ def test_threads_share_it(environment, make, digest):
                 assert index.find(digest(f"s{number}")) == record
                 if number % 10 == 0:
                     index.close()
-                    gc.collect()
+                    gc.collect(1)
         except BaseException as error:
             errors.append(error)
             raise
