@@ -46,6 +46,16 @@ class Run:
         return self.record.step
 
     @property
+    def kind(self) -> str:
+        """``run``, ``trace`` (a block that always runs) or ``scenario`` (it holds others)."""
+        return self.record.kind
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the run logged of itself, by name."""
+        return self.record.meta
+
+    @property
     def status(self) -> str:
         """``completed`` or ``failed``."""
         return self.record.status
