@@ -197,6 +197,7 @@ class Index:
         status: str | None = None,
         tag: str | None = None,
         parent: str | None = None,
+        kind: str | None = None,
         since: int | None = None,
         before: RunRecord | None = None,
         limit: int | None = None,
@@ -205,7 +206,7 @@ class Index:
 
         Parameters
         ----------
-        step, status, tag, parent : str, optional
+        step, status, tag, parent, kind : str, optional
             Only those with this; a tag counts also if an event gave it later, and not if one took it. `parent` is the
             id of a run: of those that were executed in it, and those that were found again in it (`member`).
         since : int, optional
@@ -220,7 +221,7 @@ class Index:
         A page a transaction, so that a slow consumer keeps no snapshot alive; what comes or goes meanwhile may or
         may not be seen. An entry whose record is damaged is left out: `find` and `get_run` say so.
         """
-        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, since=since)
+        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, kind=kind, since=since)
         return lookup.runs(self._bound, query, limit, below=before)
 
     def steps(self) -> Iterator[tuple[str, int]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import DamagedError
 from consist.index import lookup, marks
-from consist.index.records import decode_record, encode_record
+from consist.index.records import RUN, decode_record, encode_record
 from consist.index.schema import (
     APPLIED,
     BY_RECORD,
@@ -188,6 +188,8 @@ def _entries(record: RunRecord, changes: list[Change]) -> Iterator[tuple[str, by
     yield "by_time", end
     yield "by_step", name(record.step) + end
     yield "by_status", name(record.status) + end
+    if record.kind != RUN:
+        yield "by_kind", name(record.kind) + end
     for parent in marks.parents(changes, record.parent):
         yield "by_parent", name(parent) + end
     for tag in marks.tags(changes, record.tags):

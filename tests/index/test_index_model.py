@@ -61,9 +61,10 @@ class IndexMachine(RuleBasedStateMachine):
         status=st.sampled_from(["completed", "failed"]),
         batch=st.booleans(),
         parent=st.sampled_from(["", "p", "a"]),
+        kind=st.sampled_from(["run", "trace", "scenario"]),
     )
     def put(  # noqa: PLR0913, PLR0917 - each is drawn by itself
-        self, number, signature, step, tags, outputs, inputs, at, status, batch, parent
+        self, number, signature, step, tags, outputs, inputs, at, status, batch, parent, kind
     ):
         record = RunRecord(
             f"{number:020x}",
@@ -74,6 +75,7 @@ class IndexMachine(RuleBasedStateMachine):
             at + 5,
             tags=tuple(sorted(tags)),
             parent=parent,
+            kind=kind,
             outputs=tuple(
                 ArtifactRecord(f"o{place}", digest(name), 9, "bytes", name.encode())
                 for place, name in enumerate(outputs)
@@ -205,6 +207,11 @@ class IndexMachine(RuleBasedStateMachine):
             assert [tuple(edge) for edge in self.index.consumers(digest(name))] == read
             assert (self.index.blob(digest(name)) is not None) == bool(made)
             assert self.index.inline_blob(digest(name)) == (name.encode() if made else None)
+        for kind in ["run", "trace", "scenario"]:
+            assert list(self.index.runs(kind=kind)) == [record for record in order if record.kind == kind]
+            assert list(self.index.runs(kind=kind, step="a")) == [
+                record for record in order if record.kind == kind and record.step == "a"
+            ]
         for parent in ["p", "a", "b", "d" * 600]:
             belong = [record for record in order if record.parent == parent or (record.id, parent) in self.members]
             assert list(self.index.runs(parent=parent)) == belong
