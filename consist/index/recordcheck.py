@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from consist.index.records import ContractRecord, RunRecord
+from typing import Any
 
 _MAX_TIME = 1 << 63
 _RUN_ID = re.compile(r"[0-9a-f]{20}\Z")
 
 
-def check_types(record: RunRecord) -> None:
-    """Refuse a record that is whole but not what a writer of its version makes.
+def check_types(record: Any) -> None:
+    """Refuse a `RunRecord` that is whole but not what a writer of its version makes.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Made of what was read; here its annotations are not believed.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def check_types(record: RunRecord) -> None:
             raise TypeError("media or inline content of an output is of another type")
 
 
-def _check_contract(contract: ContractRecord) -> None:
+def _check_contract(contract: Any) -> None:
     if type(contract.inputs) is not dict:
         raise TypeError("how inputs were handed over is no map")
     named = (*contract.outputs, *contract.paths, *contract.inputs, *contract.inputs.values())

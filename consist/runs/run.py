@@ -130,7 +130,8 @@ def _assemble(record: RunRecord, outputs: dict[str, Artifact]) -> Any:
 
     If one is damaged, all are looked at, so that the next call of the step makes all that are damaged anew.
     """
-    returned = [outputs[item.key] for item in record.outputs if not item.media.get("declared_path")]
+    beside = ("declared_path", "logged")
+    returned = [outputs[item.key] for item in record.outputs if not any(item.media.get(how) for how in beside)]
     try:
         return _loaded(record, returned)
     except DamagedError:
