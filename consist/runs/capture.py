@@ -60,7 +60,6 @@ class Capture:
 
     def __enter__(self) -> Self:
         self._withdraw(self)
-        self._before = self._look()
         return self
 
     def __exit__(

@@ -11,7 +11,7 @@ import pytest
 from blake3 import blake3
 
 import consist
-from consist import CacheOptions, ExecutionOptions, errors
+from consist import CacheOptions, CodeOptions, ExecutionOptions, errors
 
 CONTEXT = ExecutionOptions(inject_context=True)
 
@@ -140,6 +140,17 @@ def test_readonly_writes_nothing_of_what_is_logged(tracker, tmp_path):
     result = tracker.run(simulate, config={"days": 9}, execution_options=CONTEXT, cache_options=options)
     assert result.outputs["settings"].load() == {"days": 9}
     assert sorted(path for path in store.rglob("*") if path.is_file()) == before
+
+
+def test_a_function_that_has_returned_logs_nothing_more(tracker):
+    kept = []
+
+    def work():
+        kept.append(consist.current_run())
+
+    tracker.run(work, code_options=CodeOptions(version="1"))
+    with pytest.raises(errors.UsageError, match="of 'work' has ended"):
+        kept[0].log_meta(late=1)
 
 
 def test_runs_in_threads_log_each_their_own(tracker, records):

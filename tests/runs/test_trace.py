@@ -216,6 +216,22 @@ def test_a_name_is_given_once_unless_the_content_is_the_same(tracker):
             trace.log_input("in.txt")
 
 
+def test_inputs_count_alike_whether_they_were_given_or_logged(tracker, records):
+    Path("a.txt").write_text("a")
+    with tracker.trace("given", inputs=["a.txt"]) as given, tracker.trace("logged") as logged:
+        logged.log_input("a.txt")
+    with tracker.trace("without") as without:
+        pass
+    parts = [records()[trace.run_id].parts["inputs"] for trace in (given, logged, without)]
+    assert parts[0] == parts[1] != parts[2]
+
+
+def test_the_next_version_of_large_content_knows_of_this_one(tracker, tmp_path):
+    with tracker.trace("large") as trace:
+        trace.log_artifact(os.urandom(2 << 20), key="blob")
+    assert [path for path in (tmp_path / "index.store" / "latest").rglob("*") if path.is_file()]
+
+
 def test_an_input_that_changes_meanwhile_is_noted(tracker, records):
     Path("in.txt").write_text("before")
     with tracker.trace("watch", inputs=["in.txt"]) as trace:
