@@ -50,14 +50,15 @@ class RunContext:
         self.run_id = logbook.draft.id
         self.step = logbook.draft.step
         self.signature = signature
-        self._folder = folder / self.step / self.run_id
+        self._folder = folder
         self._logbook = logbook
 
     @property
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
-        perform("mkdir", str(self._folder), os.makedirs, self._folder, exist_ok=True)
-        return self._folder
+        folder = self._folder / self.step / self.run_id  # put together here: 13 µs, which most runs need not pay
+        perform("mkdir", str(folder), os.makedirs, folder, exist_ok=True)
+        return folder
 
     def log_input(self, source: str | os.PathLike[str] | Artifact, key: str | None = None) -> Path | Artifact:
         """Say that the run reads a file, a folder or an artifact; return what was given.

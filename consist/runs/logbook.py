@@ -170,6 +170,8 @@ class Logbook:
 
     def written_into(self, record: RunRecord) -> RunRecord:
         """Return a record with what was logged: its inputs, its outputs after those that are there, its meta."""
+        if record.kind == RUN and not self.outputs and not self._meta:
+            return record  # most runs log nothing, and a copy takes longer than all the rest here
         with self._lock:
             inputs = tuple(self.inputs.values())
             logged = dict(self.outputs)

@@ -66,8 +66,10 @@ class Request(NamedTuple):
     @property
     def path_names(self) -> tuple[str, ...]:
         """What the contract calls the outputs that are not returned; with a slash, so that no output is called so."""
-        named = tuple(key for key, _ in self.declared.paths)
-        execution = self.execution
+        declared, execution = self.declared.paths, self.execution
+        if not declared and execution.capture_dir is None:
+            return ()  # on the way of every hit
+        named = tuple(key for key, _ in declared)
         return named if execution.capture_dir is None else (*named, f"capture_dir/{execution.capture_pattern}")
 
 
