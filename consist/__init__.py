@@ -18,22 +18,37 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
     from consist.identity.code import CodeIdentity, code_identity
     from consist.identity.explain import Difference
-    from consist.runs.api import run
+    from consist.runs.api import (
+        log_artifact,
+        log_dataframe,
+        log_input,
+        log_meta,
+        log_output,
+        run,
+        scenario,
+        start_run,
+        trace,
+    )
     from consist.runs.artifact import Artifact
-    from consist.runs.context import RunContext
+    from consist.runs.capture import Capture
+    from consist.runs.context import RunContext, current_run
+    from consist.runs.coupler import Coupler
     from consist.runs.current import current_tracker, use_tracker
     from consist.runs.explanation import Explanation
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
+    from consist.runs.scenario import Scenario
     from consist.runs.tracker import Tracker
 
 _HOMES = {
     "Artifact": "consist.runs.artifact",
     "CacheOptions": "consist.runs.options",
+    "Capture": "consist.runs.capture",
     "CodeIdentity": "consist.identity.code",
     "CodeOptions": "consist.runs.options",
     "ConsistError": "consist.errors",
     "ConsistWarning": "consist.errors",
+    "Coupler": "consist.runs.coupler",
     "Difference": "consist.identity.explain",
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
@@ -42,20 +57,32 @@ _HOMES = {
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
     "RunResult": "consist.runs.run",
+    "Scenario": "consist.runs.scenario",
     "Tracker": "consist.runs.tracker",
     "code_identity": "consist.identity.code",
+    "current_run": "consist.runs.context",
     "current_tracker": "consist.runs.current",
+    "log_artifact": "consist.runs.api",
+    "log_dataframe": "consist.runs.api",
+    "log_input": "consist.runs.api",
+    "log_meta": "consist.runs.api",
+    "log_output": "consist.runs.api",
     "run": "consist.runs.api",
+    "scenario": "consist.runs.api",
+    "start_run": "consist.runs.api",
+    "trace": "consist.runs.api",
     "use_tracker": "consist.runs.current",
 }
 
 __all__ = [
     "Artifact",
     "CacheOptions",
+    "Capture",
     "CodeIdentity",
     "CodeOptions",
     "ConsistError",
     "ConsistWarning",
+    "Coupler",
     "Difference",
     "Digest",
     "ExecutionOptions",
@@ -64,10 +91,20 @@ __all__ = [
     "Run",
     "RunContext",
     "RunResult",
+    "Scenario",
     "Tracker",
     "code_identity",
+    "current_run",
     "current_tracker",
+    "log_artifact",
+    "log_dataframe",
+    "log_input",
+    "log_meta",
+    "log_output",
     "run",
+    "scenario",
+    "start_run",
+    "trace",
     "use_tracker",
 ]
 

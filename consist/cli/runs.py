@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from consist.index.records import RunRecord
     from consist.store.store import Store
 
-COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
+COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits", "kind")
 
 
 def command() -> Any:
@@ -41,7 +41,8 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 ) -> None:
     """List runs, the newest first.
 
-    The model is the step's name; the execution time is in seconds; hits say how often the run was found again.
+    The model is the step's name; the execution time is in seconds; hits say how often the run was found again; the
+    kind is run, trace (a block that always runs) or scenario (it holds others).
     """
     from consist.cli.opening import find_place, open_existing
     from consist.cli.output import write_json_list, write_table
@@ -73,4 +74,5 @@ def _rows(store: "Store", records: "Iterator[RunRecord]") -> "Iterator[tuple[Cel
             Time(record.started),
             Seconds(seconds_of(record)),
             store.index.hits(record.id).count,
+            record.kind,
         )

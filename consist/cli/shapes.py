@@ -27,6 +27,7 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
     return {
         "run_id": record.id,
         "model": record.step,
+        "kind": record.kind,
         "status": record.status,
         "started": iso_time(record.started),
         "ended": iso_time(record.ended),
@@ -46,8 +47,10 @@ def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:
         "pins": [mark.text for mark in store.index.marks(record.id, "pin")],
         "description": record.description,
         "parent": record.parent or None,
+        "found_in": [parent for parent in store.index.parents(record.id) if parent != record.parent],
         "config": json_ready(record.config),
         "facet": json_ready(record.facet),
+        "meta": json_ready(record.meta),
         "inputs": [_input(item) for item in record.inputs],
         "outputs": [output(item) for item in record.outputs],
         "returns": record.returns,

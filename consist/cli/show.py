@@ -80,6 +80,7 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     yield from _labels(store, record)
     yield from _named("config", record.config)
     yield from _named("facet", record.facet)
+    yield from _named("meta", record.meta)
     for item in record.inputs:
         yield f"input.{item.key}", item.kind, Size(item.size), item.digest, item.location
     for output in record.outputs:
@@ -108,10 +109,13 @@ def _course(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
     """Yield how a run went."""
     from consist.cli.shapes import seconds_of
     from consist.cli.text import Seconds, Time
+    from consist.index.records import RUN
 
     hits = store.index.hits(record.id)
     yield "run_id", record.id
     yield "model", record.step
+    if record.kind != RUN:
+        yield "kind", record.kind
     yield "status", record.status
     if record.error:
         yield "error", *record.error
@@ -131,6 +135,9 @@ def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
         yield "description", record.description
     if record.parent:
         yield "parent", record.parent
+    for parent in store.index.parents(record.id):
+        if parent != record.parent:
+            yield "found_in", parent
     for tag in store.index.tags(record.id):
         yield "tag", tag
     for mark in store.index.marks(record.id, "pin"):

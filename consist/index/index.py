@@ -197,6 +197,7 @@ class Index:
         status: str | None = None,
         tag: str | None = None,
         parent: str | None = None,
+        kind: str | None = None,
         since: int | None = None,
         before: RunRecord | None = None,
         limit: int | None = None,
@@ -205,8 +206,9 @@ class Index:
 
         Parameters
         ----------
-        step, status, tag, parent : str, optional
-            Only those with this; a tag counts also if an event gave it later, and not if one took it.
+        step, status, tag, parent, kind : str, optional
+            Only those with this; a tag counts also if an event gave it later, and not if one took it. `parent` is the
+            id of a run: of those that were executed in it, and those that were found again in it (`member`).
         since : int, optional
             Only those started at this time or later: microseconds since 1970.
         before : RunRecord, optional
@@ -219,7 +221,7 @@ class Index:
         A page a transaction, so that a slow consumer keeps no snapshot alive; what comes or goes meanwhile may or
         may not be seen. An entry whose record is damaged is left out: `find` and `get_run` say so.
         """
-        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, since=since)
+        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, kind=kind, since=since)
         return lookup.runs(self._bound, query, limit, below=before)
 
     def steps(self) -> Iterator[tuple[str, int]]:
@@ -320,6 +322,10 @@ class Index:
     def tags(self, run_id: str) -> tuple[str, ...]:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""
         return self._bound.read(lambda view: events.tags(view, run_id))
+
+    def parents(self, run_id: str) -> tuple[str, ...]:
+        """Return the ids of the runs that a run belongs to: the one it was executed in, then those it was found in."""
+        return self._bound.read(lambda view: events.parents(view, run_id))
 
     def marks(self, run_id: str, kind: str) -> list[Mark]:
         """Return the marks (``pin``, ``member``, ``forget``) that a run has now, sorted by text."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from consist.errors import DamagedError
-from consist.index.records import COMPLETED, decode_record
+from consist.index.records import COMPLETED, RUN, decode_record
 from consist.index.schema import (
     BY_RECORD,
     BY_SIGNATURE,
@@ -46,29 +46,37 @@ class Query:
     since: bytes
     step: str | None
     status: str | None
-    parent: str | None
+    kind: str | None
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - each is a filter of its own, and named
         cls,
         *,
         step: str | None,
         status: str | None,
         tag: str | None = None,
         parent: str | None = None,
+        kind: str | None = None,
         since: int | None = None,
     ) -> Self:
         """Make a query; what is likely to fit fewer runs is walked before what fits more."""
-        parts = (("by_parent", parent), ("by_tag", tag), ("by_step", step), ("by_status", status))
+        listed = None if kind == RUN else kind
+        parts = (
+            ("by_parent", parent),
+            ("by_tag", tag),
+            ("by_kind", listed),
+            ("by_step", step),
+            ("by_status", status),
+        )
         places = tuple((table, name(text)) for table, text in parts if text is not None)
-        return cls(places or (("by_time", b""),), stamp(since) if since is not None else b"", step, status, parent)
+        return cls(places or (("by_time", b""),), stamp(since) if since is not None else b"", step, status, kind)
 
     def fits(self, record: RunRecord) -> bool:
-        """Tell whether a record is what the entry that led to it says; tags may differ from the record's."""
+        """Tell whether a record is what the entry that led to it says; its tags and parents may have come later."""
         return (
             (self.step is None or record.step == self.step)
             and (self.status is None or record.status == self.status)
-            and (self.parent is None or record.parent == self.parent)
+            and (self.kind is None or record.kind == self.kind)
         )
 
 

@@ -2,13 +2,13 @@
 
 A record is a msgpack array whose first item is the version of its schema; ``docs/format.md`` lists the others. The
 arrays have no names in them, so a reader must know the version: a newer one is refused, an array of another length
-or with items of other types is damage. Sizes and depth are capped by the codec below.
+or with items of other types is damage. Older versions are read: what they lack has the value that it had then. Sizes
+and depth are capped by the codec below.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,10 +17,14 @@ from consist.hashing.codec import pack, unpack
 from consist.hashing.digest import Digest
 from consist.hashing.frame import Kind, decode_frame, encode_frame
 from consist.index.logobject import Event, decode_events, encode_events
+from consist.index.recordcheck import check_types
 
 __all__ = [
     "COMPLETED",
     "FAILED",
+    "RUN",
+    "SCENARIO",
+    "TRACE",
     "TREE",
     "ArtifactRecord",
     "ContractRecord",
@@ -33,15 +37,22 @@ __all__ = [
     "encode_record",
 ]
 
-VERSION = 0
-_MAX_TIME = 1 << 63
-_RUN_ID = re.compile(r"[0-9a-f]{20}\Z")
+VERSION = 1
+_ITEMS = {0: 22, 1: 24}
+"""How many items the array of a version has."""
 
 TREE = "tree"
 """The format of an output that is a folder: its content is the list of its files (``blobs/tree.py``)."""
 
 COMPLETED = "completed"
 FAILED = "failed"
+
+RUN = "run"
+"""The kind of a run that called a function, or was to be found again."""
+TRACE = "trace"
+"""The kind of a run that was a block of a program; it is always executed."""
+SCENARIO = "scenario"
+"""The kind of a run that holds others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,10 @@ class RunRecord:
         Warnings that belong to the run.
     contract : ContractRecord
         What was declared, and how inputs were handed over; for people, as `config` is.
+    kind : str
+        ``run``, ``trace`` or ``scenario``; a reader takes one that it does not know as it comes.
+    meta : dict
+        Plain values that the run logged of itself, by name.
     """
 
     id: str
@@ -189,6 +204,8 @@ class RunRecord:
     machine: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     contract: ContractRecord = field(default_factory=ContractRecord)
+    kind: str = RUN
+    meta: dict[str, Any] = field(default_factory=dict)
 
     @property
     def frame_key(self) -> bytes:
@@ -211,7 +228,7 @@ def encode_record(record: RunRecord) -> bytes:
     Raises
     ------
     UsageError
-        If its config, facet or media hold anything but plain data.
+        If its config, facet, meta or media hold anything but plain data.
 
     Examples
     --------
@@ -242,6 +259,8 @@ def encode_record(record: RunRecord) -> bytes:
         record.machine,
         list(record.notes),
         [list(record.contract.outputs), list(record.contract.paths), record.contract.inputs],
+        record.kind,
+        record.meta,
     ]
     return encode_frame(Kind.RECORD, record.frame_key, pack(fields))
 
@@ -265,17 +284,18 @@ def decode_record(data: bytes, key: bytes | None = None) -> RunRecord:
     """
     frame = decode_frame(data, Kind.RECORD, key)
     fields = unpack(frame.payload)
-    if not isinstance(fields, list) or not fields or not isinstance(fields[0], int):
+    if not isinstance(fields, list) or not fields or type(fields[0]) is not int:
         raise DamagedError("a record has no version")
-    if fields[0] > VERSION:
-        raise FormatError(
-            f"a record of version {fields[0]}; this consist reads up to {VERSION}", hint="upgrade consist"
-        )
+    version = fields[0]
+    if version > VERSION:
+        raise FormatError(f"a record of version {version}; this consist reads up to {VERSION}", hint="upgrade consist")
+    if len(fields) != _ITEMS.get(version):
+        raise DamagedError(f"a record of version {version} has {len(fields)} items")
     try:
-        record = _from_fields(*fields[1:])
-        _check_types(record)
+        record = _from_fields(*fields[1:], *(() if version else (RUN, {})))
+        check_types(record)
     except (TypeError, ValueError, AttributeError) as error:
-        raise DamagedError(f"a record does not have the fields of version {VERSION}: {error}") from error
+        raise DamagedError(f"a record does not have the fields of version {version}: {error}") from error
     if frame.key != record.frame_key:
         raise DamagedError(f"the record of run {record.id} lies under another key")
     return record
@@ -303,6 +323,8 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
     machine: dict[str, Any],
     notes: list[str],
     contract: list[Any],
+    kind: str,
+    meta: dict[str, Any],
 ) -> RunRecord:
     return RunRecord(
         id=run_id,
@@ -329,6 +351,8 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
         machine=machine,
         notes=tuple(_list(notes)),
         contract=_contract(*_list(contract)),
+        kind=kind,
+        meta=meta,
     )
 
 
@@ -348,38 +372,3 @@ def _list(value: list[Any]) -> list[Any]:
     if type(value) is not list:
         raise TypeError("a list is no list")
     return value
-
-
-def _check_types(record: RunRecord) -> None:
-    """Refuse a record that is whole but not what a writer of this version makes: its fields are relied on."""
-    texts = (record.step, record.status, record.returns, record.parent, record.description)
-    if not all(type(text) is str for text in texts + record.tags + record.error + record.notes):
-        raise TypeError("a text is no text")
-    if type(record.id) is not str or not _RUN_ID.match(record.id):
-        raise ValueError("the run id is not 20 hexadecimal digits")
-    if not all(type(at) is int and abs(at) < _MAX_TIME for at in (record.started, record.ended)):
-        raise TypeError("a time is no integer of 63 bits")
-    if not all(type(label) is str for label in (*record.parts, *record.code, *record.config_parts)):
-        raise TypeError("what a digest is of is no text")
-    if not all(type(item) is dict for item in (record.facet, record.machine)):
-        raise TypeError("facet or machine is no map")
-    _check_contract(record.contract)
-    for given in record.inputs:
-        _check_item((given.key, given.kind, given.location), given.size)
-    for output in record.outputs:
-        _check_item((output.key, output.format), output.size)
-        if type(output.media) is not dict or (output.inline is not None and type(output.inline) is not bytes):
-            raise TypeError("media or inline content of an output is of another type")
-
-
-def _check_contract(contract: ContractRecord) -> None:
-    if type(contract.inputs) is not dict:
-        raise TypeError("how inputs were handed over is no map")
-    named = (*contract.outputs, *contract.paths, *contract.inputs, *contract.inputs.values())
-    if not all(type(text) is str for text in named):
-        raise TypeError("a name in the contract is no text")
-
-
-def _check_item(texts: tuple[str, ...], size: int) -> None:
-    if not all(type(text) is str for text in texts) or type(size) is not int or size < 0:
-        raise TypeError("an input or output has fields of other types")

@@ -52,7 +52,9 @@ class Tables(NamedTuple):
     by_tag: Any
     """tag, start, run id; the tags that a run has now"""
     by_parent: Any
-    """parent's run id, start, run id"""
+    """parent's run id, start, run id; what was executed in the parent, or found again in it"""
+    by_kind: Any
+    """kind, start, run id; only of runs of another kind than `run`"""
     steps: Any
     """step -> its name in full, number of runs"""
     producers: Any

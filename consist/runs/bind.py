@@ -71,7 +71,7 @@ def contract(outputs: tuple[str, ...], paths: tuple[str, ...], modes: tuple[tupl
     outputs : tuple of str
         Declared output keys.
     paths : tuple of str
-        Keys of declared output paths.
+        Keys of declared output paths, and what is captured.
     modes : tuple of (str, str)
         How each input is handed over.
 

@@ -146,15 +146,25 @@ class Collector:
         """
         for key, value in returned.values:
             if isinstance(value, Path):
-                yield self._file(key, str(value), {}, declared.symlinks)
+                yield self.one(key, value, symlinks=declared.symlinks)
                 continue
             try:
-                yield self._value(key, value)
+                yield self.one(key, value)
             except OutputError as error:
                 yield OutputError(f"output {key!r}: {error.message}", hint=error.hint)
         for key, path in declared.paths:
             refuse_left_over(key, path, started, symlinks=declared.symlinks)
             yield self._file(key, path, {"declared_path": True}, declared.symlinks)
+
+    def one(self, key: str, value: Any, *, symlinks: str = DEFAULT_OUTPUT_POLICY.symlinks) -> ArtifactRecord:
+        """Store one output: a `Path` as the file or folder that it leads to, anything else as a value.
+
+        Raises
+        ------
+        OutputError
+            If there is no such file, or the value has no format.
+        """
+        return self._file(key, str(value), {}, symlinks) if isinstance(value, Path) else self._value(key, value)
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
         chosen = format_for(value)

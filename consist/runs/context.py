@@ -1,22 +1,38 @@
-"""The runs that are under way in this context, and what a function may ask of its own."""
+"""The runs that are under way in this context, and what the code within one may ask and say of it.
+
+A context is what `contextvars` has: a thread begins with an empty one, a task of asyncio with a copy of the one that
+started it. So in a thread no run is under way until one is named: `RunContext`'s methods work in any thread, the
+functions of the package (`consist.log_output`, …) where the run was begun. What is logged is kept in ``logbook.py``.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import UsageError
+from consist.fileops import perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from consist.index.records import RunRecord
+    from consist.runs.artifact import Artifact
+    from consist.runs.capture import Capture
+    from consist.runs.logbook import Logbook
+    from consist.store.store import Store
+
 _run: ContextVar[tuple[RunContext, ...]] = ContextVar("consist_run", default=())
 
 
-@dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a function is told of its own run, if it asks (`ExecutionOptions.inject_context`).
+    """A run that is under way: what `trace` and `start_run` give, and what a function gets that asks for it.
+
+    A function asks with `ExecutionOptions(inject_context=True)`. All methods may be called from any thread, until the
+    run has ended. What is logged is stored at once; the record of the run is written when it ends.
 
     Attributes
     ----------
@@ -28,16 +44,149 @@ class RunContext:
         The signature's 32 bytes; empty if the run has none.
     """
 
-    run_id: str
-    step: str
-    signature: bytes
-    _folder: Path
+    __slots__ = ("_folder", "_logbook", "run_id", "signature", "step")
+
+    def __init__(self, logbook: Logbook, folder: Path, signature: bytes = b"") -> None:
+        self.run_id = logbook.draft.id
+        self.step = logbook.draft.step
+        self.signature = signature
+        self._folder = folder
+        self._logbook = logbook
 
     @property
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder
+        folder = self._folder / self.step / self.run_id  # put together here: 13 µs, which most runs need not pay
+        perform("mkdir", str(folder), os.makedirs, folder, exist_ok=True)
+        return folder
+
+    def log_input(self, source: str | os.PathLike[str] | Artifact, key: str | None = None) -> Path | Artifact:
+        """Say that the run reads a file, a folder or an artifact; return what was given.
+
+        Parameters
+        ----------
+        source : path or Artifact
+            A file or folder is recorded by its content now; if it is another one when the run ends, the run says so.
+        key : str, optional
+            Its name. Default: as in a list of `inputs`, the file's name or the artifact's key.
+
+        Raises
+        ------
+        UsageError
+            In a function that is cached, where what it reads must be known before: give it in `inputs`. Or if the run
+            has another input of this name.
+        InputError
+            If it is missing, unreadable, or no kind of input.
+        """
+        return self._logbook.add_input(source, key)
+
+    def log_output(self, path: str | os.PathLike[str], key: str | None = None) -> Artifact:
+        """Store a file or a folder as an output of the run.
+
+        Parameters
+        ----------
+        path : path
+            As it is now; what is written to it later does not count.
+        key : str, optional
+            The output's name. Default: the file's name without its suffix.
+
+        Raises
+        ------
+        OutputError
+            If it is missing or cannot be read, or the run has another output of this name.
+        """
+        return self._logbook.add_output(_path(path), key)
+
+    def log_artifact(self, item: Any, key: str | None = None, *, direction: str = "output") -> Artifact | Path:
+        """Store a value as an output of the run, as if it had been returned.
+
+        Parameters
+        ----------
+        item : object
+            A value that has a format; a path, also as text, for a file or a folder; or an `Artifact` of an earlier run,
+            whose content becomes an output of this one.
+        key : str, optional
+            Its name. Only a path and an artifact have one of their own.
+        direction : str
+            ``output``; with ``input`` it is `log_input`.
+
+        Raises
+        ------
+        OutputError
+            If the value has no format, or the run has another output of this name.
+        """
+        if direction not in {"input", "output"}:
+            raise UsageError(f"direction is {direction!r:.60}", hint="it is 'output' or 'input'")
+        if direction == "input":
+            return self.log_input(item, key)
+        return self._logbook.add_output(_path(item) if isinstance(item, (str, os.PathLike)) else item, key)
+
+    def log_dataframe(self, table: Any, key: str) -> Artifact:
+        """Store a table (of pandas, polars or Arrow) as an output of the run.
+
+        Raises
+        ------
+        OutputError
+            If it is no table, cannot be stored, or the run has another output of this name.
+        """
+        return self._logbook.add_table(table, key)
+
+    def log_meta(self, **values: Any) -> None:
+        """Record plain values of the run itself, by name: a score, a count, a version; the last of a name stays.
+
+        They are no part of what the run is, and nothing is found by them: `facet` is for that.
+
+        Raises
+        ------
+        UsageError
+            If a name cannot be one.
+        """
+        self._logbook.add_meta(values)
+
+    def load(self, what: Artifact | str) -> Any:
+        """Return the value of an artifact, or of the run's input or output that is called so.
+
+        Parameters
+        ----------
+        what : Artifact or str
+            A file and a folder come as a path.
+
+        Raises
+        ------
+        NotFoundError
+            If the run has no such input or output.
+        DamagedError, BlobNotFoundError
+            If the content is damaged or missing.
+        """
+        return self._logbook.load(what)
+
+    def capture_outputs(self, folder: str | os.PathLike[str], pattern: str = "*") -> Capture:
+        """Make outputs of the files that appear or change below a folder.
+
+        ``with run.capture_outputs("out", "*.csv"):`` captures what its block writes. Without ``with`` it holds from the
+        call to the end of the run; so call it before the files are written.
+
+        Parameters
+        ----------
+        folder : path
+            It need not be there yet. Files in its folders count too; links to folders are not followed.
+        pattern : str
+            Which of the files, as `pathlib.PurePath.match` reads it: ``*.csv`` in any folder, ``tables/*.csv``.
+
+        Returns
+        -------
+        Capture
+            After the block it has the `outputs`. ``out/tables/by_year.csv`` is the output ``tables__by_year``.
+
+        Raises
+        ------
+        OutputError
+            At the end of the block: if two files would have one name, or a file cannot be read.
+        """
+        return self._logbook.capture(folder, pattern)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.run_id} {self.step}>"
 
 
 @contextlib.contextmanager
@@ -53,3 +202,42 @@ def running(context: RunContext) -> Iterator[None]:
 def runs_under_way() -> tuple[RunContext, ...]:
     """Return the runs that this call is within, outermost first."""
     return _run.get()
+
+
+def current_run() -> RunContext:
+    """Return the run that this call is within; of several, the innermost.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+
+    Examples
+    --------
+    >>> import consist, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with consist.Tracker(run_dir=folder, db_path=f"{folder}/index.lmdb") as tracker:
+    ...     with tracker.trace("report") as run:
+    ...         consist.current_run() is run
+    True
+    """
+    around = _run.get()
+    if not around:
+        raise UsageError(
+            "no run is under way here",
+            hint="write `with tracker.trace(name) as run:` round it; in a thread, use run.log_output(…) and the like",
+        )
+    return around[-1]
+
+
+def note_found(record: RunRecord, store: Store) -> None:
+    """Let a run that was found, not executed, belong to the run that it was asked for in."""
+    around = _run.get()
+    if around and record.parent != around[-1].run_id:
+        store.events.member(record.id, around[-1].run_id)
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    from pathlib import Path
+
+    return Path(path)

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
 from consist.runs.context import runs_under_way
+from consist.runs.inputs import digest_of_inputs
 from consist.runs.machine import machine_facts
 
 if TYPE_CHECKING:
+    from consist.identity.config import ConfigIdentity
+    from consist.runs.block import Block
+    from consist.runs.inputs import ResolvedInput
     from consist.runs.request import Identified, Request
 
 
@@ -40,14 +44,39 @@ def draft_of(identified: Identified) -> RunRecord:
     )
 
 
+def draft_of_block(asked: Block, config: ConfigIdentity, inputs: tuple[ResolvedInput, ...]) -> RunRecord:
+    """Describe a block that begins now, as `draft_of` does a call: it has no code, and no signature will lead to it."""
+    around = runs_under_way()
+    at = now()
+    return RunRecord(
+        id=new_run_id(),
+        signature=None,
+        step=asked.name,
+        status=FAILED,
+        started=at,
+        ended=at,
+        parts={"config": config.digest, "inputs": digest_of_inputs(inputs)},
+        config=config.readable(),
+        config_parts=config.parts(),
+        inputs=tuple(item.record for item in inputs),
+        parent=around[-1].run_id if around else "",
+        tags=asked.tags,
+        description=asked.description,
+        facet=asked.facet,
+        machine=machine_facts(),
+        contract=ContractRecord(asked.required),
+        kind=asked.kind,
+    )
+
+
 def now() -> int:
     """Return the time as records have it: microseconds since 1970."""
     return time.time_ns() // 1000
 
 
 def _contract(identified: Identified) -> ContractRecord:
-    declared = identified.request.declared
-    return ContractRecord(declared.keys, tuple(key for key, _ in declared.paths), dict(identified.modes))
+    request = identified.request
+    return ContractRecord(request.declared.keys, request.path_names, dict(identified.modes))
 
 
 def _code_notes(request: Request) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consist.runs.context import runs_under_way
+from consist.runs.context import note_found, runs_under_way
 from consist.runs.perform import run_body
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
@@ -54,6 +54,7 @@ def _look_up(signature: Digest, workshop: Workshop, *, count: bool = True) -> Ru
         return None
     if count:
         workshop.store.events.hit(record.id)
+        note_found(record, workshop.store)
     return recorded_result(record, workshop.library, cache_hit=True)
 
 

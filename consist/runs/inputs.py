@@ -95,12 +95,17 @@ def changed_inputs(inputs: tuple[ResolvedInput, ...], files: FileDigests) -> lis
     return changed
 
 
+def name_of(item: Any) -> str:
+    """Return the name that an input has by itself: an artifact's key, a file's name."""
+    return item.key if isinstance(item, Artifact) else os.path.basename(os.fspath(item))  # noqa: PTH119 - any path-like
+
+
 def _named(given: object) -> list[tuple[Any, Any]]:
     if isinstance(given, Mapping):
         return list(given.items())
     if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
         raise UsageError(f"inputs is {type(given).__name__}", hint="give a mapping of names to paths or artifacts")
-    named = [(item.key if isinstance(item, Artifact) else os.path.basename(os.fspath(item)), item) for item in given]  # noqa: PTH119 - any path-like
+    named = [(name_of(item), item) for item in given]
     names = [name for name, _ in named]
     for name in names:
         if names.count(name) > 1:

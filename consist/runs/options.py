@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
 SYMLINKS = ("refuse", "follow")
@@ -29,6 +30,11 @@ class ExecutionOptions:
         Pass a `RunContext` as the parameter ``_consist_ctx``, or as the one that is named.
     runtime_only : sequence of str
         Names in `runtime_kwargs` that are meant to have no say in the result; they are not warned of.
+    capture_dir : path, optional
+        Every file that appears or changes below this folder while the function runs becomes an output: ``a/b.csv`` is
+        called ``a__b``. A relative path is one of the working folder, as everywhere.
+    capture_pattern : str
+        Which of the files, as `pathlib.PurePath.match` reads it; part of the signature, as declared outputs are.
 
     Examples
     --------
@@ -40,6 +46,8 @@ class ExecutionOptions:
     load_inputs: bool | None = None
     inject_context: bool | str = False
     runtime_only: Sequence[str] = ()
+    capture_dir: str | os.PathLike[str] | None = None
+    capture_pattern: str = "*"
 
 
 @dataclass(frozen=True, slots=True)

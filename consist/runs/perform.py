@@ -16,9 +16,9 @@ from consist.errors import ConsistError, ConsistWarning, IdentityWarning, Output
 from consist.index.records import COMPLETED
 from consist.runs.bind import bind
 from consist.runs.collect import Collector, take_apart
-from consist.runs.context import RunContext, running
+from consist.runs.context import RunContext, note_found, running
 from consist.runs.draft import draft_of, now
-from consist.runs.inputs import changed_inputs
+from consist.runs.logbook import Logbook
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
 from consist.store.latest import earlier_version
@@ -59,6 +59,10 @@ class Workshop(NamedTuple):
     strict: bool
     verbose: bool = False
 
+    def collector(self, step: str) -> Collector:
+        """Return what stores the outputs of a run of a step."""
+        return Collector(self.store.blobs, partial(earlier_version, self.store, step))
+
 
 def run_body(identified: Identified, workshop: Workshop) -> RunResult:
     """Call the function of a request and record the run.
@@ -74,43 +78,47 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
 
         announce(identified, workshop.store)
     if request.cache.cache_mode == "readonly":
-        record, value = _call(identified, workshop, Collector(None))
+        record, value = _call(identified, workshop, _logbook(identified, workshop, Collector(None)))
         return _result(record, value, workshop.library)
-    draft = draft_of(identified)
+    logbook = _logbook(identified, workshop, workshop.collector(request.step))
     try:
-        earlier = partial(earlier_version, workshop.store, request.step)
-        record, value = _call(identified, workshop, Collector(workshop.store.blobs, earlier), draft)
+        record, value = _call(identified, workshop, logbook)
     except BaseException as error:
-        _record_failure(draft, error, workshop.store)
+        logbook.close()
+        record_failure(logbook.written_into(logbook.draft), error, workshop.store)
         raise
     if record.signature is None:
         keep(workshop.store, record)
         return _result(record, value, workshop.library)
     published = publish(workshop.store, record, overwrite=request.cache.cache_mode == "overwrite")
     if published.id != record.id:
+        note_found(published, workshop.store)
         return recorded_result(published, workshop.library, cache_hit=False)
     return _result(record, value, workshop.library)
 
 
-def _call(
-    identified: Identified, workshop: Workshop, collector: Collector, draft: RunRecord | None = None
-) -> tuple[RunRecord, Any]:
+def _logbook(identified: Identified, workshop: Workshop, collector: Collector) -> Logbook:
+    return Logbook(draft_of(identified), collector, workshop.store, workshop.library, identified.inputs)
+
+
+def _call(identified: Identified, workshop: Workshop, logbook: Logbook) -> tuple[RunRecord, Any]:
     """Call the function and store its outputs; return the finished record and the value as it was returned."""
-    request = identified.request
-    draft = draft or draft_of(identified)
-    signature = identified.signature
-    context = RunContext(
-        draft.id, draft.step, signature.raw if signature else b"", workshop.run_dir / draft.step / draft.id
-    )
+    request, draft, signature = identified.request, logbook.draft, identified.signature
+    context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    if request.execution.capture_dir is not None:
+        context.capture_outputs(request.execution.capture_dir, request.execution.capture_pattern)
     started = now()
     with running(context):
         value = request.fn(*arguments.args, **arguments.kwargs)
     ended = now()
     _refuse_lazy(request, value)
-    returned = take_apart(value, request.declared.keys)
-    outputs, without_format = _split(collector.collect(returned, request.declared, started=started / 1e6))
-    reasons = [*without_format, *_input_changes(identified, workshop)]
+    logbook.end_captures()
+    logbook.close()
+    returned = take_apart(value, _still_to_return(value, request.declared.keys, logbook))
+    collected = logbook.collector.collect(returned, request.declared, started=started / 1e6)
+    outputs, without_format = _split(collected)
+    reasons = [*without_format, *logbook.contradicted(outputs), *_input_changes(logbook)]
     if reasons:
         _warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     record = replace(
@@ -123,7 +131,15 @@ def _call(
         returns=returned.returns,
         notes=(*draft.notes, *reasons, *_code_changes(identified)),
     )
-    return record, value
+    return logbook.written_into(record), value
+
+
+def _still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
+    """Leave out the declared outputs that were logged, unless the function seems to return them all the same."""
+    given = value if type(value) is dict else ()
+    left = tuple(key for key in keys if key not in logbook.outputs or key in given)
+    whole = len(keys) == 1 or (type(value) is tuple and len(value) == len(keys))
+    return keys if not left and whole and value is not None and type(value) is not dict else left
 
 
 def _result(record: RunRecord, value: Any, library: Library) -> RunResult:
@@ -153,9 +169,8 @@ def _split(collected: Any) -> tuple[tuple[ArtifactRecord, ...], list[str]]:
     return tuple(outputs), reasons
 
 
-def _input_changes(identified: Identified, workshop: Workshop) -> list[str]:
-    changed = changed_inputs(identified.inputs, workshop.store.files)
-    return [f"input {name!r} changed while the function ran" for name in changed]
+def _input_changes(logbook: Logbook) -> list[str]:
+    return [f"input {name!r} changed while the function ran" for name in logbook.changed_inputs()]
 
 
 def _code_changes(identified: Identified) -> list[str]:
@@ -180,7 +195,7 @@ def _ignoring(labels: list[str]) -> str:
     return f"CodeOptions(ignore={names})"
 
 
-def _record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:
+def record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:
     """Record a failed run; if that fails too, the user's own error is still the one that is raised."""
     record = replace(draft, ended=now(), error=(type(error).__name__, _message_of(error)))
     try:

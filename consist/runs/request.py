@@ -63,6 +63,15 @@ class Request(NamedTuple):
     facet: Any = None
     description: str = ""
 
+    @property
+    def path_names(self) -> tuple[str, ...]:
+        """What the contract calls the outputs that are not returned; with a slash, so that no output is called so."""
+        declared, execution = self.declared.paths, self.execution
+        if not declared and execution.capture_dir is None:
+            return ()  # on the way of every hit
+        named = tuple(key for key, _ in declared)
+        return named if execution.capture_dir is None else (*named, f"capture_dir/{execution.capture_pattern}")
+
 
 class Identified(NamedTuple):
     """A request with its identity.
@@ -167,12 +176,11 @@ def identify(request: Request, store: Store) -> Identified:
             raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
     code = identity_of_code(request, config)
     modes = bind.input_modes(request.fn, inputs, load=request.execution.load_inputs)
-    declared = request.declared
     parts = {
         "code": code.digest,
         "config": config.digest,
         "inputs": digest_of_inputs(inputs),
-        "contract": bind.contract(declared.keys, tuple(key for key, _ in declared.paths), modes),
+        "contract": bind.contract(request.declared.keys, request.path_names, modes),
     }
     made_of = None if code.uncacheable else signature(request.step, parts)
     return Identified(request, code, config, inputs, modes, parts, made_of)

@@ -46,6 +46,16 @@ class Run:
         return self.record.step
 
     @property
+    def kind(self) -> str:
+        """``run``, ``trace`` (a block that always runs) or ``scenario`` (it holds others)."""
+        return self.record.kind
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the run logged of itself, by name."""
+        return self.record.meta
+
+    @property
     def status(self) -> str:
         """``completed`` or ``failed``."""
         return self.record.status
@@ -120,7 +130,8 @@ def _assemble(record: RunRecord, outputs: dict[str, Artifact]) -> Any:
 
     If one is damaged, all are looked at, so that the next call of the step makes all that are damaged anew.
     """
-    returned = [outputs[item.key] for item in record.outputs if not item.media.get("declared_path")]
+    beside = ("declared_path", "logged")
+    returned = [outputs[item.key] for item in record.outputs if not any(item.media.get(how) for how in beside)]
     try:
         return _loaded(record, returned)
     except DamagedError:

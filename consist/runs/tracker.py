@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from consist.blobs.opening import normalise_url
+from consist.runs.blocks import Blocks
 from consist.runs.collect import declare
 from consist.runs.execute import execute
 from consist.runs.library import Library
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 
-class Tracker:
+class Tracker(Blocks):
     """Runs functions once, and remembers.
 
     Parameters
@@ -234,17 +235,29 @@ class Tracker:
         )
         return explain(request, self.store)
 
-    def find_runs(self, *, step: str | None = None, status: str | None = None, limit: int | None = None) -> list[Run]:
+    def find_runs(
+        self,
+        *,
+        step: str | None = None,
+        status: str | None = None,
+        parent_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
         """Return runs, newest first.
 
         Parameters
         ----------
         step, status : str, optional
             Only those of this step, or with this status.
+        parent_id : str, optional
+            Only those that belong to this run: executed in it, or found again in it.
         limit : int, optional
             At most so many.
         """
-        return [Run(record) for record in self.store.index.runs(step=step, status=status, limit=limit)]
+        if parent_id is not None:
+            self.store.events.flush()  # what was found again a moment ago may still be in memory
+        found = self.store.index.runs(step=step, status=status, parent=parent_id, limit=limit)
+        return [Run(record) for record in found]
 
     def get_run(self, run_id: str) -> Run:
         """Return the run with an id, or the only one whose id begins so.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from consist.index.index import Index
 
 FLUSH_SECONDS = 60.0
+_BATCH = 100_000
+"""Events of one log object, a tenth of what one may hold: about 6 MB."""
 
 
 class EventLog:
@@ -51,6 +53,7 @@ class EventLog:
         """Begin empty, as also a forked child does: what its parent gathered, its parent writes."""
         self._lock = threading.Lock()
         self._hits: dict[str, list[int]] = {}
+        self._members: dict[tuple[str, str], int] = {}
         self._others: list[Event] = []
         self._batches: dict[str, list[Event]] = {}
         self._timer: threading.Timer | None = None
@@ -68,6 +71,23 @@ class EventLog:
                 count[0] += 1
                 count[1] = now
 
+    def member(self, run_id: str, parent: str) -> None:
+        """Note that a run was found again within another one, which it therefore belongs to as well.
+
+        Parameters
+        ----------
+        run_id : str
+            The run that was found.
+        parent : str
+            The id of the run that found it, such as a scenario's.
+        """
+        pair = run_id, parent
+        if pair in self._members:  # without the lock: taken in twice it would be the same
+            return
+        with self._lock:
+            self._members[pair] = time.time_ns() // 1000
+            self._promise()
+
     def add(self, event: Event) -> None:
         """Take an event that is no hit."""
         with self._lock:
@@ -81,10 +101,12 @@ class EventLog:
         tries again, and the index takes each name once.
         """
         with self._lock:
-            events = [Event("hit", run_id, at, count) for run_id, (count, at) in self._hits.items()] + self._others
-            self._hits, self._others = {}, []
-            if events:
-                self._batches[_log_key()] = events
+            events = [Event("hit", run_id, at, count) for run_id, (count, at) in self._hits.items()]
+            events += [Event("member", run_id, at, 1, parent) for (run_id, parent), at in self._members.items()]
+            events += self._others
+            self._hits, self._members, self._others = {}, {}, []
+            for start in range(0, len(events), _BATCH):
+                self._batches[_log_key()] = events[start : start + _BATCH]
             batches = list(self._batches.items())
             if self._timer is not None:
                 self._timer.cancel()

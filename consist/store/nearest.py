@@ -38,7 +38,7 @@ def nearest_run(store: Store, run: RunRecord, *, earlier: bool = True) -> RunRec
         the newest.
     """
     candidates = _candidates(store, run if earlier else None, run.step)
-    comparable = (found for found in candidates if found.id != run.id and found.parts)
+    comparable = (found for found in candidates if found.id != run.id and found.parts and found.kind == run.kind)
     return min(comparable, key=lambda found: _rank(run, found), default=None)
 
 

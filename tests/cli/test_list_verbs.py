@@ -13,12 +13,13 @@ import consist
 
 def test_runs_are_listed_newest_first_under_their_titles(world, ask):
     answer = ask("runs")
-    assert answer.lines[0].split("\t") == ["run_id", "model", "status", "started", "execution_time", "hits"]
+    assert answer.lines[0].split("\t") == ["run_id", "model", "status", "started", "execution_time", "hits", "kind"]
     rows = answer.rows()
     assert [row["model"] for row in rows] == ["fail", "big", "summarise", "clean"]
     assert [row["status"] for row in rows] == ["failed", "completed", "completed", "completed"]
     assert [row["run_id"] for row in rows] == [world.runs[row["model"]].id for row in rows]
     assert [row["hits"] for row in rows] == ["0", "0", "0", "1"]
+    assert {row["kind"] for row in rows} == {"run"}
     for row in rows:
         run = world.runs[row["model"]]
         assert row["started"] == run.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

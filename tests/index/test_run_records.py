@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,8 @@ from consist.index.records import (
     encode_events,
     encode_record,
 )
+
+GOLDEN = Path(__file__).parent / "golden"
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 ids = st.text("0123456789abcdef", min_size=20, max_size=20)
@@ -56,6 +59,8 @@ records = st.builds(
     machine=maps,
     notes=tuples,
     contract=contracts,
+    kind=texts,
+    meta=maps,
 )
 events = st.builds(
     Event,
@@ -103,16 +108,18 @@ def framed(fields, key=b"0" * 20):
 
 def test_a_newer_record_is_refused_with_what_to_do():
     with pytest.raises(FormatError, match="upgrade consist"):
-        decode_record(framed([1, *payload_of(RECORD)[1:]]))
+        decode_record(framed([2, *payload_of(RECORD)[1:]]))
 
 
-@pytest.mark.parametrize("length", [0, 1, 21, 23])
-def test_a_record_of_another_length_is_damaged(length):
+@pytest.mark.parametrize(
+    ("version", "length"), [(1, 0), (1, 1), (1, 22), (1, 23), (1, 25), (0, 21), (0, 23), (0, 24), (-1, 22)]
+)
+def test_a_record_of_another_length_is_damaged(version, length):
     with pytest.raises(DamagedError):
-        decode_record(framed([*payload_of(RECORD), None][:length]))
+        decode_record(framed([version, *payload_of(RECORD)[1:], None][:length]))
 
 
-@pytest.mark.parametrize("place", [*range(8 + 1), *range(10, 22)])
+@pytest.mark.parametrize("place", [*range(8 + 1), *range(10, 24)])
 @pytest.mark.parametrize("value", [{"x": 1}, [["x"]], -1.5, b"x"])
 def test_a_hostile_record_with_a_field_of_another_type_is_an_error_of_ours(place, value):
     fields = payload_of(RECORD)
@@ -132,6 +139,57 @@ def test_a_malformed_contract_is_damaged(contract):
     fields[21] = contract
     with pytest.raises(DamagedError):
         decode_record(framed(fields))
+
+
+def digest(number):
+    return Digest(bytes([number]) * 32)
+
+
+def test_a_record_of_version_0_is_read_as_it_was_meant():
+    found = decode_record((GOLDEN / "record-v0.bin").read_bytes(), bytes([1]) * 32)
+    assert found == RunRecord(
+        id="00112233445566778899",
+        signature=digest(1),
+        step="clean",
+        status="completed",
+        started=1_700_000_000_000_001,
+        ended=1_700_000_002_500_001,
+        parts={"code": digest(2), "config": digest(3), "inputs": digest(4), "contract": digest(5)},
+        code={"function job.clean": digest(6), "distribution numpy": digest(7)},
+        config={"threshold": 0.5, "names": ["a", "ö"], "deep": {"n": None, "on": True, "big": -(2**63)}},
+        config_parts={"threshold": digest(8), "names": digest(9), "deep": digest(10)},
+        inputs=(
+            InputRecord("raw", "file", digest(11), 1234, "/data/raw.csv"),
+            InputRecord("model", "artifact", digest(12), 5, "runs/" + "ab" * 10 + "/model"),
+        ),
+        outputs=(
+            ArtifactRecord("small", digest(13), 3, "bytes", b"abc", {}),
+            ArtifactRecord(
+                "large", digest(14), 5_000_000, "file", None, {"path": "/out/large.bin", "chunks": b"\x0f" * 32}
+            ),
+        ),
+        returns="dict",
+        parent="99887766554433221100",
+        tags=("draft", "year-2030"),
+        description="before lunch",
+        facet={"year": 2030},
+        machine={"host": "here", "python": "3.11.9", "platform": "linux x86_64", "consist": "0"},
+        notes=("input 'raw' changed while the function ran",),
+        contract=ContractRecord(("small", "large"), ("log",), {"raw": "path", "model": "value"}),
+        kind="run",
+        meta={},
+    )
+
+
+def test_a_failed_record_of_version_0_is_read_and_written_as_version_1():
+    found = decode_record((GOLDEN / "failed-v0.bin").read_bytes(), b"ffeeddccbbaa99887766")
+    assert found == RunRecord(
+        "ffeeddccbbaa99887766", None, "fit", "failed", 5, 6, error=("ValueError", "no luck"), kind="run"
+    )
+    assert payload_of(found) == [
+        *(1, "ffeeddccbbaa99887766", None, "fit", "failed", 5, 6, {}, {}, None, {}, [], [], "none", "", [], "", {}),
+        *(["ValueError", "no luck"], {}, [], [[], [], {}], "run", {}),
+    ]
 
 
 def test_a_record_that_is_no_list_is_damaged():

@@ -53,5 +53,5 @@ def test_the_contract_is_in_the_record_as_the_format_says(tracker, tmp_path):
     data = path.read_bytes()
     key, size = struct.unpack(">HI", data[6:12])
     fields = msgpack.unpackb(data[28 + key : 28 + key + size])
-    assert len(fields) == 22
+    assert len(fields) == 24
     assert fields[21] == [["text"], ["log"], {"a": "path", "b": "text"}]

@@ -67,6 +67,37 @@ def test_other_events_keep_their_order_and_text(store, logged):
     assert logged() == [[["tag", RUN, 5, 1, "good"], ["untag", RUN, 6, 1, "good"]]]
 
 
+def test_members_are_gathered_once_each(store, logged):
+    for _ in range(3):
+        store.events.member(RUN, "a" * 20)
+    store.events.member(RUN, "b" * 20)
+    store.events.member(OTHER, "a" * 20)
+    store.events.hit(RUN)
+    assert logged() == []
+    store.events.flush()
+    (rows,) = logged()
+    assert sorted((row[0], row[1], row[3], row[4]) for row in rows) == [
+        ("hit", RUN, 1, ""),
+        ("member", RUN, 1, "a" * 20),
+        ("member", RUN, 1, "b" * 20),
+        ("member", OTHER, 1, "a" * 20),
+    ]
+    assert store.index.parents(RUN) == ("a" * 20, "b" * 20)
+    store.events.member(RUN, "a" * 20)
+    store.events.flush()
+    assert len(logged()) == 2
+    assert store.index.parents(RUN) == ("a" * 20, "b" * 20)
+
+
+def test_more_events_than_a_log_object_may_hold_are_several(store, logged, monkeypatch):
+    monkeypatch.setattr(store_events, "_BATCH", 3)
+    for number in range(8):
+        store.events.hit(f"{number:020x}")
+    store.events.flush()
+    assert sorted(len(rows) for rows in logged()) == [2, 3, 3]
+    assert hits_in(logged) == {f"{number:020x}": 1 for number in range(8)}
+
+
 def test_each_flush_is_a_batch_of_its_own(store, logged):
     for _ in range(3):
         store.events.hit(RUN)

@@ -1,0 +1,55 @@
+"""What a record's fields must be, whoever wrote it: the rest of the program relies on their types."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_MAX_TIME = 1 << 63
+_RUN_ID = re.compile(r"[0-9a-f]{20}\Z")
+
+
+def check_types(record: Any) -> None:
+    """Refuse a `RunRecord` that is whole but not what a writer of its version makes.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Made of what was read; here its annotations are not believed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What is wrong, in words.
+    """
+    texts = (record.step, record.status, record.returns, record.parent, record.description, record.kind)
+    if not all(type(text) is str for text in texts + record.tags + record.error + record.notes):
+        raise TypeError("a text is no text")
+    if type(record.id) is not str or not _RUN_ID.match(record.id):
+        raise ValueError("the run id is not 20 hexadecimal digits")
+    if not all(type(at) is int and abs(at) < _MAX_TIME for at in (record.started, record.ended)):
+        raise TypeError("a time is no integer of 63 bits")
+    if not all(type(label) is str for label in (*record.parts, *record.code, *record.config_parts)):
+        raise TypeError("what a digest is of is no text")
+    if not all(type(item) is dict for item in (record.facet, record.machine, record.meta)):
+        raise TypeError("facet, machine or meta is no map")
+    _check_contract(record.contract)
+    for given in record.inputs:
+        _check_item((given.key, given.kind, given.location), given.size)
+    for output in record.outputs:
+        _check_item((output.key, output.format), output.size)
+        if type(output.media) is not dict or (output.inline is not None and type(output.inline) is not bytes):
+            raise TypeError("media or inline content of an output is of another type")
+
+
+def _check_contract(contract: Any) -> None:
+    if type(contract.inputs) is not dict:
+        raise TypeError("how inputs were handed over is no map")
+    named = (*contract.outputs, *contract.paths, *contract.inputs, *contract.inputs.values())
+    if not all(type(text) is str for text in named):
+        raise TypeError("a name in the contract is no text")
+
+
+def _check_item(texts: tuple[str, ...], size: int) -> None:
+    if not all(type(text) is str for text in texts) or type(size) is not int or size < 0:
+        raise TypeError("an input or output has fields of other types")

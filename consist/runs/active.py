@@ -1,0 +1,98 @@
+"""A block of a program as a run: traces, and what scenarios share with them. It is always executed.
+
+What it reads and makes is logged in it (``logbook.py``); the record is written when the block ends, after all that it
+names is in the store. No signature leads to it: a block's code is not looked at, so nothing says what it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from consist.errors import ConsistError, UsageError
+from consist.identity.config import config_identity
+from consist.index.records import COMPLETED, SCENARIO
+from consist.runs.context import RunContext, running
+from consist.runs.draft import draft_of_block, now
+from consist.runs.inputs import resolve_inputs
+from consist.runs.logbook import Logbook
+from consist.runs.perform import record_failure
+from consist.store.latest import note_latest
+from consist.store.publish import keep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from consist.runs.artifact import Artifact
+    from consist.runs.block import Block
+    from consist.runs.perform import Workshop
+
+
+@contextlib.contextmanager
+def trace(asked: Block, workshop: Workshop, told: Callable[[Artifact], object] | None = None) -> Iterator[RunContext]:
+    """Execute a ``with`` block as a run.
+
+    Parameters
+    ----------
+    asked : Block
+        What it is.
+    workshop : Workshop
+        Where it is recorded.
+    told : callable, optional
+        Gets each output as soon as it is logged.
+    """
+    logbook = begin(asked, workshop)
+    logbook.told = told
+    run = RunContext(logbook, workshop.run_dir)
+    with recorded(run, logbook, workshop):
+        yield run
+
+
+def begin(asked: Block, workshop: Workshop) -> Logbook:
+    """Look at what a block is given, and open the book of what it logs.
+
+    Raises
+    ------
+    UsageError
+        If config or inputs cannot be used, or have a name in common.
+    """
+    config = config_identity(asked.config)
+    inputs = resolve_inputs(asked.inputs, workshop.store.files)
+    for item in inputs:
+        if item.record.key in config.values:
+            raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
+    draft = draft_of_block(asked, config, inputs)
+    return Logbook(draft, workshop.collector(asked.name), workshop.store, workshop.library, inputs)
+
+
+@contextlib.contextmanager
+def recorded(run: RunContext, logbook: Logbook, workshop: Workshop) -> Iterator[None]:
+    """Record a ``with`` block as a run when it ends, in whatever way; its exception passes through."""
+    try:
+        with running(run):
+            yield
+            logbook.end_captures()
+    except BaseException as error:
+        logbook.close()
+        _write_events(logbook, workshop)
+        record_failure(logbook.written_into(logbook.draft), error, workshop.store)
+        raise
+    ended = now()
+    logbook.close()
+    _write_events(logbook, workshop)
+    notes = tuple(f"input {name!r} changed while the block ran" for name in logbook.changed_inputs())
+    record = logbook.written_into(replace(logbook.draft, status=COMPLETED, ended=ended, notes=notes))
+    keep(workshop.store, record)
+    note_latest(workshop.store, record)
+
+
+def _write_events(logbook: Logbook, workshop: Workshop) -> None:
+    """Let a scenario's record not be there before what says which runs were found again in it.
+
+    What cannot be written is kept in memory, and the next who writes tries again; if the store takes nothing, the
+    record says so.
+    """
+    if logbook.draft.kind == SCENARIO:
+        with contextlib.suppress(ConsistError):
+            workshop.store.events.flush()

@@ -1,0 +1,133 @@
+"""`Coupler`: what the steps of a scenario hand on, by name. The coupling between the cars of a train."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import NotFoundError, OutputError, UsageError
+from consist.identity.names import check_name
+from consist.runs.artifact import Artifact
+from consist.runs.inputs import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_STEPS_SHOWN = 20
+
+
+class Coupler:
+    """The artifacts of a scenario by key: the last output that a step made under it, or what `set` put there.
+
+    Each method may be called from any thread.
+
+    Parameters
+    ----------
+    scenario : str
+        The scenario's name, for messages.
+    """
+
+    def __init__(self, scenario: str) -> None:
+        self._scenario = scenario
+        self._artifacts: dict[str, Artifact] = {}
+        self._steps: dict[str, tuple[str, ...]] = {}
+
+    def require(self, key: str) -> Artifact:
+        """Return the artifact under a key.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none. The message says what is called like it, and which steps made what.
+        """
+        found = self._artifacts.get(key)
+        if found is None:
+            raise NotFoundError(f"scenario {self._scenario!r} has no {key!r:.60}", hint=self._hint([key]))
+        return found
+
+    def get(self, key: str, default: Artifact | None = None) -> Artifact | None:
+        """Return the artifact under a key, or `default`."""
+        return self._artifacts.get(key, default)
+
+    def set(self, key: str, artifact: Artifact) -> None:
+        """Put an artifact under a key, such as an output of a run outside of the scenario; it takes another's place.
+
+        Raises
+        ------
+        UsageError
+            If it is no artifact, or the key cannot be a name.
+        """
+        if not isinstance(artifact, Artifact):
+            raise UsageError(
+                f"a {type(artifact).__name__} is no artifact",
+                hint="log it (scenario.log_output(path), scenario.log_artifact(value, key=…)), and it is here too",
+            )
+        self._artifacts[check_name("output", key)] = artifact
+
+    def keys(self) -> list[str]:
+        """Return the keys, in the order in which they came."""
+        return list(self._artifacts)
+
+    def items(self) -> list[tuple[str, Artifact]]:
+        """Return keys and artifacts."""
+        return list(self._artifacts.items())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._artifacts
+
+    def __len__(self) -> int:
+        return len(self._artifacts)
+
+    def __repr__(self) -> str:
+        return f"<Coupler {', '.join(self._artifacts) or 'empty'}>"
+
+    def take(self, step: str, outputs: Mapping[str, Artifact]) -> None:
+        """Put the outputs of a step in, and remember that it ran."""
+        self._artifacts.update(outputs)
+        self._steps[step] = tuple(dict.fromkeys((*self._steps.get(step, ()), *outputs)))
+
+    def check(self, required: Sequence[str]) -> None:
+        """Refuse an end at which something required is not there.
+
+        Raises
+        ------
+        OutputError
+            It names all that is missing.
+        """
+        missing = [key for key in required if key not in self._artifacts]
+        if missing:
+            raise OutputError(
+                f"scenario {self._scenario!r} ended without {', '.join(map(repr, missing))}", hint=self._hint(missing)
+            )
+
+    def places(self) -> dict[str, str]:
+        """Return where each artifact lies: ``runs/<run id>/<key>``."""
+        return {key: f"runs/{artifact.run_id}/{artifact.key}" for key, artifact in self.items()}
+
+    def resolve(self, inputs: Any) -> Any:
+        """Return inputs with artifacts in the place of the keys that a list has; anything else is as it was."""
+        if not isinstance(inputs, (list, tuple)) or not any(isinstance(item, str) for item in inputs):
+            return inputs
+        named: dict[str, Any] = {}
+        for item in inputs:
+            name = item if isinstance(item, str) else name_of(item)
+            if name in named:
+                raise UsageError(f"two inputs would be called {name!r}", hint="give inputs as a mapping, with names")
+            named[name] = self._input(item) if isinstance(item, str) else item
+        return named
+
+    def _input(self, key: str) -> Artifact:
+        try:
+            return self.require(key)
+        except NotFoundError as error:
+            raise NotFoundError(
+                error.message, hint=f"{error.hint}; in a list a text is a key: give a file as a Path"
+            ) from None
+
+    def _hint(self, missing: Sequence[str]) -> str:
+        import difflib
+
+        near = [name for key in missing for name in difflib.get_close_matches(str(key), self._artifacts, n=2)]
+        said = [f"is it {' or '.join(map(repr, dict.fromkeys(near)))}?"] if near else []
+        steps = list(self._steps.items())
+        ran = ", ".join(f"{step} ({', '.join(keys) or 'no outputs'})" for step, keys in steps[-_STEPS_SHOWN:])
+        return "; ".join([*said, f"steps that ran: {ran}" if ran else "no step has run yet"])

@@ -1,0 +1,127 @@
+"""`Scenario`: a run that holds others, which hand artifacts on by name. Executes nothing by itself."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import UsageError
+from consist.index.records import TRACE
+from consist.runs import active
+from consist.runs.block import block
+from consist.runs.context import RunContext, running, runs_under_way
+from consist.runs.coupler import Coupler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from consist.runs.artifact import Artifact
+    from consist.runs.block import Block
+    from consist.runs.logbook import Logbook
+    from consist.runs.perform import Workshop
+    from consist.runs.run import RunResult
+
+
+class Scenario(RunContext):
+    """A scenario that is under way: what `tracker.scenario` gives for its ``with`` block.
+
+    It is a run itself, so what may be logged in a run may be logged in it. Its methods may be called from any thread;
+    what they run belongs to it, wherever they are called.
+
+    Attributes
+    ----------
+    coupler : Coupler
+        What its steps made, by key.
+    """
+
+    __slots__ = ("_run", "_workshop", "coupler")
+
+    def __init__(self, logbook: Logbook, workshop: Workshop, run: Callable[..., RunResult]) -> None:
+        super().__init__(logbook, workshop.run_dir)
+        self.coupler = Coupler(self.step)
+        self._run = run
+        self._workshop = workshop
+        logbook.told = self._take
+
+    def run(self, fn: Callable[..., Any], **given: Any) -> RunResult:
+        """Run a step, or find it again: `Tracker.run`, within the scenario.
+
+        Parameters
+        ----------
+        fn : callable
+            What to run.
+        **given
+            As `Tracker.run` takes them. In a list of `inputs` a text is a key of the coupler, and the parameter of this
+            name gets the artifact that is there. The outputs come into the coupler under their keys.
+
+        Raises
+        ------
+        NotFoundError
+            If the coupler has not what `inputs` names.
+        UsageError
+            If the scenario has ended.
+        """
+        if "inputs" in given:
+            given["inputs"] = self.coupler.resolve(given["inputs"])
+        with self._within():
+            result = self._run(fn, **given)
+        self.coupler.take(result.run.step, result.outputs)
+        return result
+
+    @contextlib.contextmanager
+    def trace(self, name: str, **given: Any) -> Iterator[RunContext]:
+        """Execute a block as a step: `Tracker.trace`, within the scenario.
+
+        Parameters
+        ----------
+        name : str
+            What the step is called.
+        **given
+            As `Tracker.trace` takes them; `inputs` as for `run`. An output is in the coupler as soon as it is logged.
+        """
+        if "inputs" in given:
+            given["inputs"] = self.coupler.resolve(given["inputs"])
+
+        def take(artifact: Artifact) -> None:
+            self.coupler.take(name, {artifact.key: artifact})
+
+        with self._within(), active.trace(block(TRACE, name, **given), self._workshop, take) as run:
+            yield run
+        self.coupler.take(name, {})
+
+    @contextlib.contextmanager
+    def _within(self) -> Iterator[None]:
+        """See to it that what begins is a child of this scenario, also in a thread, where no run is under way."""
+        if self._logbook.closed:
+            raise UsageError(f"scenario {self.step!r} has ended", hint="run its steps within its `with` block")
+        if runs_under_way()[-1:] == (self,):
+            yield
+            return
+        with running(self):
+            yield
+
+    def _take(self, artifact: Artifact) -> None:
+        self.coupler.set(artifact.key, artifact)
+
+
+@contextlib.contextmanager
+def scenario(asked: Block, workshop: Workshop, run: Callable[..., RunResult]) -> Iterator[Scenario]:
+    """Record a ``with`` block as a scenario, and look at its end whether it made what was asked for.
+
+    Parameters
+    ----------
+    asked : Block
+        What it is.
+    workshop : Workshop
+        Where it is recorded.
+    run : callable
+        `Tracker.run`, by which steps are run.
+    """
+    logbook = active.begin(asked, workshop)
+    made = Scenario(logbook, workshop, run)
+    with active.recorded(made, logbook, workshop):
+        try:
+            yield made
+            made.coupler.check(asked.required)
+        finally:
+            logbook.add_meta({"coupler": made.coupler.places()})
