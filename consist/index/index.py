@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from consist.index.events import Hits
     from consist.index.filestat import FileEntry
     from consist.index.lineage import BlobEntry, Edge
-    from consist.index.marks import Mark
+    from consist.index.marks import Change, Mark
     from consist.index.records import Event, RunRecord
     from consist.index.stores import KnownStore
 
@@ -103,7 +103,7 @@ class Index:
 
         Notes
         -----
-        Idempotent. A run that an event forgot is taken in without its signature.
+        Idempotent. A run that an event forgot is taken in without its signature, as a forgotten one.
         """
         self._bound.write(lambda view: writing.put_run(view, record, framed))
 
@@ -324,6 +324,10 @@ class Index:
     def marks(self, run_id: str, kind: str) -> list[Mark]:
         """Return the marks (``pin``, ``member``, ``forget``) that a run has now, sorted by text."""
         return self._bound.read(lambda view: events.marks_of(view, run_id, kind))
+
+    def last_change(self, run_id: str, kind: str, text: str) -> Change | None:
+        """Return what was last done to a mark of a run, given or taken; None if nothing was."""
+        return self._bound.read(lambda view: marks.last_change(view, run_id, kind, text))
 
     def marked(self, kind: str, text: str | None = None) -> list[tuple[str, Mark]]:
         """Return (run id, mark) of all runs with a mark of a kind: all pins, or the members of scenario `text`."""

@@ -21,6 +21,7 @@ from consist.index.logobject import Event, decode_events, encode_events
 __all__ = [
     "COMPLETED",
     "FAILED",
+    "FORGOTTEN",
     "TREE",
     "ArtifactRecord",
     "ContractRecord",
@@ -42,6 +43,8 @@ TREE = "tree"
 
 COMPLETED = "completed"
 FAILED = "failed"
+FORGOTTEN = "forgotten"
+"""The status of a completed run that somebody called wrong afterwards (``store/marking.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class RunRecord:
     step : str
         The step's name.
     status : str
-        ``completed`` or ``failed``.
+        ``completed``, ``failed``, or ``forgotten``: it completed, and was called wrong afterwards.
     started, ended : int
         Microseconds since 1970, by the clock of the machine that ran it.
     parts : dict of str to Digest
@@ -196,8 +199,12 @@ class RunRecord:
         return self.signature.raw if self.signature is not None else self.id.encode()
 
     def without_signature(self) -> RunRecord:
-        """Return the same run as one that no signature leads to any more: superseded, or forgotten."""
+        """Return the same run as one that no signature leads to any more, because another one superseded it."""
         return replace(self, signature=None)
+
+    def forgotten(self) -> RunRecord:
+        """Return the same run as one that is wrong: no signature leads to it, and it counts as completed no more."""
+        return replace(self, signature=None, status=FORGOTTEN if self.status == COMPLETED else self.status)
 
 
 def new_run_id() -> str:

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -130,7 +131,9 @@ def test_no_signature_leads_to_a_forgotten_run(index, make, put, digest, first):
     if first == "event":
         put(index, record)
     assert index.find(digest("one")) is None
-    assert index.get_run(A) == record.without_signature()
+    assert index.get_run(A) == dataclasses.replace(record, signature=None, status="forgotten")
+    assert [run.id for run in index.runs(status="forgotten")] == [A]
+    assert list(index.runs(status="completed")) == []
     put(index, record)
     assert index.find(digest("one")) is None
     put(index, make(2, "one"))
