@@ -90,6 +90,14 @@ def tags(view: View, run_id: str) -> tuple[str, ...]:
     return marks.tags(marks.of_run(view, run_id), record.tags if record is not None else ())
 
 
+def parents(view: View, run_id: str) -> tuple[str, ...]:
+    """Return the runs that a run belongs to now."""
+    if not is_run_id(run_id):
+        return ()
+    record = lookup.get_run(view, run_id)
+    return marks.parents(marks.of_run(view, run_id), record.parent if record is not None else "")
+
+
 def marks_of(view: View, run_id: str, kind: str) -> list[Mark]:
     """Return the marks of a kind that a run has now."""
     return marks.held(marks.of_run(view, run_id), kind) if is_run_id(run_id) else []
@@ -104,17 +112,20 @@ def _apply(view: View, event: Event) -> None:
     if not marks.change(view, event.run_id, Change(kind, event.text, event.at, given)):
         return
     if kind == TAG:
-        _retag(view, event.run_id, event.text, given=given)
+        _relist(view, "by_tag", event, given=given)
+    elif kind == MEMBER:
+        _relist(view, "by_parent", event, given=given)
     elif kind == FORGET:
         writing.forget(view, event.run_id)
 
 
-def _retag(view: View, run_id: str, tag: str, *, given: bool) -> None:
-    record = lookup.get_run(view, run_id)
+def _relist(view: View, table: str, event: Event, *, given: bool) -> None:
+    """List a run under the text of an event, or no more."""
+    record = lookup.get_run(view, event.run_id)
     if record is None:
-        return  # when the run is put, its tags are made from its marks
-    key = name(tag) + suffix(record.started, run_id)
+        return  # when the run is put, its entries are made from its marks
+    key = name(event.text) + suffix(record.started, record.id)
     if given:
-        view.put("by_tag", key)
+        view.put(table, key)
     else:
-        view.delete("by_tag", key)
+        view.delete(table, key)

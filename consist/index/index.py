@@ -206,7 +206,8 @@ class Index:
         Parameters
         ----------
         step, status, tag, parent : str, optional
-            Only those with this; a tag counts also if an event gave it later, and not if one took it.
+            Only those with this; a tag counts also if an event gave it later, and not if one took it. `parent` is the
+            id of a run: of those that were executed in it, and those that were found again in it (`member`).
         since : int, optional
             Only those started at this time or later: microseconds since 1970.
         before : RunRecord, optional
@@ -320,6 +321,10 @@ class Index:
     def tags(self, run_id: str) -> tuple[str, ...]:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""
         return self._bound.read(lambda view: events.tags(view, run_id))
+
+    def parents(self, run_id: str) -> tuple[str, ...]:
+        """Return the ids of the runs that a run belongs to: the one it was executed in, then those it was found in."""
+        return self._bound.read(lambda view: events.parents(view, run_id))
 
     def marks(self, run_id: str, kind: str) -> list[Mark]:
         """Return the marks (``pin``, ``member``, ``forget``) that a run has now, sorted by text."""

@@ -30,7 +30,8 @@ class Event:
     Attributes
     ----------
     kind : str
-        ``hit``, ``tag``, ``untag``, ``pin``, ``unpin``, ``member`` (of a scenario) or ``forget`` (it is wrong).
+        ``hit``, ``tag``, ``untag``, ``pin``, ``unpin``, ``member`` (of a scenario that found it again) or ``forget``
+        (it is wrong).
     run_id : str
         The run that it happened to.
     at : int
@@ -38,7 +39,7 @@ class Event:
     count : int
         How many of it, for ``hit``.
     text : str
-        The tag, the reason of the pin, the scenario.
+        The tag, the reason of the pin, the id of the scenario's run.
     """
 
     kind: str

@@ -46,7 +46,6 @@ class Query:
     since: bytes
     step: str | None
     status: str | None
-    parent: str | None
 
     @classmethod
     def of(
@@ -61,15 +60,11 @@ class Query:
         """Make a query; what is likely to fit fewer runs is walked before what fits more."""
         parts = (("by_parent", parent), ("by_tag", tag), ("by_step", step), ("by_status", status))
         places = tuple((table, name(text)) for table, text in parts if text is not None)
-        return cls(places or (("by_time", b""),), stamp(since) if since is not None else b"", step, status, parent)
+        return cls(places or (("by_time", b""),), stamp(since) if since is not None else b"", step, status)
 
     def fits(self, record: RunRecord) -> bool:
-        """Tell whether a record is what the entry that led to it says; tags may differ from the record's."""
-        return (
-            (self.step is None or record.step == self.step)
-            and (self.status is None or record.status == self.status)
-            and (self.parent is None or record.parent == self.parent)
-        )
+        """Tell whether a record is what the entry that led to it says; its tags and parents may have come later."""
+        return (self.step is None or record.step == self.step) and (self.status is None or record.status == self.status)
 
 
 def framed(view: View, run_id: str) -> bytes | None:

@@ -25,7 +25,7 @@ class Mark(NamedTuple):
     Attributes
     ----------
     text : str
-        The tag, the reason of a pin, the scenario.
+        The tag, the reason of a pin, the id of the scenario's run.
     at : int
         When: microseconds since 1970.
     """
@@ -95,6 +95,12 @@ def tags(changes: list[Change], recorded: tuple[str, ...]) -> tuple[str, ...]:
     last = {change.text: change.given for change in changes if change.kind == TAG}
     kept = {tag for tag in recorded if last.get(tag, True)}
     return tuple(sorted(kept | {tag for tag, given in last.items() if given}))
+
+
+def parents(changes: list[Change], recorded: str) -> tuple[str, ...]:
+    """Return the runs that a run belongs to: the one that it was executed in, then those that it was found again in."""
+    since = (mark.text for mark in held(changes, MEMBER) if mark.text != recorded)
+    return (recorded, *since) if recorded else tuple(since)
 
 
 def runs_with(view: View, kind: str, text: str | None) -> list[tuple[str, Mark]]:

@@ -52,7 +52,7 @@ class Tables(NamedTuple):
     by_tag: Any
     """tag, start, run id; the tags that a run has now"""
     by_parent: Any
-    """parent's run id, start, run id"""
+    """parent's run id, start, run id; what was executed in the parent, or found again in it"""
     steps: Any
     """step -> its name in full, number of runs"""
     producers: Any

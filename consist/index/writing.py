@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from consist.hashing.digest import Digest
+    from consist.index.marks import Change
     from consist.index.records import RunRecord
     from consist.index.view import View
 
@@ -74,7 +75,7 @@ def put_run(view: View, record: RunRecord, framed: bytes) -> None:
         _free_signature(view, record.signature)
         view.put("results", record.signature.raw, framed)
         view.put("runs", key, BY_SIGNATURE + record.signature.raw)
-    _put_entries(view, record, marks.tags(changes, record.tags))
+    _put_entries(view, record, changes)
 
 
 def replace_run(view: View, old_id: str, record: RunRecord, framed: bytes, old_framed: bytes | None) -> None:
@@ -181,15 +182,15 @@ def _take_out(view: View, run_id: str) -> bool:
     return True
 
 
-def _entries(record: RunRecord, tags: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield table and key of what lists a run."""
+def _entries(record: RunRecord, changes: list[Change]) -> Iterator[tuple[str, bytes]]:
+    """Yield table and key of what lists a run: what its record says, and what was given and taken since."""
     end = suffix(record.started, record.id)
     yield "by_time", end
     yield "by_step", name(record.step) + end
     yield "by_status", name(record.status) + end
-    if record.parent:
-        yield "by_parent", name(record.parent) + end
-    for tag in tags:
+    for parent in marks.parents(changes, record.parent):
+        yield "by_parent", name(parent) + end
+    for tag in marks.tags(changes, record.tags):
         yield "by_tag", name(tag) + end
 
 
@@ -205,10 +206,10 @@ def _edges(record: RunRecord) -> Iterator[tuple[str, bytes, list[str]]]:
             yield table, raw + end, keys
 
 
-def _put_entries(view: View, record: RunRecord, tags: Iterable[str]) -> None:
+def _put_entries(view: View, record: RunRecord, changes: list[Change]) -> None:
     # A damaged record cannot be taken out, so its entries may be there: counted once, by its entry.
     is_new = not view.has("by_step", name(record.step) + suffix(record.started, record.id))
-    for table, key in _entries(record, tags):
+    for table, key in _entries(record, changes):
         view.put(table, key)
     for table, key, names in _edges(record):
         view.put_sealed(table, key, names)
@@ -222,7 +223,7 @@ def _put_entries(view: View, record: RunRecord, tags: Iterable[str]) -> None:
 
 
 def _delete_entries(view: View, record: RunRecord) -> None:
-    for table, key in _entries(record, marks.tags(marks.of_run(view, record.id), record.tags)):
+    for table, key in _entries(record, marks.of_run(view, record.id)):
         view.delete(table, key)
     for table, key, _ in _edges(record):
         view.delete(table, key)

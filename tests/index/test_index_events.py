@@ -72,6 +72,39 @@ def test_a_tag_of_a_run_that_comes_later_is_found(index, make, put):
     assert list(index.runs(tag="kept")) == []
 
 
+@pytest.mark.parametrize("first", ["run", "event"])
+def test_a_run_belongs_to_its_parent_and_to_those_that_found_it_again(index, make, put, first):
+    records = [make(number, str(number), parent="c" * 20 if number == 1 else "") for number in (1, 2, 3)]
+    events = [Event("member", A, 10, text="d" * 20), Event("member", A, 11, text="c" * 20)]
+    if first == "event":
+        add(index, "log/1", *events)
+    for record in records:
+        put(index, record)
+    if first == "run":
+        add(index, "log/1", *events)
+    add(index, "log/2", Event("member", B, 12, text="d" * 20))
+    assert index.parents(A) == ("c" * 20, "d" * 20)
+    assert index.parents(B) == ("d" * 20,)
+    assert index.parents(f"{3:020x}") == index.parents("nonsense") == ()
+    assert [record.id for record in index.runs(parent="c" * 20)] == [A]
+    assert [record.id for record in index.runs(parent="d" * 20)] == [B, A]
+    assert [record.id for record in index.runs(parent="d" * 20, limit=1)] == [B]
+    assert list(index.runs(parent="d" * 20, status="failed")) == []
+
+
+def test_who_found_a_run_again_is_kept_when_its_record_is_replaced_and_goes_with_the_run(index, make, put):
+    add(index, "log/1", Event("member", A, 10, text="d" * 20))
+    put(index, make(1, "one"))
+    put(index, make(1, "one", description="again"))
+    assert [record.description for record in index.runs(parent="d" * 20)] == ["again"]
+    index.clear()
+    put(index, make(1, "one"))
+    assert [record.id for record in index.runs(parent="d" * 20)] == [A]
+    index.remove_run(A)
+    put(index, make(1, "one"))
+    assert list(index.runs(parent="d" * 20)) == []
+
+
 def test_the_order_of_log_objects_does_not_count(environment, make, put):
     logs = [
         ("log/1", [Event("tag", A, 10, text="t"), Event("pin", A, 10, text="p"), Event("hit", A, 10)]),

@@ -36,6 +36,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.index = Index(self.environment, "store")
         self.runs = {}  # id -> record, with the signature only if it leads there
         self.tags = {}  # (id, tag) -> (at, given)
+        self.members = set()  # (id, parent)
         self.hits = {}
         self.logs = set()
         self.pending = {}
@@ -64,7 +65,7 @@ class IndexMachine(RuleBasedStateMachine):
         at=st.integers(-3, 3),
         status=st.sampled_from(["completed", "failed"]),
         batch=st.booleans(),
-        parent=st.sampled_from(["", "p"]),
+        parent=st.sampled_from(["", "p", "a"]),
     )
     def put(  # noqa: PLR0913, PLR0917 - each is drawn by itself
         self, number, signature, step, tags, outputs, inputs, at, status, batch, parent
@@ -116,6 +117,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.hits.pop(run_id, None)
         self.forgotten.discard(run_id)
         self.tags = {key: value for key, value in self.tags.items() if key[0] != run_id}
+        self.members = {member for member in self.members if member[0] != run_id}
 
     @rule(signature=st.integers(0, 4))
     def unlink(self, signature):
@@ -130,11 +132,11 @@ class IndexMachine(RuleBasedStateMachine):
         tag=names,
         at=st.integers(1, 3),
         count=st.integers(1, 5),
-        kind=st.sampled_from(["hit", "tag", "untag", "forget"]),
+        kind=st.sampled_from(["hit", "tag", "untag", "forget", "member"]),
         pending=st.booleans(),
     )
     def event(self, log, number, tag, at, count, kind, pending):  # noqa: PLR0913, PLR0917 - each is drawn by itself
-        event = Event(kind, f"{number:020x}", at, count, tag if "tag" in kind else "")
+        event = Event(kind, f"{number:020x}", at, count, tag if kind in {"tag", "untag", "member"} else "")
         framed = encode_events(f"log/{log}", [event])
         if pending:
             applied = self.index.add_events(f"log/{log}", framed, [event])
@@ -149,6 +151,8 @@ class IndexMachine(RuleBasedStateMachine):
         if kind == "hit":
             old = self.hits.get(event.run_id, (0, 0))
             self.hits[event.run_id] = (old[0] + count, max(old[1], at))
+        elif kind == "member":
+            self.members.add((event.run_id, tag))
         elif kind == "forget":
             self.forgotten.add(event.run_id)
             if event.run_id in self.runs:
@@ -206,7 +210,12 @@ class IndexMachine(RuleBasedStateMachine):
             assert [tuple(edge) for edge in self.index.consumers(digest(name))] == read
             assert (self.index.blob(digest(name)) is not None) == bool(made)
             assert self.index.inline_blob(digest(name)) == (name.encode() if made else None)
-        assert list(self.index.runs(parent="p")) == [record for record in order if record.parent == "p"]
+        for parent in ["p", "a", "b", "d" * 600]:
+            belong = [record for record in order if record.parent == parent or (record.id, parent) in self.members]
+            assert list(self.index.runs(parent=parent)) == belong
+            assert [record.id for record in order if parent in self.index.parents(record.id)] == [
+                record.id for record in belong
+            ]
         counts = {record.step: 0 for record in order}
         for record in order:
             counts[record.step] += 1
