@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from consist.identity.explain import Difference
     from consist.runs.api import run
     from consist.runs.artifact import Artifact
+    from consist.runs.comparison import RunDiff
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
     from consist.runs.explanation import Explanation
+    from consist.runs.lineage import Lineage
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
+    from consist.runs.runset import RunSet
     from consist.runs.tracker import Tracker
+    from consist.store.conditions import at_least, at_most, between
 
 _HOMES = {
     "Artifact": "consist.runs.artifact",
@@ -38,11 +42,17 @@ _HOMES = {
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
     "Explanation": "consist.runs.explanation",
+    "Lineage": "consist.runs.lineage",
     "OutputPolicyOptions": "consist.runs.options",
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
+    "RunDiff": "consist.runs.comparison",
     "RunResult": "consist.runs.run",
+    "RunSet": "consist.runs.runset",
     "Tracker": "consist.runs.tracker",
+    "at_least": "consist.store.conditions",
+    "at_most": "consist.store.conditions",
+    "between": "consist.store.conditions",
     "code_identity": "consist.identity.code",
     "current_tracker": "consist.runs.current",
     "run": "consist.runs.api",
@@ -60,11 +70,17 @@ __all__ = [
     "Digest",
     "ExecutionOptions",
     "Explanation",
+    "Lineage",
     "OutputPolicyOptions",
     "Run",
     "RunContext",
+    "RunDiff",
     "RunResult",
+    "RunSet",
     "Tracker",
+    "at_least",
+    "at_most",
+    "between",
     "code_identity",
     "current_tracker",
     "run",

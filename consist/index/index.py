@@ -17,7 +17,7 @@ from consist.index.memo import Memo
 from consist.index.records import decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from consist.hashing.digest import Digest
@@ -195,10 +195,11 @@ class Index:
         *,
         step: str | None = None,
         status: str | None = None,
-        tag: str | None = None,
+        tag: str | Sequence[str] | None = None,
         parent: str | None = None,
         since: int | None = None,
-        before: RunRecord | None = None,
+        holding: Sequence[Sequence[bytes]] = (),
+        before: RunRecord | int | None = None,
         limit: int | None = None,
     ) -> Iterator[RunRecord]:
         """Yield runs, the newest first.
@@ -206,12 +207,16 @@ class Index:
         Parameters
         ----------
         step, status, tag, parent : str, optional
-            Only those with this; a tag counts also if an event gave it later, and not if one took it. `parent` is the
-            id of a run: of those that were executed in it, and those that were found again in it (`member`).
+            Only those with this; a tag counts also if an event gave it later, and not if one took it; of several tags,
+            all count. `parent` is the id of a run: of those that were executed in it, and those that were found again
+            in it (`member`).
         since : int, optional
             Only those started at this time or later: microseconds since 1970.
-        before : RunRecord, optional
-            Only those that come after this run in this order, whether or not it fits itself.
+        holding : sequence of sequence of bytes
+            Only those whose record has one of each among its bytes: a sieve before a finer look.
+        before : RunRecord or int, optional
+            Only those that come after this run in this order, whether or not it fits itself; or those that were
+            started before this time.
         limit : int, optional
             At most so many.
 
@@ -220,8 +225,8 @@ class Index:
         A page a transaction, so that a slow consumer keeps no snapshot alive; what comes or goes meanwhile may or
         may not be seen. An entry whose record is damaged is left out: `find` and `get_run` say so.
         """
-        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, since=since)
-        return lookup.runs(self._bound, query, limit, below=before)
+        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, since=since, holding=holding)
+        return lookup.runs(self._bound, query, limit, below=None if before is None else lookup.end_of(before))
 
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""

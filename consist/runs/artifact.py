@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.index.records import TREE
-from consist.runs.formats.registry import FILE, StreamFormat, described, format_named
+from consist.runs.formats.registry import FILE, SHOWN, described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,11 @@ class Artifact:
         self._record = record
         self._library = library
         self.run_id = run_id
+
+    @property
+    def record(self) -> ArtifactRecord:
+        """The record itself, with all that there is."""
+        return self._record
 
     @property
     def key(self) -> str:
@@ -139,14 +144,16 @@ class Artifact:
         what = described(self.format, self._record.media)
         return f"<Artifact {self.key}{self._shown()} ({what}, {human_size(self.size)}, {self.digest.short})>"
 
+    def _repr_html_(self) -> str:
+        from consist.runs.html import artifact_html
+
+        return artifact_html(self)
+
     def _shown(self) -> str:
-        """Show a small value as it is, so that a printed result can be read."""
-        if self._record.inline is None or self.format == FILE:
+        """Show a small value as it is, so that a printed result can be read; only what is no code and needs none."""
+        if self._record.inline is None or self.format not in SHOWN:
             return ""
-        chosen = format_named(self.format)
-        if isinstance(chosen, StreamFormat):
-            return ""
-        text = repr(chosen.decode(self._record.inline))
+        text = repr(SHOWN[self.format].decode(self._record.inline))
         return f" = {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
 
 

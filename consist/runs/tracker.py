@@ -1,4 +1,4 @@
-"""`Tracker`: a store, an index and a folder for runs, opened when first used; `run` and the queries on top."""
+"""`Tracker`: a store, an index and a folder for runs, opened when first used; `run` on top, the queries beneath."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from consist.runs.options import (
     OutputPolicyOptions,
 )
 from consist.runs.perform import Workshop
+from consist.runs.queries import Queries
 from consist.runs.request import Request, checked_description, checked_facet, checked_tags, step_name
-from consist.runs.run import Run, RunResult, artifacts_of
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from consist.runs.artifact import Artifact
     from consist.runs.explanation import Explanation
+    from consist.runs.run import RunResult
     from consist.store.store import Store
 
 
-class Tracker:
+class Tracker(Queries):
     """Runs functions once, and remembers.
 
     Parameters
@@ -233,41 +233,6 @@ class Tracker:
             code=code_options or DEFAULT_CODE,
         )
         return explain(request, self.store)
-
-    def find_runs(self, *, step: str | None = None, status: str | None = None, limit: int | None = None) -> list[Run]:
-        """Return runs, newest first.
-
-        Parameters
-        ----------
-        step, status : str, optional
-            Only those of this step, or with this status.
-        limit : int, optional
-            At most so many.
-        """
-        return [Run(record) for record in self.store.index.runs(step=step, status=status, limit=limit)]
-
-    def get_run(self, run_id: str) -> Run:
-        """Return the run with an id, or the only one whose id begins so.
-
-        Raises
-        ------
-        RunNotFoundError, AmbiguousPrefixError
-            If there is none, or more than one.
-        """
-        from consist.store.names import find_run
-
-        return Run(find_run(self.store, run_id))
-
-    def outputs_of(self, run: Run | str) -> dict[str, Artifact]:
-        """Return the outputs of a run by key.
-
-        Raises
-        ------
-        RunNotFoundError
-            If there is no such run.
-        """
-        found = run if isinstance(run, Run) else self.get_run(run)
-        return artifacts_of(found.record, self._open().library)
 
     def close(self) -> None:
         """Write what is still in memory (counts of hits). The tracker opens again when it is used again."""

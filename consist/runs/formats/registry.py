@@ -74,6 +74,12 @@ PARQUET = StreamFormat("parquet", "consist.runs.formats.table")
 
 _FORMATS: dict[str, Format | StreamFormat] = {known.name: known for known in (PLAIN, BYTES, NPY, PARQUET)}
 
+SHOWN = {known.name: known for known in (PLAIN, BYTES)}
+"""Formats whose small values a printed artifact shows."""
+
+IMAGES = {"png": "image/png"}
+"""Formats of images, with the type that a browser knows them by."""
+
 _TABLES = frozenset({"pandas", "polars", "pyarrow"})
 
 
