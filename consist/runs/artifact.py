@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.index.records import TREE
 from consist.runs.formats.registry import FILE, SHOWN, described
+from consist.runs.sizes import human_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 60
 """Characters of a value that a printed artifact shows."""
-
-_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 class Artifact:
@@ -147,7 +146,7 @@ class Artifact:
     def _repr_html_(self) -> str:
         from consist.runs.html import artifact_html
 
-        return artifact_html(self)
+        return artifact_html(self._record, self.run_id, self.read_bytes)
 
     def _shown(self) -> str:
         """Show a small value as it is, so that a printed result can be read; only what is no code and needs none."""
@@ -155,15 +154,3 @@ class Artifact:
             return ""
         text = repr(SHOWN[self.format].decode(self._record.inline))
         return f" = {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
-
-
-def human_size(size: int) -> str:
-    """Say a number of bytes as people do.
-
-    Examples
-    --------
-    >>> human_size(1), human_size(15_500), human_size(3 << 30)
-    ('1 B', '15.1 KiB', '3.0 GiB')
-    """
-    power = min((size.bit_length() - 1) // 10, len(_UNITS)) if size else 0
-    return f"{size / (1 << 10 * power):.1f} {_UNITS[power - 1]}" if power else f"{size} B"

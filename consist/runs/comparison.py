@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consist.identity.explain import Difference, differences
 from consist.identity.names import escape
-from consist.runs.artifact import human_size
 from consist.runs.formats.registry import described
+from consist.runs.sizes import human_size
 
 if TYPE_CHECKING:
     from consist.index.records import ArtifactRecord

@@ -7,139 +7,151 @@ no printable character is written as an escape sequence.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 from html import escape as escape_html
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.names import escape
 from consist.runs.formats.registry import IMAGES, described
+from consist.runs.sizes import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from consist.runs.artifact import Artifact
-    from consist.runs.run import Run, RunResult
+    from consist.index.records import ArtifactRecord, RunRecord
 
 _SHOWN = 200
-"""Characters of a value that are shown."""
+"""Characters of a config's value that are shown; of other text, five times as many."""
 _ROWS = 50
 """Runs of a set that are shown."""
 _IMAGE_LIMIT = 2 << 20
 """Bytes of an image that is put into the notebook."""
 _DIGITS = 12
 
-_TABLE = '<table style="text-align: left; border-collapse: collapse">'
-_PLAIN = "pre style='line-height: 1.3'"
+_TABLE = '<table style="text-align: left">'
 
 
-def run_html(run: Run) -> str:
-    """Return a run as a table of facts."""
-    return _head(f"run {run.id[:_DIGITS]} of {run.step}", run.status) + _facts(_run_facts(run))
+def run_html(run: RunRecord, tags: Iterable[str], *, found: str = "") -> str:
+    """Return a run as tables: facts, inputs and outputs.
 
-
-def result_html(result: RunResult) -> str:
-    """Return a result: its run, whether it was found, and its outputs."""
-    found = "found again" if result.cache_hit else "executed"
-    outputs = "".join(_output_row(artifact) for artifact in result.outputs.values())
-    head = _head(f"run {result.run.id[:_DIGITS]} of {result.run.step}", f"{result.run.status}, {found}")
-    return f"{head}{_facts(_run_facts(result.run))}{_TABLE}{_header('output', 'is', 'size', 'digest')}{outputs}</table>"
-
-
-def artifact_html(artifact: Artifact) -> str:
-    """Return an artifact as a table of facts, and an image as what it shows."""
-    facts = [
-        ("format", described(artifact.format, artifact.record.media)),
-        ("size", _size(artifact)),
-        ("digest", artifact.digest.hex),
-        ("url", artifact.url),
+    Parameters
+    ----------
+    run : RunRecord
+        The run.
+    tags : iterable of str
+        Its tags.
+    found : str
+        How a call came by it.
+    """
+    status = f"{run.status}, {found}" if found else run.status
+    inputs = [(item.key, item.kind, human_size(item.size), item.digest.short, item.location) for item in run.inputs]
+    outputs = [
+        (item.key, described(item.format, item.media), human_size(item.content_size), item.digest.short)
+        for item in run.outputs
     ]
-    return _head(f"artifact {artifact.key}", f"of run {artifact.run_id[:_DIGITS]}") + _facts(facts) + _image(artifact)
-
-
-def runs_html(runs: Sequence[Run]) -> str:
-    """Return runs as a table, a run a row."""
-    rows = "".join(
-        _row(
-            run.id[:_DIGITS],
-            run.step,
-            run.status,
-            f"{run.started_at:%Y-%m-%d %H:%M:%S}",
-            f"{run.seconds:.3g} s",
-            _mapping(run.config),
-            _mapping(run.facet),
-            ", ".join(run.tags),
+    return "".join(
+        (
+            _head(f"run {run.id[:_DIGITS]} of {run.step}", status),
+            _facts(_run_facts(run, tags)),
+            _table(("input", "is", "size", "digest", "from"), inputs),
+            _table(("output", "is", "size", "digest"), outputs),
         )
-        for run in runs[:_ROWS]
     )
-    header = _header("run", "step", "status", "started (UTC)", "took", "config", "facet", "tags")
+
+
+def artifact_html(output: ArtifactRecord, run_id: str, read: Callable[[], bytes]) -> str:
+    """Return an output as a table of facts, and an image as what it shows.
+
+    Parameters
+    ----------
+    output : ArtifactRecord
+        The output.
+    run_id : str
+        The run that made it.
+    read : callable
+        Returns its content.
+    """
+    facts = [
+        ("format", described(output.format, output.media)),
+        ("size", human_size(output.content_size)),
+        ("digest", output.digest.hex),
+        ("path", f"runs/{run_id}/{output.key}"),
+    ]
+    kind = IMAGES.get(output.format)
+    image = ""
+    if kind is not None and output.size <= _IMAGE_LIMIT:
+        data = base64.b64encode(read()).decode("ascii")
+        image = f'<img alt="{_text(output.key)}" src="data:{kind};base64,{data}">'
+    return _head(f"artifact {output.key}", f"of run {run_id[:_DIGITS]}") + _facts(facts) + image
+
+
+def runs_html(runs: Sequence[tuple[RunRecord, Iterable[str]]]) -> str:
+    """Return runs, each with its tags, as a table, a run a row."""
+    rows = [
+        (run.id[:_DIGITS], run.step, run.status, _time(run), _seconds(run), *_labels(run), ", ".join(tags))
+        for run, tags in runs[:_ROWS]
+    ]
+    names = ("run", "step", "status", "started", "took", "config", "facet", "tags")
     more = f"<p>and {len(runs) - _ROWS} more</p>" if len(runs) > _ROWS else ""
-    return f"{_head(f'{len(runs)} runs', '')}{_TABLE}{header}{rows}</table>{more}"
+    return _head(f"{len(runs)} runs", "") + _table(names, rows) + more
 
 
 def text_html(text: str) -> str:
     """Return text of several lines as it is."""
-    return f"<{_PLAIN}>{_lines(text)}</pre>"
+    lines = "\n".join(escape_html(escape(line)) for line in text.split("\n"))
+    return f'<pre style="line-height: 1.3">{lines}</pre>'
 
 
-def _run_facts(run: Run) -> list[tuple[str, Any]]:
-    facts: list[tuple[str, Any]] = [
-        ("started", f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, took {run.seconds:.3g} s"),
-        ("error", run.error),
-        ("config", _mapping(run.config)),
-        ("facet", _mapping(run.facet)),
-        ("tags", ", ".join(run.tags)),
-        ("inputs", ", ".join(f"{item.key} ({item.kind})" for item in run.record.inputs)),
-        ("outputs", ", ".join(run.output_keys)),
+def _run_facts(run: RunRecord, tags: Iterable[str]) -> list[tuple[str, str]]:
+    facts = [
+        ("started", f"{_time(run)}, took {_seconds(run)}"),
+        ("error", ": ".join(run.error)),
+        ("config", _items(run.config)),
+        ("facet", _items(run.facet)),
+        ("tags", ", ".join(tags)),
         ("description", run.description),
+        ("notes", "; ".join(run.notes)),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def _image(artifact: Artifact) -> str:
-    kind = IMAGES.get(artifact.format)
-    if kind is None or artifact.size > _IMAGE_LIMIT:
-        return ""
-    data = base64.b64encode(artifact.read_bytes()).decode("ascii")
-    return f'<img alt="{_text(artifact.key)}" src="data:{kind};base64,{data}">'
+def _labels(run: RunRecord) -> tuple[str, str]:
+    return _items(run.config), _items(run.facet)
 
 
-def _output_row(artifact: Artifact) -> str:
-    what = described(artifact.format, artifact.record.media)
-    return _row(artifact.key, what, _size(artifact), artifact.digest.short)
+def _time(run: RunRecord) -> str:
+    try:
+        started = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=run.started)
+    except OverflowError:  # a record may hold any 63 bits
+        return f"{run.started} µs after 1970"
+    return f"{started:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _size(artifact: Artifact) -> str:
-    from consist.runs.artifact import human_size
-
-    return human_size(artifact.size)
+def _seconds(run: RunRecord) -> str:
+    return f"{(run.ended - run.started) / 1e6:.3g} s"
 
 
-def _mapping(value: Any) -> str:
-    if not isinstance(value, dict):
-        return ""
-    return ", ".join(f"{key}={item!r:.{_SHOWN}}" for key, item in value.items())
+def _items(value: Any) -> str:
+    return ", ".join(f"{key}={item!r:.{_SHOWN}}" for key, item in value.items()) if isinstance(value, dict) else ""
 
 
 def _head(title: str, more: str) -> str:
     return f"<p><b>{_text(title)}</b> {_text(more)}</p>"
 
 
-def _facts(facts: Iterable[tuple[str, Any]]) -> str:
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
     rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in facts)
     return f"{_TABLE}{rows}</table>"
 
 
-def _header(*names: str) -> str:
-    return f"<tr>{''.join(f'<th>{_text(name)}</th>' for name in names)}</tr>"
+def _table(names: Iterable[str], rows: Sequence[Iterable[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{_text(name)}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"{_TABLE}<tr>{head}</tr>{body}</table>"
 
 
-def _row(*cells: str) -> str:
-    return f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>"
-
-
-def _text(value: Any) -> str:
-    text = str(value)
-    return escape_html(escape(text if len(text) <= _SHOWN * 5 else text[: _SHOWN * 5 - 1] + "…"))
-
-
-def _lines(text: str) -> str:
-    return "\n".join(escape_html(escape(line)) for line in text.split("\n"))
+def _text(text: str) -> str:
+    most = _SHOWN * 5
+    return escape_html(escape(text if len(text) <= most else text[: most - 1] + "…"))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.identity.names import escape
 from consist.index.records import COMPLETED
-from consist.runs.artifact import human_size
 from consist.runs.formats.registry import described
+from consist.runs.sizes import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

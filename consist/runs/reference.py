@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from consist.errors import RunNotFoundError, UsageError
+from consist.identity.inputs import folder_identity
 from consist.runs.artifact import Artifact
 from consist.runs.lineage import Lineage, file_node, output_node, run_node
 from consist.runs.lineage_walk import walk
@@ -74,13 +75,19 @@ def _node(store: Store, target: Artifact | Run | RunResult | str | Path) -> Node
     if isinstance(target, Artifact):
         return output_node(target.record, target.run_id, store.index.get_run(target.run_id))
     if isinstance(target, Path):
-        return file_node(os.fspath(target), *store.files.digest(os.fspath(target)))
+        return _file(store, os.fspath(target))
     if isinstance(target, str) and _is_path(target):
         found = find_output(store, target)
         if found.run is None or found.record is None or found.inner:
             return file_node(found.inner or found.name, found.digest, found.size)
         return output_node(found.record, found.run.id, found.run)
     return run_node(_record(store, target))
+
+
+def _file(store: Store, path: str) -> Node:
+    if os.path.isdir(path):  # noqa: PTH112 - a string throughout
+        return file_node(path, *folder_identity(path, store.files.digest), "folder")
+    return file_node(path, *store.files.digest(path))
 
 
 def _record(store: Store, named: Run | RunResult | str) -> RunRecord:

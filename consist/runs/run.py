@@ -116,7 +116,7 @@ class Run:
     def _repr_html_(self) -> str:
         from consist.runs.html import run_html
 
-        return run_html(self)
+        return run_html(self.record, self.tags)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.step} {self.status} {self.seconds:.3g} s>"
@@ -147,9 +147,10 @@ class RunResult:
         return self._value()
 
     def _repr_html_(self) -> str:
-        from consist.runs.html import result_html
+        from consist.runs.html import run_html
 
-        return result_html(self)
+        found = "found again" if self.cache_hit else "executed"
+        return run_html(self.run.record, self.run.tags, found=found)
 
 
 def recorded_result(record: RunRecord, library: Library, *, cache_hit: bool) -> RunResult:

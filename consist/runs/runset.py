@@ -126,7 +126,7 @@ class RunSet(Sequence["Run"]):
     def _repr_html_(self) -> str:
         from consist.runs.html import runs_html
 
-        return runs_html(self._runs)
+        return runs_html([(run.record, run.tags) for run in self._runs])
 
 
 _FIRST = ("run_id", "step", "status", "started", "seconds", "hits", "tags")

@@ -26,7 +26,8 @@ def fail():
 def powers(tracker):
     """Run a step for 1, 2 and 3; return the results."""
     return [
-        tracker.run(half, name="half", config={"n": n}, facet={"n": n}, tags=["odd"] if n % 2 else []) for n in (1, 2, 3)
+        tracker.run(half, name="half", config={"n": n}, facet={"n": n}, tags=["odd"] if n % 2 else [])
+        for n in (1, 2, 3)
     ]
 
 
@@ -59,7 +60,7 @@ def test_children_are_found_by_their_parent(tracker):
 
 
 def test_a_filter_that_is_no_filter_says_which_one_is(tracker):
-    with pytest.raises(errors.UsageError, match="find_runs has no filter 'statis' .*did you mean 'status'"):
+    with pytest.raises(errors.UsageError, match=r"find_runs has no filter 'statis' .*did you mean 'status'"):
         tracker.find_runs(statis="failed")
     with pytest.raises(errors.UsageError, match="the filters are step, model, status"):
         tracker.find_latest_run(xyzzy=1)
@@ -133,14 +134,14 @@ def test_the_only_output_needs_no_key(tracker):
 
 def test_an_artifact_that_is_none(tracker, powers):
     run = powers[0].run
-    with pytest.raises(errors.RunNotFoundError, match="has no output 'third' .*its outputs: n, half"):
+    with pytest.raises(errors.RunNotFoundError, match=r"has no output 'third' .*its outputs: n, half"):
         tracker.get_artifact(run, "third")
-    with pytest.raises(errors.UsageError, match="has 2 outputs .*name one of them: n, half"):
+    with pytest.raises(errors.UsageError, match=r"has 2 outputs .*name one of them: n, half"):
         tracker.get_artifact(run)
     with pytest.raises(errors.UsageError, match="names an output already"):
         tracker.get_artifact("steps/half/half", "half")
+    digest = tracker.run(lambda: b"x" * 10_000, name="large").outputs["value"].digest
     with pytest.raises(errors.UsageError, match="is no output of a run"):
-        digest = tracker.run(lambda: b"x" * 10_000, name="large").outputs["value"].digest
         tracker.get_artifact(f"blobs/{digest.hex}")
     with pytest.raises(errors.RunNotFoundError, match="there is no step 'thing'"):
         tracker.get_artifact("steps/thing/x")
