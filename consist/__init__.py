@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
     from consist.runs.explanation import Explanation
+    from consist.runs.formats.extensions import register_format
     from consist.runs.lineage import Lineage
+    from consist.runs.loading import load, load_df
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
     from consist.runs.runset import RunSet
@@ -55,6 +57,9 @@ _HOMES = {
     "between": "consist.store.conditions",
     "code_identity": "consist.identity.code",
     "current_tracker": "consist.runs.current",
+    "load": "consist.runs.loading",
+    "load_df": "consist.runs.loading",
+    "register_format": "consist.runs.formats.extensions",
     "run": "consist.runs.api",
     "use_tracker": "consist.runs.current",
 }
@@ -83,6 +88,9 @@ __all__ = [
     "between",
     "code_identity",
     "current_tracker",
+    "load",
+    "load_df",
+    "register_format",
     "run",
     "use_tracker",
 ]

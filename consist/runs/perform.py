@@ -74,12 +74,13 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
 
         announce(identified, workshop.store)
     if request.cache.cache_mode == "readonly":
-        record, value = _call(identified, workshop, Collector(None))
+        record, value = _call(identified, workshop, Collector(None, allow_pickle=workshop.library.allow_pickle))
         return _result(record, value, workshop.library)
     draft = draft_of(identified)
     try:
         earlier = partial(earlier_version, workshop.store, request.step)
-        record, value = _call(identified, workshop, Collector(workshop.store.blobs, earlier), draft)
+        collector = Collector(workshop.store.blobs, earlier, allow_pickle=workshop.library.allow_pickle)
+        record, value = _call(identified, workshop, collector, draft)
     except BaseException as error:
         _record_failure(draft, error, workshop.store)
         raise

@@ -61,6 +61,10 @@ class Tracker(Queries):
         Say on the logger ``consist``, at the level INFO, why a step runs that was not found; on standard error, if the
         program has set up no logging. Default: whether the environment's ``CONSIST_EXPLAIN`` is set to anything but 0.
 
+    allow_pickle : bool
+        Pickle outputs that have no format, and load what was pickled. To load a pickle is to run what it says: only
+        for a store that nobody writes to whom you would not let run programs here.
+
     Examples
     --------
     >>> import tempfile
@@ -72,7 +76,7 @@ class Tracker(Queries):
     (32, False, 32, True)
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and five choices by name
+    def __init__(  # noqa: PLR0913 - where things are, and six choices by name
         self,
         run_dir: str | os.PathLike[str] | None = None,
         db_path: str | os.PathLike[str] | None = None,
@@ -83,6 +87,7 @@ class Tracker(Queries):
         cache_limit: int | None = None,
         strict: bool = False,
         verbose: bool | None = None,
+        allow_pickle: bool = False,
     ) -> None:
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
@@ -94,6 +99,7 @@ class Tracker(Queries):
         self._cache_limit = cache_limit
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
+        self._allow_pickle = allow_pickle
         self._lock = threading.Lock()
         self._workshop: Workshop | None = None
 
@@ -251,7 +257,7 @@ class Tracker(Queries):
                     durable=self._durable,
                     cache_limit=self._cache_limit,
                 )
-                library = Library(lambda: self.store, self.run_dir)
+                library = Library(lambda: self.store, self.run_dir, allow_pickle=self._allow_pickle)
                 self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose)
             return self._workshop
 
