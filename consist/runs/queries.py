@@ -216,8 +216,23 @@ class Queries:
 
         return compare_runs(self._run(a), self._run(b))
 
-    def run_set(self, **filters: Unpack[RunFilters]) -> RunSet:
-        """Return the runs that `find_runs` finds, as a sequence that becomes a table of pandas or polars.
+    def run_set(self, runs: Iterable[Run | RunResult | str] | None = None, **filters: Unpack[RunFilters]) -> RunSet:
+        """Return runs as a sequence that becomes a table of pandas or polars.
+
+        Parameters
+        ----------
+        runs : iterable of Run, RunResult or str, optional
+            These runs, in their order: such as the results of a sweep, whether they were executed or found. Default:
+            those that `find_runs` finds, newest first.
+        **filters
+            As `find_runs` takes them.
+
+        Raises
+        ------
+        UsageError
+            If both are given, or a filter cannot be used.
+        RunNotFoundError
+            If there is no run of an id.
 
         Examples
         --------
@@ -233,7 +248,11 @@ class Queries:
         from consist.runs.runset import RunSet, Shelf
 
         store, library = self._open().store, self._open().library
-        return RunSet(tuple(_found(store, filters)), Shelf(store, library))
+        if runs is None:
+            return RunSet(tuple(_found(store, filters)), Shelf(store, library))
+        if filters:
+            raise UsageError("run_set got runs and filters", hint="give the one or the other")
+        return RunSet(tuple(run_now(store, self._run(run).record) for run in runs), Shelf(store, library))
 
     def tag(self, run: Run | RunResult | str, *tags: str) -> Run:
         """Give a run tags, on every machine; return it as it is now."""

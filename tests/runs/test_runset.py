@@ -45,6 +45,20 @@ def test_it_is_a_sequence(sweep):
     assert len(sweep.run_set(facet={"group": "g8"})) == 2
 
 
+def test_of_runs_that_are_given_in_their_order(sweep):
+    results = [
+        sweep.run(score, config={"model": {"size": size, "layers": [1, 2]}, "seed": seed})
+        for size, seed in ((8, 1), (32, 0), (8, 0))
+    ]
+    assert [result.cache_hit for result in results] == [True, False, True]
+    table = sweep.run_set(results).to_pandas(values=["loss"])
+    assert table["config.model.size"].tolist() == [8, 32, 8]
+    assert table["loss"].tolist() == [4.0, 32.0, 8.0]
+    assert list(sweep.run_set([results[0].run, results[1].run.id])) == [results[0].run, results[1].run]
+    with pytest.raises(errors.UsageError, match="got runs and filters"):
+        sweep.run_set(results, step="score")
+
+
 def test_pandas(sweep):
     runs = sweep.run_set(step="score")
     table = runs.to_pandas(values=["loss", "name"])

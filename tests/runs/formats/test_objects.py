@@ -10,6 +10,7 @@ import importlib
 import sys
 import typing
 
+import msgpack
 import pydantic
 import pytest
 
@@ -102,6 +103,24 @@ def test_it_comes_back_as_it_was(value):
 
 def test_equal_values_are_equal_bytes():
     assert plain.encode(Point(1, 2.0)) == plain.encode(Point(1, 2.0)) != plain.encode(Point(1, 2.5))
+
+
+def test_the_bytes_are_those_of_the_format():
+    """As docs/format.md has them, read by msgpack alone."""
+    plainly = msgpack.unpackb(plain.encode([Point(1, 2.5), Level.LOW, Bits.A]), ext_hook=lambda *ext: ext)
+    name = f"{__name__}:"
+    assert [(code, msgpack.unpackb(data)) for code, data in plainly] == [
+        (9, ["dataclass", f"{name}Point", {"x": 1, "y": 2.5}]),
+        (9, ["enum", f"{name}Level", "LOW"]),
+        (9, ["flag", f"{name}Bits", 1]),
+    ]
+    ((code, data),) = msgpack.unpackb(plain.encode([Model(size=1, more=2)]), ext_hook=lambda *ext: ext)
+    kind, _, *held = msgpack.unpackb(data)
+    assert (code, kind, held) == (
+        9,
+        "pydantic",
+        [{"size": 1, "inner": None}, ["more", "size"], {"more": 2}, {"_seen": 0}],
+    )
 
 
 def test_nothing_of_the_class_runs():
