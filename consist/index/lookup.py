@@ -40,7 +40,7 @@ class Query:
     """What runs must be: each of `places` is a table and the part of its key before start and run id.
 
     The first place is walked, the others are asked whether they have the same run. Of each of `holding` one must be
-    among the bytes of a record: that is looked at before the record is checked and decoded, which takes 20 times as
+    among the bytes of a record: that is looked at before the record is checked and decoded, which takes six times as
     long.
     """
 
