@@ -11,6 +11,7 @@ import datetime as dt
 from html import escape as escape_html
 from typing import TYPE_CHECKING, Any
 
+from consist.errors import ConsistError
 from consist.identity.names import escape
 from consist.runs.formats.registry import IMAGES, described
 from consist.runs.sizes import human_size
@@ -77,12 +78,17 @@ def artifact_html(output: ArtifactRecord, run_id: str, read: Callable[[], bytes]
         ("digest", output.digest.hex),
         ("path", f"runs/{run_id}/{output.key}"),
     ]
-    kind = IMAGES.get(output.format)
-    image = ""
-    if kind is not None and output.size <= _IMAGE_LIMIT:
-        data = base64.b64encode(read()).decode("ascii")
-        image = f'<img alt="{_text(output.key)}" src="data:{kind};base64,{data}">'
+    image = _image(output, read) if output.format in IMAGES and output.size <= _IMAGE_LIMIT else ""
     return _head(f"artifact {output.key}", f"of run {run_id[:_DIGITS]}") + _facts(facts) + image
+
+
+def _image(output: ArtifactRecord, read: Callable[[], bytes]) -> str:
+    """Return an image; if its content cannot be read, why not: what shows itself must not raise."""
+    try:
+        data = base64.b64encode(read()).decode("ascii")
+    except ConsistError as error:
+        return f"<p>{_text(str(error))}</p>"
+    return f'<img alt="{_text(output.key)}" src="data:{IMAGES[output.format]};base64,{data}">'
 
 
 def runs_html(runs: Sequence[tuple[RunRecord, Iterable[str]]]) -> str:

@@ -53,8 +53,8 @@ class Queries:
     def find_runs(self, **filters: Unpack[RunFilters]) -> list[Run]:
         """Return runs, newest first.
 
-        Parameters
-        ----------
+        Other Parameters
+        ----------------
         step, model : str, optional
             Only those of this step; `model` is another word for it.
         status : str, optional

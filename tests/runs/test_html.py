@@ -95,3 +95,18 @@ def test_a_failed_run(tracker):
     with pytest.raises(ValueError, match="alert"):
         tracker.run(fail)
     checked(tracker.find_latest_run()._repr_html_(), "failed", "ValueError: <script>")
+
+
+def test_an_image_that_is_gone_is_no_error_of_the_notebook(tracker):
+    from matplotlib.figure import Figure
+
+    def chart():
+        figure = Figure(figsize=(4, 4), dpi=100)
+        figure.subplots().plot([1, 3, 2])
+        return figure
+
+    artifact = tracker.run(chart).outputs["value"]
+    assert "img" in checked(artifact._repr_html_()).tags
+    (blob,) = tracker.store.backend.list("blobs")
+    tracker.store.backend.delete(blob.key)
+    assert "img" not in checked(artifact._repr_html_(), "blob").tags

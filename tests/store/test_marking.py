@@ -140,6 +140,20 @@ def test_another_run_takes_its_place_everywhere(store, other, published, by_hand
         ]
 
 
+def test_what_the_log_calls_forgotten_is_a_miss_and_replaced(store, other, published, tmp_path, by_hand):
+    """As after a rebuild of an index in a store where whoever forgot it was killed before the record went."""
+    store.events.add(Event("forget", published.id, 99, text="wrong"))
+    store.events.flush()
+    assert by_hand.path(store, "results", published.signature).exists()
+    assert find(store, published.signature) is None
+    record, problem = look(store, published.signature)
+    assert (record, problem) == (published, f"run {published.id} was called wrong, and forgotten")
+    again = by_hand.record(store, signature=published.signature, content=b"right" * 1000, started=20)
+    assert publish(store, again) == again
+    assert find(store, published.signature) == find(other, published.signature) == again
+    assert in_runs(tmp_path, by_hand, published) == ("forgotten", None)
+
+
 def test_only_the_run_that_was_named_is_forgotten(store, published, by_hand):
     """A run that another one superseded has the same signature in its parts, and no claim on it."""
     again = by_hand.record(store, signature=published.signature, started=20)
