@@ -311,7 +311,7 @@ class Queries:
 
 def run_now(store: Store, record: RunRecord) -> Run:
     """Return a run with the tags that it has now."""
-    return Run(record, store.index.tags(record.id))
+    return Run(record, store.index.tags_of(record))
 
 
 def _found(store: Store, filters: RunFilters) -> Iterator[Run]:
@@ -333,7 +333,7 @@ def wanted(filters: RunFilters) -> Wanted:
 
     _refuse_unknown(filters)
     tags, parent, model = filters.get("tags") or (), filters.get("parent_id"), filters.get("model")
-    step = filters.get("step")
+    step, since, until = filters.get("step"), filters.get("since"), filters.get("until")
     if step is not None and model is not None and step != model:
         raise UsageError(f"step is {step!r:.60} and model is {model!r:.60}", hint="they are the same thing; give one")
     return Wanted(
@@ -342,15 +342,11 @@ def wanted(filters: RunFilters) -> Wanted:
         tags=(tags,) if isinstance(tags, str) else tuple(tags),
         facet=tuple(FacetCondition.of(*item) for item in (filters.get("facet") or {}).items()),
         parent=parent.id if isinstance(parent, Run) else parent,
-        since=_moment(filters.get("since"), moment),
-        until=_moment(filters.get("until"), moment),
+        since=None if since is None else moment(since),
+        until=None if until is None else moment(until),
         signature=filters.get("signature"),
         limit=filters.get("limit"),
     )
-
-
-def _moment(value: Any, moment: Any) -> int | None:
-    return None if value is None else moment(value)
 
 
 def _refuse_unknown(filters: Mapping[str, Any]) -> None:

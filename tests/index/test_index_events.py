@@ -195,3 +195,11 @@ def test_clearing_keeps_what_no_log_has_and_applies_it_again(index, make, put):
     assert not index.apply_log("log/2", [Event("hit", A, 2)])
     assert (index.hits(A).count, index.hits(A).last) == (2, 2)
     assert [record.id for record in index.runs(tag="t")] == [A]
+
+
+def test_tags_of_a_record_at_hand_are_the_same(index, make, put):
+    record = make(1, tags=("draft",))
+    put(index, record)
+    add(index, "log/1", Event("tag", A, 1, text="good"), Event("untag", A, 2, text="draft"))
+    assert index.tags_of(record) == index.tags(A) == ("good",)
+    assert index.tags_of(make(2, tags=("x",))) == ("x",)

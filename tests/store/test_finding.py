@@ -140,6 +140,7 @@ def test_by_signature(store, by_hand):
     assert list(find_records(store, Wanted(signature=first.signature))) == [first]
     assert list(find_records(store, Wanted(signature=first.signature, step="other"))) == []
     assert list(find_records(store, Wanted(signature=first.signature, since=6))) == []
+    assert list(find_records(store, Wanted(signature=first.signature, until=4))) == []
     assert list(find_records(store, Wanted(signature=by_hand.signature("three")))) == []
 
 
