@@ -31,14 +31,20 @@ if TYPE_CHECKING:
     )
     from consist.runs.artifact import Artifact
     from consist.runs.capture import Capture
+    from consist.runs.comparison import RunDiff
     from consist.runs.context import RunContext, current_run
     from consist.runs.coupler import Coupler
     from consist.runs.current import current_tracker, use_tracker
     from consist.runs.explanation import Explanation
+    from consist.runs.formats.extensions import register_format
+    from consist.runs.lineage import Lineage
+    from consist.runs.loading import load, load_df
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
+    from consist.runs.runset import RunSet
     from consist.runs.scenario import Scenario
     from consist.runs.tracker import Tracker
+    from consist.store.conditions import at_least, at_most, between
 
 _HOMES = {
     "Artifact": "consist.runs.artifact",
@@ -53,12 +59,18 @@ _HOMES = {
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
     "Explanation": "consist.runs.explanation",
+    "Lineage": "consist.runs.lineage",
     "OutputPolicyOptions": "consist.runs.options",
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
+    "RunDiff": "consist.runs.comparison",
     "RunResult": "consist.runs.run",
     "Scenario": "consist.runs.scenario",
+    "RunSet": "consist.runs.runset",
     "Tracker": "consist.runs.tracker",
+    "at_least": "consist.store.conditions",
+    "at_most": "consist.store.conditions",
+    "between": "consist.store.conditions",
     "code_identity": "consist.identity.code",
     "current_run": "consist.runs.context",
     "current_tracker": "consist.runs.current",
@@ -67,6 +79,9 @@ _HOMES = {
     "log_input": "consist.runs.api",
     "log_meta": "consist.runs.api",
     "log_output": "consist.runs.api",
+    "load": "consist.runs.loading",
+    "load_df": "consist.runs.loading",
+    "register_format": "consist.runs.formats.extensions",
     "run": "consist.runs.api",
     "scenario": "consist.runs.api",
     "start_run": "consist.runs.api",
@@ -87,20 +102,29 @@ __all__ = [
     "Digest",
     "ExecutionOptions",
     "Explanation",
+    "Lineage",
     "OutputPolicyOptions",
     "Run",
     "RunContext",
+    "RunDiff",
     "RunResult",
+    "RunSet",
     "Scenario",
     "Tracker",
+    "at_least",
+    "at_most",
+    "between",
     "code_identity",
     "current_run",
     "current_tracker",
+    "load",
+    "load_df",
     "log_artifact",
     "log_dataframe",
     "log_input",
     "log_meta",
     "log_output",
+    "register_format",
     "run",
     "scenario",
     "start_run",

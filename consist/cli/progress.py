@@ -38,7 +38,7 @@ class Unit(NamedTuple):
 
 
 def _say_bytes(count: int) -> str:
-    from consist.runs.artifact import human_size
+    from consist.runs.sizes import human_size
 
     return human_size(count)
 

@@ -74,7 +74,7 @@ def shown(cell: Cell) -> str:
         case Time(at=at):
             return _local_time(at)
         case Size(bytes=size):
-            from consist.runs.artifact import human_size
+            from consist.runs.sizes import human_size
 
             return human_size(size)
         case Seconds(value=value):

@@ -121,7 +121,7 @@ def _watched(store: "Store", share: float) -> "Verified":
 def _write(checked: "Verified", share: float) -> None:
     from consist.cli.output import write_line
     from consist.cli.text import counted, escape
-    from consist.runs.artifact import human_size
+    from consist.runs.sizes import human_size
 
     for found in checked.findings:
         write_line(f"{escape(found.key)}\t{escape(found.problem)}")

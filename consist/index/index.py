@@ -17,7 +17,7 @@ from consist.index.memo import Memo
 from consist.index.records import decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from consist.hashing.digest import Digest
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from consist.index.events import Hits
     from consist.index.filestat import FileEntry
     from consist.index.lineage import BlobEntry, Edge
-    from consist.index.marks import Mark
+    from consist.index.marks import Change, Mark
     from consist.index.records import Event, RunRecord
     from consist.index.stores import KnownStore
 
@@ -103,7 +103,7 @@ class Index:
 
         Notes
         -----
-        Idempotent. A run that an event forgot is taken in without its signature.
+        Idempotent. A run that an event forgot is taken in without its signature, as a forgotten one.
         """
         self._bound.write(lambda view: writing.put_run(view, record, framed))
 
@@ -195,11 +195,12 @@ class Index:
         *,
         step: str | None = None,
         status: str | None = None,
-        tag: str | None = None,
+        tag: str | Sequence[str] | None = None,
         parent: str | None = None,
         kind: str | None = None,
         since: int | None = None,
-        before: RunRecord | None = None,
+        holding: Sequence[Sequence[bytes]] = (),
+        before: RunRecord | int | None = None,
         limit: int | None = None,
     ) -> Iterator[RunRecord]:
         """Yield runs, the newest first.
@@ -207,12 +208,16 @@ class Index:
         Parameters
         ----------
         step, status, tag, parent, kind : str, optional
-            Only those with this; a tag counts also if an event gave it later, and not if one took it. `parent` is the
-            id of a run: of those that were executed in it, and those that were found again in it (`member`).
+            Only those with this; a tag counts also if an event gave it later, and not if one took it; of several tags,
+            all count. `parent` is the id of a run: of those that were executed in it, and those that were found again
+            in it (`member`).
         since : int, optional
             Only those started at this time or later: microseconds since 1970.
-        before : RunRecord, optional
-            Only those that come after this run in this order, whether or not it fits itself.
+        holding : sequence of sequence of bytes
+            Only those whose record has one of each among its bytes: a sieve before a finer look.
+        before : RunRecord or int, optional
+            Only those that come after this run in this order, whether or not it fits itself; or those that were
+            started before this time.
         limit : int, optional
             At most so many.
 
@@ -221,8 +226,10 @@ class Index:
         A page a transaction, so that a slow consumer keeps no snapshot alive; what comes or goes meanwhile may or
         may not be seen. An entry whose record is damaged is left out: `find` and `get_run` say so.
         """
-        query = lookup.Query.of(step=step, status=status, tag=tag, parent=parent, kind=kind, since=since)
-        return lookup.runs(self._bound, query, limit, below=before)
+        query = lookup.Query.of(
+            step=step, status=status, tag=tag, parent=parent, kind=kind, since=since, holding=holding
+        )
+        return lookup.runs(self._bound, query, limit, below=None if before is None else lookup.end_of(before))
 
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""
@@ -323,6 +330,10 @@ class Index:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""
         return self._bound.read(lambda view: events.tags(view, run_id))
 
+    def tags_of(self, record: RunRecord) -> tuple[str, ...]:
+        """Return the same of a run whose record is at hand: that spares decoding it again."""
+        return self._bound.read(lambda view: marks.tags(marks.of_run(view, record.id), record.tags))
+
     def parents(self, run_id: str) -> tuple[str, ...]:
         """Return the ids of the runs that a run belongs to: the one it was executed in, then those it was found in."""
         return self._bound.read(lambda view: events.parents(view, run_id))
@@ -330,6 +341,10 @@ class Index:
     def marks(self, run_id: str, kind: str) -> list[Mark]:
         """Return the marks (``pin``, ``member``, ``forget``) that a run has now, sorted by text."""
         return self._bound.read(lambda view: events.marks_of(view, run_id, kind))
+
+    def last_change(self, run_id: str, kind: str, text: str) -> Change | None:
+        """Return what was last done to a mark of a run, given or taken; None if nothing was."""
+        return self._bound.read(lambda view: marks.last_change(view, run_id, kind, text))
 
     def marked(self, kind: str, text: str | None = None) -> list[tuple[str, Mark]]:
         """Return (run id, mark) of all runs with a mark of a kind: all pins, or the members of scenario `text`."""

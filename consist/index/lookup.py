@@ -22,7 +22,7 @@ from consist.index.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from consist.index.bound import Bound
@@ -39,7 +39,9 @@ _SCAN = 4096
 class Query:
     """What runs must be: each of `places` is a table and the part of its key before start and run id.
 
-    The first place is walked, the others are asked whether they have the same run.
+    The first place is walked, the others are asked whether they have the same run. Of each of `holding` one must be
+    among the bytes of a record: that is looked at before the record is checked and decoded, which takes six times as
+    long.
     """
 
     places: tuple[tuple[str, bytes], ...]
@@ -47,29 +49,36 @@ class Query:
     step: str | None
     status: str | None
     kind: str | None
+    holding: tuple[Sequence[bytes], ...] = ()
 
     @classmethod
-    def of(  # noqa: PLR0913 - each is a filter of its own, and named
+    def of(  # noqa: PLR0913 - as `Index.runs`
         cls,
         *,
         step: str | None,
         status: str | None,
-        tag: str | None = None,
+        tag: str | Sequence[str] | None = None,
         parent: str | None = None,
         kind: str | None = None,
         since: int | None = None,
+        holding: Sequence[Sequence[bytes]] = (),
     ) -> Self:
         """Make a query; what is likely to fit fewer runs is walked before what fits more."""
-        listed = None if kind == RUN else kind
+        tags = (tag,) if isinstance(tag, str) else tag or ()
         parts = (
             ("by_parent", parent),
-            ("by_tag", tag),
-            ("by_kind", listed),
+            *(("by_tag", each) for each in tags),
+            ("by_kind", None if kind == RUN else kind),
             ("by_step", step),
             ("by_status", status),
         )
         places = tuple((table, name(text)) for table, text in parts if text is not None)
-        return cls(places or (("by_time", b""),), stamp(since) if since is not None else b"", step, status, kind)
+        begin = stamp(since) if since is not None else b""
+        return cls(places or (("by_time", b""),), begin, step, status, kind, tuple(holding))
+
+    def may_fit(self, data: bytes) -> bool:
+        """Tell whether the bytes of a record can be those of one that fits."""
+        return all(any(part in data for part in parts) for parts in self.holding)
 
     def fits(self, record: RunRecord) -> bool:
         """Tell whether a record is what the entry that led to it says; its tags and parents may have come later."""
@@ -78,6 +87,11 @@ class Query:
             and (self.status is None or record.status == self.status)
             and (self.kind is None or record.kind == self.kind)
         )
+
+
+def end_of(place: RunRecord | int) -> bytes:
+    """Return the end of the keys of a run; of a time, what sorts before the ends of all runs that started then."""
+    return stamp(place) if isinstance(place, int) else suffix(place.started, place.id)
 
 
 def framed(view: View, run_id: str) -> bytes | None:
@@ -133,10 +147,10 @@ def newest(bound: Bound, step: str, key: str | None) -> RunRecord | None:
 
 
 def runs(
-    bound: Bound, query: Query, limit: int | None, *, below: RunRecord | None = None, first_page: int = _FIRST_PAGE
+    bound: Bound, query: Query, limit: int | None, *, below: bytes | None = None, first_page: int = _FIRST_PAGE
 ) -> Iterator[RunRecord]:
-    """Yield what fits a query, the newest first, a page a transaction; from below a run on, if one is given."""
-    before = query.places[0][1] + suffix(below.started, below.id) if below is not None else None
+    """Yield what fits a query, the newest first, a page a transaction; from below an end of keys on, if given."""
+    before = query.places[0][1] + below if below is not None else None
     size = first_page
     left = limit
     while left is None or left > 0:
@@ -158,7 +172,7 @@ def _page(view: View, query: Query, before: bytes | None, count: int) -> tuple[l
         if end < query.since:
             return page, None
         if all(view.has(other, part + end) for other, part in others):
-            record = _record(view, end)
+            record = _record(view, end, query)
             if record is not None and query.fits(record):
                 page.append(record)
         if len(page) == count or looked_at == _SCAN:
@@ -166,9 +180,11 @@ def _page(view: View, query: Query, before: bytes | None, count: int) -> tuple[l
     return page, None
 
 
-def _record(view: View, end: bytes) -> RunRecord | None:
-    """Return the record that an entry leads to; None if the entry is a left-over, or either is damaged."""
+def _record(view: View, end: bytes, query: Query) -> RunRecord | None:
+    """Return the record that an entry leads to; None if it cannot fit, is damaged, or the entry is a left-over."""
     try:
+        if query.holding and not query.may_fit(framed(view, suffix_run(end)) or b""):
+            return None
         record = get_run(view, suffix_run(end))
     except DamagedError:
         return None

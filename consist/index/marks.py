@@ -72,6 +72,12 @@ def change(view: View, run_id: str, new: Change) -> bool:
     return True
 
 
+def last_change(view: View, run_id: str, kind: str, text: str) -> Change | None:
+    """Return what was last done to a mark of a run, or None."""
+    found = view.get_sealed("marks", run_key(run_id) + name(kind) + name(text))
+    return None if found is None else Change(*found)
+
+
 def of_run(view: View, run_id: str) -> list[Change]:
     """Return what was last done to each mark of a run, in order of kind and text."""
     return [Change(*view.unseal("marks", key, data)) for key, data in view.scan("marks", run_key(run_id))]

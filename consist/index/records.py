@@ -22,6 +22,7 @@ from consist.index.recordcheck import check_types
 __all__ = [
     "COMPLETED",
     "FAILED",
+    "FORGOTTEN",
     "RUN",
     "SCENARIO",
     "TRACE",
@@ -46,6 +47,8 @@ TREE = "tree"
 
 COMPLETED = "completed"
 FAILED = "failed"
+FORGOTTEN = "forgotten"
+"""The status of a completed run that somebody called wrong afterwards (``store/marking.py``)."""
 
 RUN = "run"
 """The kind of a run that called a function, or was to be found again."""
@@ -146,7 +149,7 @@ class RunRecord:
     step : str
         The step's name.
     status : str
-        ``completed`` or ``failed``.
+        ``completed``, ``failed``, or ``forgotten``: it completed, and was called wrong afterwards.
     started, ended : int
         Microseconds since 1970, by the clock of the machine that ran it.
     parts : dict of str to Digest
@@ -213,8 +216,12 @@ class RunRecord:
         return self.signature.raw if self.signature is not None else self.id.encode()
 
     def without_signature(self) -> RunRecord:
-        """Return the same run as one that no signature leads to any more: superseded, or forgotten."""
+        """Return the same run as one that no signature leads to any more, because another one superseded it."""
         return replace(self, signature=None)
+
+    def forgotten(self) -> RunRecord:
+        """Return the same run as one that is wrong: no signature leads to it, and it counts as completed no more."""
+        return replace(self, signature=None, status=FORGOTTEN if self.status == COMPLETED else self.status)
 
 
 def new_run_id() -> str:

@@ -63,8 +63,8 @@ def put_run(view: View, record: RunRecord, framed: bytes) -> None:
     """Take in a run; one with the same id is replaced, one with the same signature stays without it."""
     key = run_key(record.id)
     changes = marks.of_run(view, record.id)
-    if record.signature is not None and marks.held(changes, marks.FORGET):
-        record = record.without_signature()
+    if marks.held(changes, marks.FORGET) and record != record.forgotten():
+        record = record.forgotten()
         framed = encode_record(record)
     if _is_there(view, record, framed):
         return
@@ -89,10 +89,10 @@ def replace_run(view: View, old_id: str, record: RunRecord, framed: bytes, old_f
 
 
 def forget(view: View, run_id: str) -> None:
-    """Let no signature lead to a run any more."""
+    """Let a run whose mark says that it is wrong stay as one that no signature leads to."""
     record = lookup.get_run(view, run_id)
     if record is not None:
-        _demote(view, record, None)
+        put_run(view, record, encode_record(record))
 
 
 def unlink(view: View, signature: Digest) -> bool:

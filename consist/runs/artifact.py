@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.index.records import TREE
-from consist.runs.formats.registry import FILE, StreamFormat, described, format_named
+from consist.runs.formats.registry import FILE, SHOWN, described
+from consist.runs.sizes import human_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 60
 """Characters of a value that a printed artifact shows."""
-
-_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 class Artifact:
@@ -47,7 +46,7 @@ class Artifact:
 
     @property
     def record(self) -> ArtifactRecord:
-        """What is recorded of it, all that there is."""
+        """The record itself, with all that there is."""
         return self._record
 
     @property
@@ -144,24 +143,14 @@ class Artifact:
         what = described(self.format, self._record.media)
         return f"<Artifact {self.key}{self._shown()} ({what}, {human_size(self.size)}, {self.digest.short})>"
 
+    def _repr_html_(self) -> str:
+        from consist.runs.html import artifact_html
+
+        return artifact_html(self._record, self.run_id, self.read_bytes)
+
     def _shown(self) -> str:
-        """Show a small value as it is, so that a printed result can be read."""
-        if self._record.inline is None or self.format == FILE:
+        """Show a small value as it is, so that a printed result can be read; only what is no code and needs none."""
+        if self._record.inline is None or self.format not in SHOWN:
             return ""
-        chosen = format_named(self.format)
-        if isinstance(chosen, StreamFormat):
-            return ""
-        text = repr(chosen.decode(self._record.inline))
+        text = repr(SHOWN[self.format].decode(self._record.inline))
         return f" = {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
-
-
-def human_size(size: int) -> str:
-    """Say a number of bytes as people do.
-
-    Examples
-    --------
-    >>> human_size(1), human_size(15_500), human_size(3 << 30)
-    ('1 B', '15.1 KiB', '3.0 GiB')
-    """
-    power = min((size.bit_length() - 1) // 10, len(_UNITS)) if size else 0
-    return f"{size / (1 << 10 * power):.1f} {_UNITS[power - 1]}" if power else f"{size} B"

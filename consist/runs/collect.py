@@ -13,13 +13,15 @@ from consist.errors import OutputError, StorageError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
-from consist.runs.formats.registry import FILE, StreamFormat, format_for
+from consist.runs.formats.registry import FILE, Format, formats_for
 from consist.runs.leftovers import refuse_left_over
 from consist.runs.options import DEFAULT_OUTPUT_POLICY
 
 if TYPE_CHECKING:
     from consist.blobs.blobstore import BlobStore
     from consist.hashing.digest import Digest
+    from consist.runs.formats.extensions import Extension
+    from consist.runs.formats.registry import AnyFormat, StreamFormat
     from consist.runs.options import OutputPolicyOptions
 
 INLINE_LIMIT = 4096
@@ -119,11 +121,20 @@ class Collector:
         Where content goes; None keeps values in memory and files where they are, for a run that must not write.
     earlier : callable
         Gets an output's key, and returns the digest of an earlier version of it, or None.
+    allow_pickle : bool
+        Whether a value without a format is pickled.
     """
 
-    def __init__(self, blobs: BlobStore | None, earlier: Callable[[str], Digest | None] = lambda _key: None) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore | None,
+        earlier: Callable[[str], Digest | None] = lambda _key: None,
+        *,
+        allow_pickle: bool = False,
+    ) -> None:
         self._blobs = blobs
         self._earlier = earlier
+        self._allow_pickle = allow_pickle
 
     def collect(
         self, returned: Returned, declared: Declared, *, started: float
@@ -151,7 +162,7 @@ class Collector:
             try:
                 yield self.one(key, value)
             except OutputError as error:
-                yield OutputError(f"output {key!r}: {error.message}", hint=error.hint)
+                yield OutputError(f"output {key!r}: {_why_one_value(value)}{error.message}", hint=error.hint)
         for key, path in declared.paths:
             refuse_left_over(key, path, started, symlinks=declared.symlinks)
             yield self._file(key, path, {"declared_path": True}, declared.symlinks)
@@ -167,8 +178,17 @@ class Collector:
         return self._file(key, str(value), {}, symlinks) if isinstance(value, Path) else self._value(key, value)
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
-        chosen = format_for(value)
-        if isinstance(chosen, StreamFormat):
+        """Store a value in the first format that can hold it; if none can, what the first one said is the reason."""
+        refusal: OutputError | None = None
+        for chosen in formats_for(value, allow_pickle=self._allow_pickle):
+            try:
+                return self._in_format(key, value, chosen)
+            except OutputError as error:
+                refusal = refusal or error
+        raise refusal or OutputError(f"a value of type {type(value).__qualname__} has no format")
+
+    def _in_format(self, key: str, value: Any, chosen: AnyFormat) -> ArtifactRecord:
+        if not isinstance(chosen, Format):
             return self._large_value(key, value, chosen)
         content = chosen.encode(value)
         if len(content) <= INLINE_LIMIT or self._blobs is None:
@@ -176,7 +196,7 @@ class Collector:
         stored = self._blobs.put_bytes(content, like=partial(self._earlier, key))
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, _chunk_list(stored))
 
-    def _large_value(self, key: str, value: Any, chosen: StreamFormat) -> ArtifactRecord:
+    def _large_value(self, key: str, value: Any, chosen: StreamFormat | Extension) -> ArtifactRecord:
         with chosen.prepare(value) as prepared:
             media = prepared.media
             if prepared.size <= INLINE_LIMIT or self._blobs is None:
@@ -224,6 +244,16 @@ class Collector:
             raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
         media = {**media, "files": stored.files, "total": stored.total}
         return ArtifactRecord(key, stored.digest, stored.size, TREE, None, media)
+
+
+def _why_one_value(value: Any) -> str:
+    """Say of a dict that has no format why its values were not stored one by one, if a key is the reason."""
+    for key in value if type(value) is dict else ():
+        try:
+            check_name("output", key)
+        except UsageError as error:
+            return f"{error.message}, so the dict is one value, and "
+    return ""
 
 
 def _chunk_list(stored: Stored) -> dict[str, bytes]:

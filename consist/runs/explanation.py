@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from consist.identity.explain import Difference, differences, summary
 from consist.identity.names import escape
-from consist.index.records import FAILED
+from consist.index.records import FAILED, FORGOTTEN
 from consist.runs.run import Run
 from consist.store.nearest import nearest_run
 
@@ -113,6 +113,8 @@ def _fate(other: RunRecord) -> str:
     """Say what became of a run that one might have expected to be found."""
     if other.status == FAILED:
         return f"but failed, and a failure is not cached: {': '.join(other.error) or 'no error is recorded'}"
+    if other.status == FORGOTTEN:
+        return "but was called wrong, and forgotten"
     if other.signature is None:
         return "but no signature leads to it: it was not cached, or another run took its place"
     return "and a signature leads to it: the later run was told not to look, or came at the same time"

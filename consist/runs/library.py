@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from consist.errors import BlobNotFoundError, DamagedError, RefusedError, UsageError
+from consist.errors import BlobNotFoundError, DamagedError, OutputError, RefusedError, UsageError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
 from consist.identity.names import is_name
 from consist.index.records import TREE
-from consist.runs.formats.registry import FILE, StreamFormat, format_named
+from consist.runs.formats.registry import FILE, Format, format_named, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,11 +31,14 @@ class Library:
         Opens the store; asked only when something is not at hand.
     run_dir : Path
         Where copies of file outputs go.
+    allow_pickle : bool
+        Whether pickles may be read, and written for values without a format.
     """
 
-    def __init__(self, store: Callable[[], Store], run_dir: Path) -> None:
+    def __init__(self, store: Callable[[], Store], run_dir: Path, *, allow_pickle: bool = False) -> None:
         self._store = store
         self._run_dir = run_dir
+        self.allow_pickle = allow_pickle
 
     def read(self, record: ArtifactRecord) -> bytes:
         """Return an artifact's content, checked."""
@@ -67,18 +70,21 @@ class Library:
 
     def load(self, record: ArtifactRecord) -> Any:
         """Return the value of an artifact that is no file."""
-        chosen = format_named(record.format)
-        if isinstance(chosen, StreamFormat):
-            with self.open(record) as stream:
-                return chosen.read(stream)
-        return chosen.decode(self.read(record))
+        try:
+            chosen = format_named(record.format, allow_pickle=self.allow_pickle)
+        except OutputError as error:
+            raise OutputError(f"output {record.key!r} cannot be loaded: {error.message}", hint=error.hint) from error
+        if isinstance(chosen, Format):
+            return chosen.decode(self.read(record))
+        with self.open(record) as stream:
+            return chosen.read(stream)
 
     def path_of(self, record: ArtifactRecord, run_id: str) -> Path:
         """Return a local file or folder with exactly the artifact's content."""
         original = record.media.get("path")
         if record.format in {FILE, TREE} and isinstance(original, str) and self._still_is(original, record):
             return Path(original)
-        name = os.path.basename(str(original)) if original else record.key  # noqa: PTH119 - it may be of another system
+        name = os.path.basename(str(original)) if original else _file_name(record)  # noqa: PTH119 - of another system too
         # Whoever can write to the store can write a record; its names must not lead out of the folder of copies.
         key = record.key if is_name(record.key) else record.digest.hex
         copy = self._run_dir / "artifacts" / run_id / key / ("content" if name in {"", ".", ".."} else name)
@@ -135,6 +141,13 @@ class Library:
         except RefusedError:
             if not self._still_is(str(copy), record):
                 restore_tree(self._store().blobs, record.digest, str(copy), force=True)
+
+
+def _file_name(record: ArtifactRecord) -> str:
+    """Name the file of a value so that other programs know what it is; the key may say that already."""
+    suffix = suffix_of(record.format)
+    name = record.key if is_name(record.key) else "content"
+    return name if name.endswith(suffix) else name + suffix
 
 
 def _refuse_folder(record: ArtifactRecord) -> None:

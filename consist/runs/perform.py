@@ -61,7 +61,8 @@ class Workshop(NamedTuple):
 
     def collector(self, step: str) -> Collector:
         """Return what stores the outputs of a run of a step."""
-        return Collector(self.store.blobs, partial(earlier_version, self.store, step))
+        earlier = partial(earlier_version, self.store, step)
+        return Collector(self.store.blobs, earlier, allow_pickle=self.library.allow_pickle)
 
 
 def run_body(identified: Identified, workshop: Workshop) -> RunResult:
@@ -78,7 +79,8 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
 
         announce(identified, workshop.store)
     if request.cache.cache_mode == "readonly":
-        record, value = _call(identified, workshop, _logbook(identified, workshop, Collector(None)))
+        nothing_kept = Collector(None, allow_pickle=workshop.library.allow_pickle)
+        record, value = _call(identified, workshop, _logbook(identified, workshop, nothing_kept))
         return _result(record, value, workshop.library)
     logbook = _logbook(identified, workshop, workshop.collector(request.step))
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consist.hashing.digest import Digest
-    from consist.index.records import RunRecord
+    from consist.index.records import InputRecord, RunRecord
     from consist.runs.library import Library
 
 
@@ -26,9 +26,12 @@ class Run:
     ----------
     record : RunRecord
         The record itself, with all that there is.
+    tags_now : tuple of str, optional
+        Its tags when it was looked up. Default: those that it was recorded with.
     """
 
     record: RunRecord = field(repr=False)
+    tags_now: tuple[str, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -57,7 +60,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``completed`` or ``failed``."""
+        """``completed``, ``failed``, or ``forgotten``: it completed, and was called wrong afterwards."""
         return self.record.status
 
     @property
@@ -84,6 +87,46 @@ class Run:
     def seconds(self) -> float:
         """How long it took."""
         return (self.record.ended - self.record.started) / 1e6
+
+    @property
+    def inputs(self) -> dict[str, InputRecord]:
+        """What went in, by name: its kind, digest, size, and where it lay or which run's output it was."""
+        return {item.key: item for item in self.record.inputs}
+
+    @property
+    def output_keys(self) -> tuple[str, ...]:
+        """The names of what came out; `Tracker.outputs_of` gives the artifacts."""
+        return tuple(output.key for output in self.record.outputs)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, sorted: as they were when a tracker looked it up; of a result's run, as they were given to it."""
+        return self.record.tags if self.tags_now is None else self.tags_now
+
+    @property
+    def facet(self) -> dict[str, Any]:
+        """The plain values to search by."""
+        return dict(self.record.facet)
+
+    @property
+    def description(self) -> str:
+        """Free text."""
+        return self.record.description
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the run that it was executed in, if there is one."""
+        return self.record.parent or None
+
+    @property
+    def error(self) -> str | None:
+        """Type and message of the exception, of a run that failed."""
+        return ": ".join(self.record.error) if self.record.error else None
+
+    def _repr_html_(self) -> str:
+        from consist.runs.html import run_html
+
+        return run_html(self.record, self.tags)
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.step} {self.status} {self.seconds:.3g} s>"
@@ -112,6 +155,12 @@ class RunResult:
     def value(self) -> Any:
         """What the function returned; on a hit read back from the outputs, anew at each access."""
         return self._value()
+
+    def _repr_html_(self) -> str:
+        from consist.runs.html import run_html
+
+        found = "found again" if self.cache_hit else "executed"
+        return run_html(self.run.record, self.run.tags, found=found)
 
 
 def recorded_result(record: RunRecord, library: Library, *, cache_hit: bool) -> RunResult:

@@ -1,4 +1,4 @@
-"""`Tracker`: a store, an index and a folder for runs, opened when first used; `run` and the queries on top."""
+"""`Tracker`: a store, an index and a folder for runs, opened when first used; `run` on top, the queries beneath."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from consist.runs.options import (
     OutputPolicyOptions,
 )
 from consist.runs.perform import Workshop
+from consist.runs.queries import Queries
 from consist.runs.request import Request, checked_description, checked_facet, checked_tags, step_name
-from consist.runs.run import Run, RunResult, artifacts_of
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from consist.runs.artifact import Artifact
     from consist.runs.explanation import Explanation
+    from consist.runs.run import RunResult
     from consist.store.store import Store
 
 
-class Tracker(Blocks):
+class Tracker(Blocks, Queries):
     """Runs functions once, and remembers.
 
     Parameters
@@ -62,6 +62,10 @@ class Tracker(Blocks):
         Say on the logger ``consist``, at the level INFO, why a step runs that was not found; on standard error, if the
         program has set up no logging. Default: whether the environment's ``CONSIST_EXPLAIN`` is set to anything but 0.
 
+    allow_pickle : bool
+        Pickle outputs that have no format, and load what was pickled. To load a pickle is to run what it says: only
+        for a store that nobody writes to whom you would not let run programs here.
+
     Examples
     --------
     >>> import tempfile
@@ -73,7 +77,7 @@ class Tracker(Blocks):
     (32, False, 32, True)
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and five choices by name
+    def __init__(  # noqa: PLR0913 - where things are, and six choices by name
         self,
         run_dir: str | os.PathLike[str] | None = None,
         db_path: str | os.PathLike[str] | None = None,
@@ -84,6 +88,7 @@ class Tracker(Blocks):
         cache_limit: int | None = None,
         strict: bool = False,
         verbose: bool | None = None,
+        allow_pickle: bool = False,
     ) -> None:
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
@@ -95,6 +100,7 @@ class Tracker(Blocks):
         self._cache_limit = cache_limit
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
+        self._allow_pickle = allow_pickle
         self._lock = threading.Lock()
         self._workshop: Workshop | None = None
 
@@ -235,53 +241,6 @@ class Tracker(Blocks):
         )
         return explain(request, self.store)
 
-    def find_runs(
-        self,
-        *,
-        step: str | None = None,
-        status: str | None = None,
-        parent_id: str | None = None,
-        limit: int | None = None,
-    ) -> list[Run]:
-        """Return runs, newest first.
-
-        Parameters
-        ----------
-        step, status : str, optional
-            Only those of this step, or with this status.
-        parent_id : str, optional
-            Only those that belong to this run: executed in it, or found again in it.
-        limit : int, optional
-            At most so many.
-        """
-        if parent_id is not None:
-            self.store.events.flush()  # what was found again a moment ago may still be in memory
-        found = self.store.index.runs(step=step, status=status, parent=parent_id, limit=limit)
-        return [Run(record) for record in found]
-
-    def get_run(self, run_id: str) -> Run:
-        """Return the run with an id, or the only one whose id begins so.
-
-        Raises
-        ------
-        RunNotFoundError, AmbiguousPrefixError
-            If there is none, or more than one.
-        """
-        from consist.store.names import find_run
-
-        return Run(find_run(self.store, run_id))
-
-    def outputs_of(self, run: Run | str) -> dict[str, Artifact]:
-        """Return the outputs of a run by key.
-
-        Raises
-        ------
-        RunNotFoundError
-            If there is no such run.
-        """
-        found = run if isinstance(run, Run) else self.get_run(run)
-        return artifacts_of(found.record, self._open().library)
-
     def close(self) -> None:
         """Write what is still in memory (counts of hits). The tracker opens again when it is used again."""
         with self._lock:
@@ -299,7 +258,7 @@ class Tracker(Blocks):
                     durable=self._durable,
                     cache_limit=self._cache_limit,
                 )
-                library = Library(lambda: self.store, self.run_dir)
+                library = Library(lambda: self.store, self.run_dir, allow_pickle=self._allow_pickle)
                 self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose)
             return self._workshop
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import layout
 from consist.errors import BlobNotFoundError, ConsistWarning, DamagedError, DamagedWarning, UnreachableError
+from consist.index.marks import FORGET
 from consist.index.records import decode_record
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def look(store: Store, signature: Digest) -> tuple[RunRecord | None, str | None]
         return known, None if known is None else f"the record of run {known.id} is not in the store any more"
     except DamagedError as error:
         return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
+    if is_forgotten(store, record):
+        return record, f"run {record.id} was called wrong, and forgotten"
     missing = missing_output(store, record)
     return record, None if missing is None else f"run {record.id}: {missing}"
 
@@ -107,6 +110,11 @@ def missing_output(store: Store, record: RunRecord) -> str | None:
     return None
 
 
+def is_forgotten(store: Store, record: RunRecord) -> bool:
+    """Tell whether a run was called wrong, as far as this machine's index knows (``marking.py``)."""
+    return bool(store.index.marks(record.id, FORGET))
+
+
 def _known(store: Store, signature: Digest) -> RunRecord | None:
     try:
         return store.index.find(signature)
@@ -126,12 +134,14 @@ def _from_index(store: Store, signature: Digest) -> RunRecord | None:
         return record if _is_believed(store, signature, record) else None
     there = store.backend.stat(layout.digest_key(layout.RESULTS, signature))
     if there is None:
-        store.index.unlink(signature)
+        if not _take_in_what_is_left(store, record):
+            store.index.unlink(signature)
         return None
     version = (there.size, there.modified)
     if store.seen.get(signature) == version:
         return record
     if not _is_published(store, signature, record):
+        _take_in_what_is_left(store, record)
         return None
     _see(store, signature, version)
     return record
@@ -147,6 +157,7 @@ def _is_believed(store: Store, signature: Digest, record: RunRecord) -> bool:
     if not 0 <= now - at < RECHECK_MICROSECONDS:
         try:
             if not _is_published(store, signature, record):
+                _take_in_what_is_left(store, record)
                 return False
             store.index.confirm(signature, now)
             at = now
@@ -168,6 +179,20 @@ def _is_published(store: Store, signature: Digest, record: RunRecord) -> bool:
         return False
 
 
+def _take_in_what_is_left(store: Store, record: RunRecord) -> bool:
+    """Take in what the store keeps of a run that its signature leads to no more; tell whether it keeps anything.
+
+    Whoever removed or replaced the record kept a copy of it, which also says whether the run was called wrong.
+    """
+    try:
+        framed = store.backend.get(layout.run_key(record.id))
+        left = decode_record(framed, record.id.encode())
+    except (BlobNotFoundError, DamagedError):
+        return False
+    store.index.put_run(left, framed)
+    return True
+
+
 def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
     if len(store.seen) >= _SEEN_LIMIT:
         store.seen.clear()
@@ -185,6 +210,8 @@ def _from_store(store: Store, signature: Digest) -> RunRecord | None:
         _warn(f"the record of signature {signature.short} is damaged ({error.message}); it is computed again")
         return None
     store.index.put_run(record, framed)
+    if is_forgotten(store, record):  # whoever said so was killed before the record went; publishing replaces it
+        return None
     note_published(store, signature)
     return record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consist.identity.explain import differing_parts
-from consist.index.records import COMPLETED, FAILED
+from consist.index.records import COMPLETED, FAILED, FORGOTTEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 200
 """Completed runs of a step that are compared, the newest; one costs the reading of its record from the index."""
-FAILED_LOOKED_AT = 20
+OTHERS_LOOKED_AT = 20
 
 
 def nearest_run(store: Store, run: RunRecord, *, earlier: bool = True) -> RunRecord | None:
@@ -44,7 +44,8 @@ def nearest_run(store: Store, run: RunRecord, *, earlier: bool = True) -> RunRec
 
 def _candidates(store: Store, below: RunRecord | None, step: str) -> Iterator[RunRecord]:
     yield from store.index.runs(step=step, status=COMPLETED, before=below, limit=LOOKED_AT)
-    yield from store.index.runs(step=step, status=FAILED, before=below, limit=FAILED_LOOKED_AT)
+    for status in (FAILED, FORGOTTEN):
+        yield from store.index.runs(step=step, status=status, before=below, limit=OTHERS_LOOKED_AT)
 
 
 def _rank(run: RunRecord, found: RunRecord) -> tuple[bool, bool, int, int]:

@@ -2,7 +2,8 @@
 
 A record is published once. Of two writers of one signature the first wins, and the other's run is kept beside it as
 one that no signature leads to. A record is replaced only by compare-and-swap, and only after it was copied to
-``runs/<id>``: when the caller wants it (`overwrite`), or when what it names is missing or damaged (healing).
+``runs/<id>``: when the caller wants it (`overwrite`), when what it names is missing or damaged (healing), or when it
+was called wrong (``marking.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, UnsupportedError
 from consist.index.records import decode_record, encode_record
 from consist.store.latest import note_latest
-from consist.store.lookup import missing_output, note_published
+from consist.store.lookup import is_forgotten, missing_output, note_published
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -70,7 +71,7 @@ def publish(store: Store, record: RunRecord, *, overwrite: bool = False) -> RunR
 
 
 def keep(store: Store, record: RunRecord) -> None:
-    """Keep a run that no signature leads to: failed, uncached, superseded."""
+    """Keep a run that no signature leads to: failed, uncached, superseded, forgotten."""
     store.index.put_run(record, _copy(store, record))
 
 
@@ -97,7 +98,8 @@ def _meet(store: Store, record: RunRecord, framed: bytes, *, overwrite: bool) ->
         existing = None
     if existing is not None and existing.id == record.id:
         return None  # our own write landed, its answer was lost
-    if existing is not None and not overwrite and missing_output(store, existing) is None:
+    forgotten = existing is not None and is_forgotten(store, existing)
+    if existing is not None and not overwrite and not forgotten and missing_output(store, existing) is None:
         keep(store, record.without_signature())
         store.index.put_run(existing, data)
         return existing
@@ -109,8 +111,7 @@ def _meet(store: Store, record: RunRecord, framed: bytes, *, overwrite: bool) ->
     superseded = existing or _known(store, record)
     if superseded is not None:
         # The index lets go before the store does: killed after the replacement, it would lead to the old run for ever.
-        superseded = superseded.without_signature()
-        store.index.put_run(superseded, _copy(store, superseded))
+        keep(store, superseded.forgotten() if forgotten else superseded.without_signature())
     store.backend.replace(_key(record), framed, if_match=version)
     return None
 

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -163,7 +164,9 @@ def test_no_signature_leads_to_a_forgotten_run(index, make, put, digest, first):
     if first == "event":
         put(index, record)
     assert index.find(digest("one")) is None
-    assert index.get_run(A) == record.without_signature()
+    assert index.get_run(A) == dataclasses.replace(record, signature=None, status="forgotten")
+    assert [run.id for run in index.runs(status="forgotten")] == [A]
+    assert list(index.runs(status="completed")) == []
     put(index, record)
     assert index.find(digest("one")) is None
     put(index, make(2, "one"))
@@ -192,3 +195,11 @@ def test_clearing_keeps_what_no_log_has_and_applies_it_again(index, make, put):
     assert not index.apply_log("log/2", [Event("hit", A, 2)])
     assert (index.hits(A).count, index.hits(A).last) == (2, 2)
     assert [record.id for record in index.runs(tag="t")] == [A]
+
+
+def test_tags_of_a_record_at_hand_are_the_same(index, make, put):
+    record = make(1, tags=("draft",))
+    put(index, record)
+    add(index, "log/1", Event("tag", A, 1, text="good"), Event("untag", A, 2, text="draft"))
+    assert index.tags_of(record) == index.tags(A) == ("good",)
+    assert index.tags_of(make(2, tags=("x",))) == ("x",)

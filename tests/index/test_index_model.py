@@ -23,6 +23,11 @@ def digest(value):
     return hash_bytes(str(value).encode())
 
 
+def forgotten(record):
+    status = {"completed": "forgotten", "failed": "failed"}.get(record.status, record.status)
+    return dataclasses.replace(record, signature=None, status=status)
+
+
 class IndexMachine(RuleBasedStateMachine):
     @initialize(durable=st.booleans())
     def start(self, durable):
@@ -47,7 +52,7 @@ class IndexMachine(RuleBasedStateMachine):
             if record.signature is not None and other.signature == record.signature:
                 self.runs[other_id] = dataclasses.replace(other, signature=None)
         if record.id in self.forgotten:
-            record = dataclasses.replace(record, signature=None)
+            record = forgotten(record)
         self.runs[record.id] = record
 
     @rule(
@@ -89,7 +94,7 @@ class IndexMachine(RuleBasedStateMachine):
             self.index.put_run(record, framed)
         # A forgotten run takes no signature away from another.
         if record.id in self.forgotten:
-            self.runs[record.id] = dataclasses.replace(record, signature=None)
+            self.runs[record.id] = forgotten(record)
         else:
             self.store(record)
 
@@ -153,7 +158,7 @@ class IndexMachine(RuleBasedStateMachine):
         elif kind == "forget":
             self.forgotten.add(event.run_id)
             if event.run_id in self.runs:
-                self.runs[event.run_id] = dataclasses.replace(self.runs[event.run_id], signature=None)
+                self.runs[event.run_id] = forgotten(self.runs[event.run_id])
         else:
             key = (event.run_id, tag)
             self.tags[key] = max(self.tags.get(key, (0, False)), (at, kind == "tag"))

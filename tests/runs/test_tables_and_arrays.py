@@ -222,5 +222,5 @@ def test_a_large_array_is_stored_and_read_with_little_memory_beside_it(tmp_path)
         """
     stored = int(run_python(program, str(tmp_path), "write"))
     read = int(run_python(program, str(tmp_path), "read"))
-    assert 200 <= stored < 200 + 60
-    assert 200 <= read < 200 + 60
+    assert 190 <= stored < 200 + 60  # some of it may be in room that was free before
+    assert 190 <= read < 200 + 60

@@ -1,7 +1,7 @@
 """Plain values as msgpack: numbers, text, bytes, containers, dates and the like, each back as the type it was.
 
 What msgpack has no type for is an extension value; ``docs/format.md`` lists the codes. Only exact types are taken: a
-subclass could hold state that would be lost without a word.
+subclass could hold state that would be lost without a word. Dataclasses and their like are in ``objects.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from consist.hashing import codec
 HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
 _APART = "return it by itself or under a name of a dict"
 
-_TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME = range(1, 9)
+_TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME, _OBJECT = range(1, 10)
 
 _CONTAINERS: dict[int, type] = {_TUPLE: tuple, _SET: set, _FROZENSET: frozenset}
 
@@ -24,6 +24,10 @@ _BY_TEXT = {"decimal": "decimal.Decimal", "fraction": "fractions.Fraction", "uui
 """Types whose text says all, by name: their modules are imported only where one of their values is."""
 _TEXT_NAMES = {path: name for name, path in _BY_TEXT.items()}
 
+
+_BUFFERS = frozenset({bytearray, memoryview})
+_HOLDERS = frozenset({list, tuple, dict})
+"""What may hold a value that cannot be hashed."""
 
 _LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
 _LARGE = frozenset({"ndarray", "DataFrame", "Series", "Table"})
@@ -43,11 +47,8 @@ def encode(value: Any) -> bytes:
     >>> decode(encode({"a": (1, 2), "b": {3}}))
     {'a': (1, 2), 'b': {3}}
     """
-    try:
-        data = codec.pack(value, default=_extend)
-    except UsageError as error:
-        reason = str(error.__cause__) if isinstance(error.__cause__, TypeError) else error.message
-        raise OutputError(reason.removesuffix(f" ({HINT})"), hint=HINT) from error
+    data = _pack(value)
+    _refuse_buffers(value)
     if len(data) > codec.MAX_BYTES:
         raise OutputError(
             f"a plain value of {len(data):,} bytes is too large", hint="write it to a file, return its Path"
@@ -63,32 +64,73 @@ def decode(data: bytes) -> Any:
     DamagedError
         If the bytes are no such encoding.
     """
-    return codec.unpack(data, ext_hook=_restore)
+    try:
+        return codec.unpack(data, ext_hook=_restore)
+    except DamagedError as error:
+        if isinstance(error.__cause__, OutputError):  # a class that is not what it was: no damage
+            raise error.__cause__ from None
+        raise
+
+
+def _pack(value: Any) -> bytes:
+    try:
+        return codec.pack(value, default=_extend)
+    except UsageError as error:
+        cause = error.__cause__
+        if isinstance(cause, OutputError):
+            raise OutputError(cause.message, hint=cause.hint) from error
+        raise OutputError(str(cause) if isinstance(cause, TypeError) else error.message, hint=HINT) from error
+
+
+def _refuse_buffers(value: Any) -> None:
+    """Refuse what msgpack takes for bytes without a word: of a list of a million numbers it takes as long as packing.
+
+    It is looked for after packing, which refuses what holds itself.
+    """
+    left = [value]
+    while left:
+        held = left.pop()
+        inner = held.values() if type(held) is dict else held if type(held) in _HOLDERS else (held,)
+        types = set(map(type, inner))
+        if types & _BUFFERS:
+            name = next(iter(types & _BUFFERS)).__name__
+            raise OutputError(f"a {name} within another value would come back as bytes", hint="make it bytes(value)")
+        if types & _HOLDERS:
+            left.extend(item for item in inner if type(item) in _HOLDERS)
 
 
 def _extend(value: Any) -> codec.ExtType:
     cls = type(value)
     if cls is tuple:
-        return codec.ExtType(_TUPLE, encode(list(value)))
+        return codec.ExtType(_TUPLE, _pack(list(value)))
     if cls is set or cls is frozenset:
         code = _SET if cls is set else _FROZENSET
-        return codec.ExtType(code, encode(sorted(value, key=encode)))  # equal sets are one blob
+        return codec.ExtType(code, _pack(sorted(value, key=_pack)))  # equal sets are one blob
     if cls is int:
         return codec.ExtType(_INT, value.to_bytes((value.bit_length() + 8) // 8, "big", signed=True))
     if cls is complex:
-        return codec.ExtType(_COMPLEX, encode([value.real, value.imag]))
+        return codec.ExtType(_COMPLEX, _pack([value.real, value.imag]))
     path = f"{cls.__module__}.{cls.__qualname__}"
     if path in _TEXT_NAMES:
-        return codec.ExtType(_TEXT, encode([_TEXT_NAMES[path], str(value)]))
+        return codec.ExtType(_TEXT, _pack([_TEXT_NAMES[path], str(value)]))
     if cls.__module__ == "datetime":
-        return codec.ExtType(_TIME, encode(_time_fields(value)))
+        return codec.ExtType(_TIME, _pack(_time_fields(value)))
     if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
-        return codec.ExtType(_NUMPY, encode([value.dtype.str, value.tobytes()]))
+        return codec.ExtType(_NUMPY, _pack([value.dtype.str, value.tobytes()]))
     if cls.__module__ == "pathlib":
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
         raise TypeError(f"a {cls.__name__} within another value has no format; {_APART}")
-    raise TypeError(f"a value of type {cls.__qualname__} has no format")
+    return _object(value)
+
+
+def _object(value: Any) -> codec.ExtType:
+    from consist.runs.formats import objects
+
+    taken = objects.take(value)
+    if taken is None:
+        raise TypeError(f"a value of type {type(value).__qualname__} has no format")
+    return codec.ExtType(_OBJECT, encode(taken))
 
 
 def _restore(code: int, data: bytes) -> Any:
@@ -108,6 +150,10 @@ def _restore(code: int, data: bytes) -> Any:
         import numpy as np
 
         return np.frombuffer(inner[1], dtype=np.dtype(inner[0]))[0]
+    if code == _OBJECT:
+        from consist.runs.formats import objects
+
+        return objects.give(*inner)
     raise DamagedError(f"a plain value holds the unknown extension {code}")
 
 

@@ -1,22 +1,24 @@
 """Which format a value takes, and which one a record names.
 
-Plain values are bytes in memory. Arrays and tables are streams, and their modules are imported when the first of them
-comes: a value is told by the module of its type, so nobody pays for a library that is not used.
+Plain values are bytes in memory. Arrays, tables and figures are streams, and their modules are imported when the first
+of them comes: a value is told by the module of its type, so nobody pays for a library that is not used. Formats that
+others add (``extensions.py``) come after these, and pickle comes last, if at all.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from consist.errors import OutputError
 from consist.runs.formats import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from consist.runs.formats.extensions import Extension
     from consist.runs.formats.streams import Prepared
 
 FILE = "file"
@@ -34,11 +36,14 @@ class Format(NamedTuple):
         Value to bytes; raises `OutputError` for what it cannot hold.
     decode : callable
         Bytes to value; raises `DamagedError` for bytes that it did not make.
+    suffix : str
+        Of files with such content, so that other programs know it.
     """
 
     name: str
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
+    suffix: str
 
 
 class StreamFormat(NamedTuple):
@@ -51,10 +56,13 @@ class StreamFormat(NamedTuple):
     module : str
         Has `prepare` (value to a context with a `Prepared` stream; raises `OutputError` for what it cannot hold) and
         `read` (binary file to value; raises `DamagedError` for bytes that it did not make).
+    suffix : str
+        Of files with such content.
     """
 
     name: str
     module: str
+    suffix: str
 
     @property
     def prepare(self) -> Callable[[Any], AbstractContextManager[Prepared]]:
@@ -67,18 +75,65 @@ class StreamFormat(NamedTuple):
         return importlib.import_module(self.module).read  # type: ignore[no-any-return]
 
 
-PLAIN = Format("plain", plain.encode, plain.decode)
-BYTES = Format("bytes", bytes, bytes)
-NPY = StreamFormat("npy", "consist.runs.formats.array")
-PARQUET = StreamFormat("parquet", "consist.runs.formats.table")
+AnyFormat: TypeAlias = "Format | StreamFormat | Extension"
 
-_FORMATS: dict[str, Format | StreamFormat] = {known.name: known for known in (PLAIN, BYTES, NPY, PARQUET)}
+PLAIN = Format("plain", plain.encode, plain.decode, ".msgpack")
+BYTES = Format("bytes", bytes, bytes, ".bin")
+NPY = StreamFormat("npy", "consist.runs.formats.array", ".npy")
+PARQUET = StreamFormat("parquet", "consist.runs.formats.table", ".parquet")
+PNG = StreamFormat("png", "consist.runs.formats.figure", ".png")
+PICKLE = "pickle"
+
+_FORMATS: dict[str, Format | StreamFormat] = {known.name: known for known in (PLAIN, BYTES, NPY, PARQUET, PNG)}
+
+SHOWN = {known.name: known for known in (PLAIN, BYTES)}
+"""Formats whose small values a printed artifact shows."""
+
+IMAGES = {"png": "image/png"}
+"""Formats of images, with the type that a browser knows them by."""
 
 _TABLES = frozenset({"pandas", "polars", "pyarrow"})
 
 
+def formats_for(value: Any, *, allow_pickle: bool = False) -> Iterator[AnyFormat]:
+    """Yield the formats that may hold a value, the best first; the next one is for when it refuses.
+
+    Parameters
+    ----------
+    value : object
+        What is to be stored.
+    allow_pickle : bool
+        Whether the last of them is pickle.
+
+    Raises
+    ------
+    OutputError
+        After all others, if the built-in ones know that it would come back as another type.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> [next(formats_for(value)).name for value in ({"a": 1}, numpy.ones(3), numpy.float64(1), b"x")]
+    ['plain', 'npy', 'plain', 'bytes']
+    """
+    refusal = None
+    try:
+        built_in = format_for(value)
+    except OutputError as error:
+        refusal = error
+    else:
+        yield built_in
+    from consist.runs.formats.extensions import extensions_for
+
+    yield from extensions_for(value)
+    if allow_pickle:
+        yield _pickle()
+    if refusal is not None:
+        raise refusal
+
+
 def format_for(value: Any) -> Format | StreamFormat:
-    """Return the format that a value is stored in.
+    """Return the built-in format that a value is stored in.
 
     Raises
     ------
@@ -101,27 +156,66 @@ def format_for(value: Any) -> Format | StreamFormat:
         return PARQUET
     if library == "numpy" and isinstance(value, sys.modules["numpy"].ndarray):
         return NPY
-    return PLAIN
+    return PNG if library == "matplotlib" or _is_image(value) else PLAIN
 
 
-def format_named(name: str) -> Format | StreamFormat:
+def _is_image(value: Any) -> bool:
+    """Tell whether a value is a figure of a class of its own, or an image that came back."""
+    kinds = (("matplotlib.figure", "Figure"), ("consist.runs.formats.figure", "Png"))
+    return any(module in sys.modules and isinstance(value, getattr(sys.modules[module], cls)) for module, cls in kinds)
+
+
+def format_named(name: str, *, allow_pickle: bool = False) -> AnyFormat:
     """Return the format that a record names.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    allow_pickle : bool
+        Whether a pickle may be read.
 
     Raises
     ------
     OutputError
-        If it is not known here: a newer consist, or another program's extension, wrote it.
+        If it is not known here (a newer consist, or another program's extension, wrote it), or a pickle.
     """
-    try:
+    if name in _FORMATS:
         return _FORMATS[name]
-    except KeyError:
+    if name == PICKLE:
+        if allow_pickle:
+            return _pickle()
         raise OutputError(
-            f"the format {name!r} is not known here", hint="upgrade consist, or read the bytes with read_bytes()"
-        ) from None
+            "it is a pickle, and to read one is to run what it says",
+            hint="if you trust whoever can write to the store: Tracker(allow_pickle=True)",
+        )
+    from consist.runs.formats.extensions import extension_named
+
+    found = extension_named(name)
+    if found is not None:
+        return found
+    raise OutputError(
+        f"the format {name!r:.60} is not known here",
+        hint="register it (consist.register_format), upgrade consist, or read the bytes with read_bytes()",
+    )
+
+
+def suffix_of(name: str) -> str:
+    """Return the suffix of files with content of a format; ``""`` if it is not known here."""
+    try:
+        return format_named(name, allow_pickle=True).suffix
+    except OutputError:
+        return ""
+
+
+def _pickle() -> Format:
+    from consist.runs.formats import pickled
+
+    return Format(PICKLE, pickled.encode, pickled.decode, ".pickle")
 
 
 def described(name: str, media: dict[str, Any]) -> str:
-    """Say what an output is: its format, and the shape of an array or table.
+    """Say what an output is: its format, and the shape of an array, table or image.
 
     Parameters
     ----------
@@ -141,6 +235,8 @@ def described(name: str, media: dict[str, Any]) -> str:
         return f"{media['library']} table, {_sides([media['rows'], media['columns']])}"
     if name == NPY.name and {"shape", "dtype"} <= media.keys():
         return f"{media['dtype']} array, {_sides(media['shape']) or 'of no dimension'}"
+    if name in IMAGES and {"width", "height"} <= media.keys():
+        return f"{name} image, {_sides([media['width'], media['height']])}"
     return name
 
 

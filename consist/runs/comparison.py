@@ -1,0 +1,97 @@
+"""`RunDiff`: in what two runs differ: what went in, by ``identity/explain.py``; and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from consist.identity.explain import Difference, differences
+from consist.identity.names import escape
+from consist.runs.formats.registry import described
+from consist.runs.sizes import human_size
+
+if TYPE_CHECKING:
+    from consist.index.records import ArtifactRecord
+    from consist.runs.run import Run
+
+_DIGITS = 12
+
+
+class OutputDifference(NamedTuple):
+    """An output that two runs do not share. As text, it is a line to read.
+
+    Attributes
+    ----------
+    key : str
+        Its name.
+    before, after : ArtifactRecord or None
+        What each run made under it; None if it made nothing.
+    """
+
+    key: str
+    before: ArtifactRecord | None
+    after: ArtifactRecord | None
+
+    def __str__(self) -> str:
+        if self.before is None or self.after is None:
+            return escape(f"output {self.key}: only in the {'second' if self.before is None else 'first'}")
+        return escape(f"output {self.key}: {_shown(self.before)} -> {_shown(self.after)}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiff:
+    """In what two runs differ. Printed, it is text for people.
+
+    Attributes
+    ----------
+    a, b : Run
+        The runs.
+    differences : tuple of Difference
+        What differs in step, code, config, inputs and contract, as an `Explanation` has it.
+    outputs : tuple of OutputDifference
+        What differs in what they made, by content.
+    """
+
+    a: Run
+    b: Run
+    differences: tuple[Difference, ...]
+    outputs: tuple[OutputDifference, ...]
+
+    @property
+    def same_outputs(self) -> bool:
+        """Whether both made the same: the same content under the same names."""
+        return not self.outputs
+
+    def __str__(self) -> str:
+        head = escape(f"run {self.a.id[:_DIGITS]} of {self.a.step!r} -> run {self.b.id[:_DIGITS]} of {self.b.step!r}")
+        lines = [*map(str, self.differences)] or ["the same code, config, inputs and contract"]
+        if self.a.status != self.b.status:
+            lines.append(f"status: {escape(self.a.status)} -> {escape(self.b.status)}")
+        lines += [*map(str, self.outputs)] or ["the same outputs"]
+        lines.append(f"time: {self.a.seconds:.3g} s -> {self.b.seconds:.3g} s")
+        return "\n  ".join((f"{head}:", *lines))
+
+    def _repr_html_(self) -> str:
+        from consist.runs.html import text_html
+
+        return text_html(str(self))
+
+
+def compare_runs(a: Run, b: Run) -> RunDiff:
+    """Compare two runs; the records are all that is needed, no content is read."""
+    before = {output.key: output for output in a.record.outputs}
+    after = {output.key: output for output in b.record.outputs}
+    outputs = tuple(
+        OutputDifference(key, before.get(key), after.get(key))
+        for key in dict.fromkeys((*before, *after))
+        if _content(before.get(key)) != _content(after.get(key))
+    )
+    return RunDiff(a, b, differences(a.record, b.record), outputs)
+
+
+def _content(output: ArtifactRecord | None) -> tuple[object, str] | None:
+    return None if output is None else (output.digest, output.format)
+
+
+def _shown(output: ArtifactRecord) -> str:
+    return f"{described(output.format, output.media)}, {human_size(output.content_size)}, {output.digest.short}"

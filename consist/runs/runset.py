@@ -1,0 +1,164 @@
+"""`RunSet`: runs as a sequence, and as a table of pandas or polars with config, facet and results side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from consist.runs.artifact import Artifact
+from consist.runs.formats.needs import needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from consist.runs.library import Library
+    from consist.runs.run import Run
+    from consist.store.store import Store
+
+
+class Shelf(NamedTuple):
+    """Where a set of runs gets what their records do not hold: counts of hits, and the content of outputs."""
+
+    store: Store
+    library: Library
+
+
+class RunSet(Sequence["Run"]):
+    """Runs, the newest first.
+
+    Parameters
+    ----------
+    runs : tuple of Run
+        The runs.
+    shelf : Shelf
+        Where their outputs are.
+    """
+
+    __slots__ = ("_runs", "_shelf")
+
+    def __init__(self, runs: tuple[Run, ...], shelf: Shelf) -> None:
+        self._runs = runs
+        self._shelf = shelf
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+    @overload
+    def __getitem__(self, place: slice) -> RunSet: ...
+    def __getitem__(self, place: int | slice) -> Run | RunSet:
+        return RunSet(self._runs[place], self._shelf) if isinstance(place, slice) else self._runs[place]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def rows(self, values: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield a dict for each run, which is a row of the tables.
+
+        Parameters
+        ----------
+        values : iterable of str
+            Keys of outputs whose values are loaded into columns of that name; meant for numbers and text. A run that
+            made no such output has None.
+
+        Raises
+        ------
+        DamagedError, BlobNotFoundError
+            If the content of one is damaged or missing.
+        """
+        wanted = (values,) if isinstance(values, str) else tuple(values)
+        for run in self._runs:
+            yield self._row(run, wanted)
+
+    def to_pandas(self, values: Iterable[str] = ()) -> Any:
+        """Return a DataFrame of pandas, a run a row.
+
+        Columns are ``run_id``, ``step``, ``status``, ``started`` (UTC), ``seconds``, ``hits`` (how often the run was
+        found again), ``tags``, ``config.<key>`` for each item of the configs (``config.model.size`` of a dict within),
+        ``facet.<key>``, and one for each of `values`. What a run does not have is missing.
+
+        Parameters
+        ----------
+        values : iterable of str
+            Keys of outputs to load, as of `rows`.
+
+        Raises
+        ------
+        OutputError
+            If pandas is not installed.
+        """
+        pandas = needed("pandas", "a table of runs", "pandas")
+        rows = list(self.rows(values))
+        return pandas.DataFrame(rows, columns=_columns(rows, values))
+
+    def to_polars(self, values: Iterable[str] = ()) -> Any:
+        """Return a DataFrame of polars with the columns of `to_pandas`; one that mixes types has its values as text.
+
+        Raises
+        ------
+        OutputError
+            If polars is not installed.
+        """
+        polars = needed("polars", "a table of runs", "polars")
+        rows = list(self.rows(values))
+        columns = {name: [row.get(name) for row in rows] for name in _columns(rows, values)}
+        return polars.DataFrame({name: _of_one_type(column) for name, column in columns.items()}, strict=False)
+
+    def _row(self, run: Run, values: tuple[str, ...]) -> dict[str, Any]:
+        row = {
+            "run_id": run.id,
+            "step": run.step,
+            "status": run.status,
+            "started": run.started_at,
+            "seconds": run.seconds,
+            "hits": self._shelf.store.index.hits(run.id).count,
+            "tags": list(run.tags),
+            **_flat("config", run.config),
+            **_flat("facet", run.facet),
+        }
+        outputs = {output.key: output for output in run.record.outputs}
+        for key in values:
+            found = outputs.get(key)
+            row[key] = None if found is None else Artifact(found, run.id, self._shelf.library).load()
+        return row
+
+    def __repr__(self) -> str:
+        return f"<RunSet of {len(self._runs)}>"
+
+    def _repr_html_(self) -> str:
+        from consist.runs.html import runs_html
+
+        return runs_html([(run.record, run.tags) for run in self._runs])
+
+
+_FIRST = ("run_id", "step", "status", "started", "seconds", "hits", "tags")
+
+
+def _columns(rows: list[dict[str, Any]], values: Iterable[str]) -> list[str]:
+    """Return the columns of all rows in an order that does not depend on which run comes first."""
+    named = dict.fromkeys(name for row in rows for name in row)
+    last = (values,) if isinstance(values, str) else tuple(values)
+    config, facet = ([name for name in named if name.startswith(area)] for area in ("config.", "facet."))
+    return list(dict.fromkeys((*_FIRST, *config, *facet, *last)))
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """Return the items of a mapping by their whole path, those of mappings within too.
+
+    Examples
+    --------
+    >>> _flat("config", {"n": 1, "model": {"size": 2, "empty": {}}})
+    {'config.n': 1, 'config.model.size': 2, 'config.model.empty': {}}
+    """
+    if not isinstance(value, dict):
+        return {}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        path = f"{name}.{key}"
+        flat.update(_flat(path, item) if isinstance(item, dict) and item else {path: item})
+    return flat
+
+
+def _of_one_type(column: list[Any]) -> list[Any]:
+    """Return a column that polars can hold: as it is, or as text if it mixes what is no number with something else."""
+    types = {float if isinstance(item, (int, float)) and not isinstance(item, bool) else type(item) for item in column}
+    kinds = types - {type(None)}
+    return column if len(kinds) <= 1 and dict not in kinds else [None if i is None else str(i) for i in column]

@@ -1,0 +1,140 @@
+"""Which runs are like that? From what a caller asks for to records, the newest first, a page at a time. Reads only.
+
+Step, status, tags and parent are found by the index's tables, so five of a million runs cost as much as five of ten.
+A facet is in the record alone, so each record that fits otherwise is looked at, most of them as bytes only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from consist.errors import DamagedError, UsageError
+from consist.index.records import COMPLETED, FAILED, FORGOTTEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.hashing.digest import Digest
+    from consist.index.records import RunRecord
+    from consist.store.conditions import FacetCondition
+    from consist.store.store import Store
+
+STATUSES = (COMPLETED, FAILED, FORGOTTEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What runs must be; what is not given does not matter.
+
+    Attributes
+    ----------
+    step, status : str or None
+        The step's name; one of `STATUSES`.
+    tags : tuple of str
+        All of them must be among a run's tags now.
+    facet : tuple of FacetCondition
+        All of them must hold.
+    parent : str or None
+        The id of the run that they were executed in, or found again in.
+    since, until : int or None
+        Started not before, and not after: microseconds since 1970.
+    signature : Digest or None
+        What the run is.
+    limit : int or None
+        At most so many.
+    """
+
+    step: str | None = None
+    status: str | None = None
+    tags: tuple[str, ...] = ()
+    facet: tuple[FacetCondition, ...] = ()
+    parent: str | None = None
+    since: int | None = None
+    until: int | None = None
+    signature: Digest | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None and self.status not in STATUSES:
+            raise UsageError(f"no run has the status {self.status!r:.60}", hint=f"it is one of {', '.join(STATUSES)}")
+        if self.limit is not None and self.limit < 0:
+            raise UsageError(f"a limit of {self.limit} is less than none")
+
+
+def find_records(store: Store, wanted: Wanted) -> Iterator[RunRecord]:
+    """Yield the runs that are as wanted, the newest first.
+
+    Parameters
+    ----------
+    store : Store
+        Whose index is asked.
+    wanted : Wanted
+        What they must be.
+    """
+    since, until = wanted.since, wanted.until
+    if wanted.signature is not None:
+        published = _published(store, wanted.signature)
+        if published is None:
+            return iter(())
+        since = max(published.started, published.started if since is None else since)
+        until = min(published.started, published.started if until is None else until)
+    if wanted.parent is not None:
+        store.events.flush()  # what was found again a moment ago may still be in memory
+    found = store.index.runs(
+        step=wanted.step,
+        status=wanted.status,
+        tag=wanted.tags,
+        parent=wanted.parent,
+        since=since,
+        before=None if until is None else until + 1,
+        holding=[condition.traces() for condition in wanted.facet],
+    )
+    return islice((record for record in found if _fits(record, wanted)), wanted.limit)
+
+
+def _fits(record: RunRecord, wanted: Wanted) -> bool:
+    return (wanted.signature is None or record.signature == wanted.signature) and all(
+        condition.fits(record.facet) for condition in wanted.facet
+    )
+
+
+def _published(store: Store, signature: Digest) -> RunRecord | None:
+    try:
+        return store.index.find(signature)
+    except DamagedError:
+        return None
+
+
+def moment(value: object) -> int:
+    """Return a time as records have it: microseconds since 1970.
+
+    Parameters
+    ----------
+    value : datetime, date, timedelta or str
+        A time without a zone is this machine's; a span means so long ago; text is in the form of ISO 8601.
+
+    Raises
+    ------
+    UsageError
+        If it is no time.
+
+    Examples
+    --------
+    >>> moment("2026-01-01T00:00:00+00:00")
+    1767225600000000
+    """
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise UsageError(f"{value!r:.60} is no time", hint="write 2026-01-31 or 2026-01-31T12:00") from None
+    if isinstance(value, dt.timedelta):
+        value = dt.datetime.now(dt.UTC) - value
+    elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - of this machine, as people mean it
+    if not isinstance(value, dt.datetime):
+        raise UsageError(f"a {type(value).__name__} is no time", hint="give a datetime, a date, a timedelta or text")
+    return (value.astimezone(dt.UTC) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
