@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
     from consist.identity.code import CodeIdentity, code_identity
     from consist.identity.explain import Difference
-    from consist.runs.api import run
+    from consist.runs.api import define_step, run
     from consist.runs.artifact import Artifact
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
     from consist.runs.explanation import Explanation
+    from consist.runs.hooks import Hooks
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
+    from consist.runs.step import Step
     from consist.runs.tracker import Tracker
 
 _HOMES = {
@@ -38,13 +40,16 @@ _HOMES = {
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
     "Explanation": "consist.runs.explanation",
+    "Hooks": "consist.runs.hooks",
     "OutputPolicyOptions": "consist.runs.options",
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
     "RunResult": "consist.runs.run",
+    "Step": "consist.runs.step",
     "Tracker": "consist.runs.tracker",
     "code_identity": "consist.identity.code",
     "current_tracker": "consist.runs.current",
+    "define_step": "consist.runs.api",
     "run": "consist.runs.api",
     "use_tracker": "consist.runs.current",
 }
@@ -60,13 +65,16 @@ __all__ = [
     "Digest",
     "ExecutionOptions",
     "Explanation",
+    "Hooks",
     "OutputPolicyOptions",
     "Run",
     "RunContext",
     "RunResult",
+    "Step",
     "Tracker",
     "code_identity",
     "current_tracker",
+    "define_step",
     "run",
     "use_tracker",
 ]

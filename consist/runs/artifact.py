@@ -46,6 +46,11 @@ class Artifact:
         self.run_id = run_id
 
     @property
+    def record(self) -> ArtifactRecord:
+        """The record itself, with all that there is."""
+        return self._record
+
+    @property
     def key(self) -> str:
         """Its name within the run."""
         return self._record.key
