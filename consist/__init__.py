@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from consist.runs.artifact import Artifact
     from consist.runs.context import RunContext
     from consist.runs.current import current_tracker, use_tracker
+    from consist.runs.disabled import create_tracker
     from consist.runs.explanation import Explanation
     from consist.runs.hooks import Hooks
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
@@ -48,6 +49,7 @@ _HOMES = {
     "Step": "consist.runs.step",
     "Tracker": "consist.runs.tracker",
     "code_identity": "consist.identity.code",
+    "create_tracker": "consist.runs.disabled",
     "current_tracker": "consist.runs.current",
     "define_step": "consist.runs.api",
     "run": "consist.runs.api",
@@ -73,6 +75,7 @@ __all__ = [
     "Step",
     "Tracker",
     "code_identity",
+    "create_tracker",
     "current_tracker",
     "define_step",
     "run",
