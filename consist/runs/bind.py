@@ -86,6 +86,8 @@ def _mode(item: ResolvedInput, annotation: Any, *, load: bool | None) -> str:
         return asked if asked == AS_TEXT else AS_PATH
     if load is not None:
         return AS_VALUE if load else AS_PATH if asked == AS_PATH else AS_ARTIFACT
+    if asked == AS_TEXT and item.source.format in {FILE, TREE}:
+        return AS_TEXT
     return asked if asked in {AS_ARTIFACT, AS_PATH} else AS_VALUE
 
 
@@ -239,5 +241,7 @@ def _hand_over(item: ResolvedInput, mode: str) -> Any:
     if isinstance(source, Artifact):
         if mode == AS_ARTIFACT:
             return source
+        if mode == AS_TEXT:
+            return str(source.path)
         return source.path if mode == AS_PATH else source.load()
     return str(source) if mode == AS_TEXT else source

@@ -129,22 +129,17 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     try:
         record, returned, value = _call(identified, workshop, attempt)
     except BaseException as error:
-        failed = replace(
-            attempt.draft,
-            ended=now(),
-            outputs=tuple(attempt.outputs),
-            error=(type(error).__name__, _message_of(error)),
-        )
+        failed = _failed(attempt, error)
         if writes:
             _record_failure(failed, workshop.store)
         workshop.hooks.tell("failed", Run(failed), error)
         raise
-    if writes:
-        replacing = replacing or request.cache.cache_mode == "overwrite"
-        published = _record(record, workshop.store, overwrite=replacing)
-        if published.id != record.id:
-            return recorded_result(published, workshop.library, cache_hit=False)
-    result = _result(record, returned, value, workshop.library)
+    replacing = replacing or request.cache.cache_mode == "overwrite"
+    published = _record(record, workshop.store, overwrite=replacing) if writes else record
+    if published.id == record.id:
+        result = _result(published, returned, value, workshop.library)
+    else:
+        result = recorded_result(published, workshop.library, cache_hit=False)
     workshop.hooks.tell("complete", result)
     return result
 
@@ -212,7 +207,7 @@ def _record(record: RunRecord, store: Store, *, overwrite: bool) -> RunRecord:
         keep(store, record)
     except (StorageError, ConflictError, RefusedError) as error:
         warn(f"run {record.id} of {record.step!r} is not recorded, so it is not cached: {error}", UncacheableWarning)
-    return record
+    return record.without_signature()
 
 
 def _result(record: RunRecord, returned: Returned, value: Any, library: Library) -> RunResult:
@@ -260,6 +255,12 @@ def _ignoring(labels: list[str]) -> str:
     """Write the option that leaves the values behind some labels out: ``job:CACHE (used by job.f)`` is job.CACHE."""
     names = [label.partition(" (used by")[0].replace(":", ".") for label in labels]
     return f"CodeOptions(ignore={names})"
+
+
+def _failed(attempt: Attempt, error: BaseException) -> RunRecord:
+    """Describe a run that failed, with what it had made by then."""
+    what = (type(error).__name__, _message_of(error))
+    return replace(attempt.draft, ended=now(), outputs=tuple(attempt.outputs), error=what)
 
 
 def _record_failure(record: RunRecord, store: Store) -> None:

@@ -59,12 +59,17 @@ def old_style(given: Optional[Path]):  # noqa: UP045 - as people wrote it
     return type(given).__name__, given.read_text()
 
 
+def text(given: str):
+    return type(given).__name__, Path(given).read_text()
+
+
 def test_a_returned_path_is_a_named_artifact_that_the_next_step_takes(tracker, cleaned):
     assert (cleaned.key, cleaned.format, cleaned.path.read_text()) == ("cleaned", "file", TEXT)
     assert received(tracker, plain, cleaned) == ("PosixPath", TEXT)
     for fn in (path, either, old_style):
         assert received(tracker, fn, cleaned) == ("PosixPath", TEXT)
     assert received(tracker, artifact, cleaned) == ("Artifact", TEXT)
+    assert received(tracker, text, cleaned) == ("str", TEXT)
 
 
 @pytest.mark.parametrize("annotation", [Artifact, Artifact | None, Optional[Artifact], "Artifact", "consist.Artifact"])  # noqa: UP045 - the same
