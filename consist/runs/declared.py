@@ -35,6 +35,11 @@ class Declared(NamedTuple):
     policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY
 
     @property
+    def path_keys(self) -> tuple[str, ...]:
+        """The names of the files and folders."""
+        return tuple([key for key, _ in self.paths]) if self.paths else ()
+
+    @property
     def symlinks(self) -> str:
         """What to do about links in folders."""
         return self.policy.symlinks or "refuse"
@@ -131,10 +136,8 @@ def settle(lacking: Lacking, policy: OutputPolicyOptions) -> None:
 
 def undelivered(outputs: Iterable[ArtifactRecord], declared: Declared) -> Lacking | None:
     """Say which declared output a recorded run lacks, if it lacks one: a policy may have allowed it, then."""
-    if not declared.keys and not declared.paths:
-        return None
     made = {output.key for output in outputs}
-    for key in (*declared.keys, *(key for key, _ in declared.paths)):
+    for key in (*declared.keys, *declared.path_keys):
         if key not in made:
             return Lacking(MISSING, OutputError(f"the run that was found did not make declared output {key!r}"))
     return None

@@ -48,7 +48,7 @@ def now() -> int:
 
 def _contract(identified: Identified) -> ContractRecord:
     declared = identified.request.declared
-    return ContractRecord(declared.keys, tuple(key for key, _ in declared.paths), dict(identified.modes))
+    return ContractRecord(declared.keys, declared.path_keys, dict(identified.modes))
 
 
 def _option_notes(request: Request) -> list[str]:

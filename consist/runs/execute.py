@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn
 from consist.runs.context import runs_under_way
 from consist.runs.declared import settle, undelivered
-from consist.runs.options import ERROR, INPUTS_MISSING, METADATA
+from consist.runs.options import ERROR, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from consist.runs.perform import Workshop
     from consist.runs.request import Identified, Request
     from consist.runs.run import RunResult
+
+_RESTORING = (OUTPUTS_REQUESTED, OUTPUTS_ALL)
 
 
 def execute(request: Request, workshop: Workshop) -> RunResult:
@@ -65,13 +67,13 @@ def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | No
     """
     request, signature = identified.request, identified.signature
     assert signature is not None  # noqa: S101 - for the type checker; the caller asked
-    cache = request.cache
-    record = find(workshop.store, signature, validate=cache.validate_cached_outputs or False)
+    cache, declared = request.cache, request.declared
+    record = find(workshop.store, signature, validate=cache.validate_cached_outputs)
     if record is None:
         return None, False
-    if not _delivers(record, request):
+    if (declared.keys or declared.paths) and not _delivers(record, request):
         return None, True
-    if cache.cache_hydration not in {None, METADATA, INPUTS_MISSING} and not _hydrate(record, request, workshop):
+    if cache.cache_hydration in _RESTORING and not _hydrate(record, request, workshop):
         return None, False
     if cache.cache_mode != "readonly":
         workshop.store.events.hit(record.id)

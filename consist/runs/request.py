@@ -167,54 +167,49 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
     UsageError
         If something cannot be used.
     """
+    # On the path of every hit, where each call more is felt: only what is given is looked at.
+    execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
+    if given.get("runtime_kwargs"):
+        execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])
+    if given.get("depends_on"):
+        code = _with_files(code, given["depends_on"])
+    declared = declare(
+        given.get("outputs"), given.get("output_paths"), given.get("output_policy") or DEFAULT_OUTPUT_POLICY
+    )
+    cache = given.get("cache_options") or DEFAULT_CACHE
+    if cache.cache_hydration == OUTPUTS_REQUESTED and not declared.paths:
+        raise UsageError(
+            f"cache_hydration is {OUTPUTS_REQUESTED!r}, and no output_paths say where to",
+            hint='give output_paths={"table": "table.csv"}',
+        )
     return Request(
-        fn=fn,
-        step=step_name(fn, given.get("name")),
-        config=given.get("config"),
-        inputs=given.get("inputs"),
-        declared=declare(
-            given.get("outputs"), given.get("output_paths"), given.get("output_policy") or DEFAULT_OUTPUT_POLICY
-        ),
-        execution=_execution(given),
-        cache=_checked_cache(given),
-        code=_code(given),
-        tags=checked_tags(given.get("tags") or ()),
-        facet=checked_facet(given.get("facet")),
-        description=checked_description(given.get("description") or ""),
+        fn,
+        step_name(fn, given.get("name")),
+        given.get("config"),
+        given.get("inputs"),
+        declared,
+        execution,
+        cache,
+        code,
+        checked_tags(given["tags"]) if given.get("tags") else (),
+        checked_facet(given["facet"]) if given.get("facet") is not None else {},
+        checked_description(given["description"]) if given.get("description") else "",
     )
 
 
-def _execution(given: RunArguments) -> ExecutionOptions:
-    """Put `runtime_kwargs` together, which may be given in two places."""
-    options = given.get("execution_options") or DEFAULT_EXECUTION
-    more = given.get("runtime_kwargs")
-    if not more:
-        return options
+def _with_runtime_kwargs(options: ExecutionOptions, more: Any) -> ExecutionOptions:
+    """Add `runtime_kwargs` that were given beside the options."""
     if not isinstance(more, Mapping):
         raise UsageError(f"runtime_kwargs is {type(more).__name__}", hint="give a mapping of names to values")
     bind.check_same(options.runtime_kwargs, more, ("ExecutionOptions", "runtime_kwargs"))
     return replace(options, runtime_kwargs={**options.runtime_kwargs, **more})
 
 
-def _code(given: RunArguments) -> CodeOptions:
-    """Put `depends_on` together, which may be given in two places."""
-    options = given.get("code_options") or DEFAULT_CODE
-    more = given.get("depends_on")
-    if not more:
-        return options
+def _with_files(options: CodeOptions, more: Any) -> CodeOptions:
+    """Add `depends_on` that was given beside the options."""
     if isinstance(more, (str, os.PathLike)):
         raise UsageError(f"depends_on is {os.fspath(more)!r}", hint="give a list of files and folders")
     return replace(options, depends_on=(*options.depends_on, *more))
-
-
-def _checked_cache(given: RunArguments) -> CacheOptions:
-    options = given.get("cache_options") or DEFAULT_CACHE
-    if options.cache_hydration == OUTPUTS_REQUESTED and not given.get("output_paths"):
-        raise UsageError(
-            f"cache_hydration is {OUTPUTS_REQUESTED!r}, and no output_paths say where to",
-            hint='give output_paths={"table": "table.csv"}',
-        )
-    return options
 
 
 def step_name(fn: Callable[..., Any], name: str | None) -> str:
@@ -283,7 +278,8 @@ def identify(request: Request, store: Store) -> Identified:
         If config, inputs or options do not fit together.
     """
     config = config_identity(request.config)
-    bind.check_agreement(config.values, request.execution)
+    if request.execution.runtime_kwargs:
+        bind.check_agreement(config.values, request.execution)
     inputs = resolve_inputs(request.inputs, store.files)
     for item in inputs:
         if item.record.key in config.values:
@@ -295,7 +291,7 @@ def identify(request: Request, store: Store) -> Identified:
         "code": code.digest,
         "config": config.digest,
         "inputs": digest_of_inputs(inputs),
-        "contract": bind.contract(declared.keys, tuple(key for key, _ in declared.paths), modes, versions(request)),
+        "contract": bind.contract(declared.keys, declared.path_keys, modes, versions(request)),
     }
     made_of = None if code.uncacheable else signature(request.step, parts)
     return Identified(request, code, config, inputs, modes, parts, made_of)

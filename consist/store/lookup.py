@@ -26,7 +26,7 @@ _SEEN_LIMIT = 100_000
 """Records that a process remembers to have compared; 24 MB."""
 
 
-def find(store: Store, signature: Digest, *, validate: bool | str = False) -> RunRecord | None:
+def find(store: Store, signature: Digest, *, validate: bool | str | None = None) -> RunRecord | None:
     """Return the completed run of a signature, or None.
 
     Parameters
@@ -35,7 +35,7 @@ def find(store: Store, signature: Digest, *, validate: bool | str = False) -> Ru
         Where to look.
     signature : Digest
         What the run is.
-    validate : bool or str
+    validate : bool or str, optional
         True: look for each output in the store, also over a network, and for each file of a folder. ``eager``: read
         each, and compare it with its digest. Else as `missing_output` does.
 
@@ -48,7 +48,7 @@ def find(store: Store, signature: Digest, *, validate: bool | str = False) -> Ru
     if record is None:
         return None
     missing = missing_output(store, record)
-    if missing is None and validate not in {False, "lazy"}:
+    if missing is None and validate and validate != "lazy":
         from consist.store.validate import invalid_output
 
         missing = invalid_output(store, record, read=validate == "eager")

@@ -105,7 +105,8 @@ def code_identity(
     >>> [label for label in after.manifest if after.manifest[label] != before.manifest[label]]
     ['util:SCALE (used by util.double)']
     """
-    fn = _function_of(fn)
+    if type(fn) is not types.FunctionType:
+        fn = _function_of(fn)
     key: Any = id(fn) if type(fn) is not types.MethodType else (id(fn.__func__), id(fn.__self__))
     if version is not None or code or ignore or depends_on:
         return _with_options(fn, key, _Options(version, tuple(code), tuple(ignore), tuple(depends_on)))
@@ -130,9 +131,7 @@ def fresh_code_identity(
 
 def _function_of(fn: Any) -> Any:
     """Return the function of a step of consist, which is what its runs call; anything else as it is."""
-    if type(fn) is types.FunctionType or not is_own(fn):
-        return fn
-    return getattr(fn, "__wrapped__", fn)
+    return getattr(fn, "__wrapped__", fn) if is_own(fn) else fn
 
 
 def forget_identities() -> None:
