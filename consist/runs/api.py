@@ -11,10 +11,14 @@ from consist.runs.step import define
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Unpack
+    from typing import ParamSpec, TypeVar, Unpack, overload
 
     from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
+    from consist.runs.step import Step
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 
 def run(fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
@@ -42,6 +46,20 @@ def run(fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
     """
     check_names(given)
     return current_tracker().run(fn, **given)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def define_step(fn: Callable[P, T], /) -> Step[P, T]: ...
+    @overload
+    def define_step(
+        *,
+        version: str | None = None,
+        code: Sequence[Any] = (),
+        ignore: Sequence[Any] = (),
+        **declared: Unpack[RunArguments],
+    ) -> Callable[[Callable[P, T]], Step[P, T]]: ...
 
 
 def define_step(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import ConsistError, ConsistWarning, OutputError, warn
@@ -58,6 +59,11 @@ class Returned(NamedTuple):
 
     returns: str
     values: tuple[tuple[str, Any], ...]
+
+    def absolute(self) -> Returned:
+        """Make relative paths absolute, at once: after the next change of the working folder they lead elsewhere."""
+        values = ((key, value.absolute() if isinstance(value, Path) else value) for key, value in self.values)
+        return Returned(self.returns, tuple(values))
 
     def together(self, values: Mapping[str, Any]) -> Any:
         """Put a return value together again from its parts, or others in their place."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from consist.errors import OutputError, RunNotFoundError, UsageError
-from consist.identity.config import config_identity, readable
+from consist.identity.config import config_identity
 from consist.identity.names import check_name
 from consist.index.records import COMPLETED, RunRecord
 from consist.runs.bind import bind, check_agreement
@@ -23,6 +22,7 @@ from consist.runs.collect import take_apart
 from consist.runs.context import running, runs_under_way
 from consist.runs.declared import MISSING, Lacking, compared, settle
 from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_inputs
+from consist.runs.draft import now
 from consist.runs.explanation import Explanation
 from consist.runs.loose import LooseArtifact
 from consist.runs.request import check_names
@@ -134,13 +134,10 @@ def _perform(request: Request, run_dir: Path) -> RunResult:
     inputs = unread_inputs(request.inputs)
     context = DisabledRun(request.step, run_dir, inputs)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
-    started = time.time_ns() // 1000
+    started = now()
     with running(context):  # type: ignore[arg-type]  # it has what a run's context has
         value = call(request.fn, arguments, request.step)
-    returned = take_apart(value, request.declared.keys)
-    returned = returned._replace(
-        values=tuple((key, made.absolute() if isinstance(made, Path) else made) for key, made in returned.values)
-    )
+    returned = take_apart(value, request.declared.keys).absolute()
     for lacking in (*compared(returned, value, request.declared.keys), *_not_written(request.declared, returned)):
         settle(lacking, request.declared.policy)
     around = runs_under_way()
@@ -150,23 +147,27 @@ def _perform(request: Request, run_dir: Path) -> RunResult:
         request.step,
         COMPLETED,
         started,
-        time.time_ns() // 1000,
-        config={key: readable(item) for key, item in config.values.items()},
+        now(),
+        config=config.readable(),
         parent=around[-1].run_id if around else "",
         tags=request.tags,
         description=request.description,
         facet=request.facet,
     )
-    made = (*returned.values, *((key, Path(path).absolute()) for key, path in request.declared.paths))
-    outputs: dict[str, Artifact] = {
-        key: LooseArtifact(key, item, context.run_id)
-        for key, item in made
-        if not isinstance(item, Path) or item.exists()
-    }
-    outputs |= {key: artifact for key, artifact in context.outputs.items() if key not in outputs}
-    if any(isinstance(item, Path) for _, item in returned.values):
+    if any(isinstance(made, Path) for _, made in returned.values):
         value = returned.together(dict(returned.values))
-    return RunResult(Run(record), outputs, cache_hit=False, _value=lambda: value)
+    return RunResult(Run(record), _outputs(returned, request.declared, context), cache_hit=False, _value=lambda: value)
+
+
+def _outputs(returned: Returned, declared: Declared, context: DisabledRun) -> dict[str, Artifact]:
+    """Make artifacts of what was returned, written and logged."""
+    written = ((key, Path(path).absolute()) for key, path in declared.paths)
+    outputs: dict[str, Artifact] = {
+        key: LooseArtifact(key, made, context.run_id)
+        for key, made in (*returned.values, *written)
+        if not isinstance(made, Path) or made.exists()
+    }
+    return outputs | {key: logged for key, logged in context.outputs.items() if key not in outputs}
 
 
 def _not_written(declared: Declared, returned: Returned) -> Iterator[Lacking]:

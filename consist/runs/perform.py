@@ -155,7 +155,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     with running(context):
         value = call(request.fn, arguments, request.step)
     ended = now()
-    returned = _with_absolute_paths(take_apart(value, request.declared.keys))
+    returned = take_apart(value, request.declared.keys).absolute()
     lacking = _collect(attempt, returned, value, request.declared, started=started / 1e6)
     for lack in lacking:
         settle(lack, request.declared.policy)
@@ -188,12 +188,6 @@ def _collect(
         else:
             lacking.append(item)
     return lacking
-
-
-def _with_absolute_paths(returned: Returned) -> Returned:
-    """Make relative paths absolute at once: after the next change of the working folder they would lead elsewhere."""
-    values = ((key, value.absolute() if isinstance(value, Path) else value) for key, value in returned.values)
-    return returned._replace(values=tuple(values))
 
 
 def _record(record: RunRecord, store: Store, *, overwrite: bool) -> RunRecord:

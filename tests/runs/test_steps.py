@@ -13,6 +13,7 @@ import pytest
 
 import consist
 from consist import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions, Step, Tracker, errors
+from consist.runs.request import RunArguments
 
 
 @pytest.fixture(autouse=True)
@@ -292,6 +293,12 @@ def test_unknown_arguments_name_the_nearest_right_one(tracker):
     with consist.use_tracker(tracker), pytest.raises(errors.UsageError, match="there is no argument 'model'"):
         consist.run(step, model="m")
     assert calls() == []
+
+
+def test_the_one_list_of_arguments_is_what_run_takes():
+    parameters = list(inspect.signature(Tracker.run).parameters)
+    assert parameters[:2] == ["self", "fn"]
+    assert parameters[2:] == list(RunArguments.__annotations__)
 
 
 def test_explain_takes_steps(tracker):
