@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from consist.blobs.posix import TempFile
 from consist.errors import BlobNotFoundError, DamagedError, RefusedError, UsageError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
@@ -124,9 +125,11 @@ class Library:
                 self._store().blobs.get(record.digest, path, size=record.size)
             return
         content = _checked(record, record.inline)
-        temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}.tmp")
-        perform("write", str(temporary), temporary.write_bytes, content)
-        perform("rename", path, os.replace, temporary, place)
+        with TempFile(str(place.with_name(f".consist-{os.urandom(8).hex()}.tmp")), 0o666) as temporary:
+            temporary.write(content)
+            temporary.seal(mode=None, durable=False)
+            perform("rename", path, os.replace, temporary.path, path)
+            temporary.published = True
 
     @contextlib.contextmanager
     def _noting_what_is_missing(self, record: ArtifactRecord) -> Iterator[None]:

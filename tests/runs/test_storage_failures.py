@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consist import ExecutionOptions, errors, fileops
+from consist import CacheOptions, ExecutionOptions, errors, fileops
 
 LARGE = "x" * 5000
 
@@ -93,6 +93,29 @@ def test_wherever_the_disk_fills_the_value_comes_back_and_what_is_there_is_whole
     assert found.value["large"] == LARGE * 2
     assert found.value["table"].read_text() == LARGE * 2
     assert found.outputs["table"].read_bytes() == (LARGE * 2).encode()
+
+
+@pytest.mark.parametrize("survives", range(6))
+@pytest.mark.parametrize("size", [3, 5000], ids=["inline", "blob"])
+def test_a_hit_that_finds_no_room_for_its_files_leaves_what_was_there(tracker, disk, size, survives):
+    def write(size):
+        Path("out").mkdir(exist_ok=True)
+        Path("out/table.csv").write_text("x" * size)
+
+    def found(**cache):
+        options = CacheOptions(**cache)
+        return tracker.run(write, config={"size": size}, output_paths={"t": "out/table.csv"}, cache_options=options)
+
+    found()
+    Path("out/table.csv").write_text("mine")
+    disk.full, disk.fails_from = True, survives
+    try:
+        assert found(cache_hydration="outputs-requested").cache_hit
+        expected = "x" * size
+    except errors.StorageFullError:
+        expected = "mine"
+    assert [path.name for path in Path("out").iterdir()] == ["table.csv"]
+    assert Path("out/table.csv").read_text() == expected
 
 
 def test_what_the_function_raised_passes_through_though_the_failure_cannot_be_recorded(tracker, disk):
