@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from consist.identity.code import CodeIdentity, code_identity
     from consist.identity.explain import Difference
     from consist.runs.api import (
+        define_step,
         log_artifact,
         log_dataframe,
         log_input,
@@ -35,14 +36,17 @@ if TYPE_CHECKING:
     from consist.runs.context import RunContext, current_run
     from consist.runs.coupler import Coupler
     from consist.runs.current import current_tracker, use_tracker
+    from consist.runs.disabled import create_tracker
     from consist.runs.explanation import Explanation
     from consist.runs.formats.extensions import register_format
+    from consist.runs.hooks import Hooks
     from consist.runs.lineage import Lineage
     from consist.runs.loading import load, load_df
     from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.run import Run, RunResult
     from consist.runs.runset import RunSet
     from consist.runs.scenario import Scenario
+    from consist.runs.step import Step
     from consist.runs.tracker import Tracker
     from consist.store.conditions import at_least, at_most, between
 
@@ -59,28 +63,32 @@ _HOMES = {
     "Digest": "consist.hashing.digest",
     "ExecutionOptions": "consist.runs.options",
     "Explanation": "consist.runs.explanation",
+    "Hooks": "consist.runs.hooks",
     "Lineage": "consist.runs.lineage",
     "OutputPolicyOptions": "consist.runs.options",
     "Run": "consist.runs.run",
     "RunContext": "consist.runs.context",
     "RunDiff": "consist.runs.comparison",
     "RunResult": "consist.runs.run",
-    "Scenario": "consist.runs.scenario",
     "RunSet": "consist.runs.runset",
+    "Scenario": "consist.runs.scenario",
+    "Step": "consist.runs.step",
     "Tracker": "consist.runs.tracker",
     "at_least": "consist.store.conditions",
     "at_most": "consist.store.conditions",
     "between": "consist.store.conditions",
     "code_identity": "consist.identity.code",
+    "create_tracker": "consist.runs.disabled",
     "current_run": "consist.runs.context",
     "current_tracker": "consist.runs.current",
+    "define_step": "consist.runs.api",
+    "load": "consist.runs.loading",
+    "load_df": "consist.runs.loading",
     "log_artifact": "consist.runs.api",
     "log_dataframe": "consist.runs.api",
     "log_input": "consist.runs.api",
     "log_meta": "consist.runs.api",
     "log_output": "consist.runs.api",
-    "load": "consist.runs.loading",
-    "load_df": "consist.runs.loading",
     "register_format": "consist.runs.formats.extensions",
     "run": "consist.runs.api",
     "scenario": "consist.runs.api",
@@ -102,6 +110,7 @@ __all__ = [
     "Digest",
     "ExecutionOptions",
     "Explanation",
+    "Hooks",
     "Lineage",
     "OutputPolicyOptions",
     "Run",
@@ -110,13 +119,16 @@ __all__ = [
     "RunResult",
     "RunSet",
     "Scenario",
+    "Step",
     "Tracker",
     "at_least",
     "at_most",
     "between",
     "code_identity",
+    "create_tracker",
     "current_run",
     "current_tracker",
+    "define_step",
     "load",
     "load_df",
     "log_artifact",

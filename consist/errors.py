@@ -29,11 +29,14 @@
     ├── DamagedWarning                     something in the store is missing or damaged; it is recomputed
     └── IdentityWarning                    two different calls may share one result
 
-An exception of the user's own function is never wrapped: it passes through as it is.
+An exception of the user's own function is never wrapped: it passes through as it is. `warn` is how consist warns:
+of the line of the user's that led to it.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import ClassVar
 
 
@@ -72,6 +75,36 @@ class ConsistError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive a process pool: keyword arguments and the bases' constructors defeat the default."""
         return (_rebuild, (type(self), self.message, self.hint, self.__dict__))
+
+
+def warn(message: str, category: type[ConsistWarning]) -> None:
+    """Warn of the line that called into consist, however many of our own frames lie between.
+
+    A fixed ``stacklevel`` is right for one way in only: `Tracker.run`, `consist.run` and a step's `run` differ by
+    frames. (``skip_file_prefixes`` does this from Python 3.12 on.)
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and what to do.
+    category : type of ConsistWarning
+        Which warning.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - what `warnings` itself uses
+    while _is_between(frame.f_globals.get("__name__")) and frame.f_back is not None:
+        frame = frame.f_back
+    namespace = frame.f_globals
+    registry = namespace.setdefault("__warningregistry__", {})
+    name = str(namespace.get("__name__", "<unknown>"))
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, name, registry)
+
+
+def _is_between(module: object) -> bool:
+    """Tell whether a frame is ours, or one of `contextlib`, which lies between a ``with`` and our code."""
+    return isinstance(module, str) and (module.partition(".")[0] == _OWN or module == "contextlib")
+
+
+_OWN = __name__.partition(".")[0]
 
 
 def _rebuild(cls: type[ConsistError], message: str, hint: str | None, state: dict[str, object]) -> ConsistError:

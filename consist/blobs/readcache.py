@@ -14,13 +14,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import warnings
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from consist.blobs import layout
 from consist.blobs.cachefiles import lock_file, make_folder, read_kept, reading
 from consist.blobs.cacheroom import Room
-from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError
+from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError, warn
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -208,7 +207,7 @@ class ReadCache:
             change(*args, **kwargs)
         except (StorageError, FileNotFoundError) as error:
             self._writes = False
-            warnings.warn(f"the read cache is not written to any more: {error}", ConsistWarning, stacklevel=3)
+            warn(f"the read cache is not written to any more: {error}", ConsistWarning)
 
 
 def _parsed(file: OpenFile | None, parse: Callable[[bytes], T], most: int) -> T | None:

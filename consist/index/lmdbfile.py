@@ -10,14 +10,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import warnings
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError
+from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError, warn
 from consist.fileops import perform, storage_error
 from consist.index import filekind, unsynced
 from consist.index.filekind import REBUILD_HINT, Kind
@@ -425,9 +424,8 @@ def _unmark(path: str, marker: bytes, map_size: int) -> None:
 def _warn_of_network(path: str) -> None:
     kind = filekind.network_filesystem(path)
     if kind is not None:
-        warnings.warn(
+        warn(
             f"the index {path} is on a network filesystem ({kind}), where LMDB is not safe;"
             " choose a db_path on a local disk",
             ConsistWarning,
-            stacklevel=2,
         )

@@ -17,7 +17,7 @@ from consist.runs.context import RunContext, running
 from consist.runs.draft import draft_of_block, now
 from consist.runs.inputs import resolve_inputs
 from consist.runs.logbook import Logbook
-from consist.runs.perform import record_failure
+from consist.runs.perform import failed_record, record_failure
 from consist.store.latest import note_latest
 from consist.store.publish import keep
 
@@ -76,7 +76,7 @@ def recorded(run: RunContext, logbook: Logbook, workshop: Workshop) -> Iterator[
     except BaseException as error:
         logbook.close()
         _write_events(logbook, workshop)
-        record_failure(logbook.written_into(logbook.draft), error, workshop.store)
+        record_failure(failed_record(logbook.written_into(logbook.draft), error), workshop.store)
         raise
     ended = now()
     logbook.close()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
+import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
-from consist.errors import UsageError
+from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import encode
 from consist.identity.signature import contract_digest
+from consist.index.records import TREE
 from consist.runs.artifact import Artifact
+from consist.runs.formats.registry import FILE
+from consist.runs.inputs import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +38,10 @@ _ANNOTATIONS = {
     str: AS_TEXT,
     "str": AS_TEXT,
 }
+_TABLES = {"pandas": "pd", "polars": "pl", "pyarrow": "pa"}
+"""Libraries whose tables are loaded, and what people call them."""
+_TABLE_NAMES = frozenset({"DataFrame", "LazyFrame", "Series", "Table"})
+_OPTIONAL = re.compile(r"(?:typing\.)?Optional\[(.*)\]\Z")
 
 
 def input_modes(
@@ -49,21 +58,68 @@ def input_modes(
     load : bool or None
         `ExecutionOptions.load_inputs`.
     """
-    annotations = getattr(fn, "__annotations__", {}) if inputs else {}
+    annotations = _annotations(fn) if inputs else {}
     return tuple((item.record.key, _mode(item, annotations.get(item.record.key), load=load)) for item in inputs)
 
 
+def _annotations(fn: Any) -> Mapping[str, Any]:
+    """Return the annotations of what is called in the end: of a partial its function, of an instance ``__call__``."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if isinstance(fn, type):
+        fn = fn.__init__  # type: ignore[misc]  # the class itself is what is called
+    elif not hasattr(fn, "__annotations__") or not hasattr(fn, "__name__"):
+        fn = getattr(fn, "__call__", fn)  # noqa: B004 - not whether it can be called, but what is
+    return getattr(fn, "__annotations__", None) or {}
+
+
 def _mode(item: ResolvedInput, annotation: Any, *, load: bool | None) -> str:
+    annotation = _without_none(annotation)
     asked = _ANNOTATIONS.get(annotation) if isinstance(annotation, (type, str)) else None
+    if item.form in {FILE, FOLDER, TREE} and load is not False and _is_table(annotation):
+        raise UsageError(
+            f"parameter {item.record.key!r} asks for a table, but the input is a {item.form}, which is handed over as"
+            " its path",
+            hint="annotate it as Path and read it in the function, or return the table itself from the step before",
+        )
     if not isinstance(item.source, Artifact):
         return asked if asked == AS_TEXT else AS_PATH
     if load is not None:
-        return AS_VALUE if load else AS_ARTIFACT
+        return AS_VALUE if load else AS_PATH if asked == AS_PATH else AS_ARTIFACT
+    if asked == AS_TEXT and item.source.format in {FILE, TREE}:
+        return AS_TEXT
     return asked if asked in {AS_ARTIFACT, AS_PATH} else AS_VALUE
 
 
+def _without_none(annotation: Any) -> Any:
+    """Return ``X`` of ``X | None`` and ``Optional[X]``, be it an object or a text; anything else as it is."""
+    if isinstance(annotation, str):
+        optional = _OPTIONAL.match(annotation)
+        parts = [part.strip() for part in (optional[1] if optional else annotation).split("|")]
+        rest = [part for part in parts if part != "None"]
+        return rest[0].strip("\"'") if len(rest) == 1 else annotation
+    members = [member for member in getattr(annotation, "__args__", None) or () if member is not type(None)]
+    is_union = isinstance(annotation, types.UnionType) or getattr(annotation, "__origin__", None) is Union
+    return members[0] if is_union and len(members) == 1 else annotation
+
+
+def _is_table(annotation: Any) -> bool:
+    """Tell whether an annotation is a table's or column's class of pandas, polars or pyarrow."""
+    if isinstance(annotation, str):
+        library, _, name = annotation.rpartition(".")
+        return name in _TABLE_NAMES and library in {*_TABLES, *_TABLES.values()}
+    if not isinstance(annotation, type):
+        return False
+    return annotation.__module__.partition(".")[0] in _TABLES and annotation.__name__ in _TABLE_NAMES
+
+
 @functools.lru_cache(maxsize=1024)
-def contract(outputs: tuple[str, ...], paths: tuple[str, ...], modes: tuple[tuple[str, str], ...]) -> Digest:
+def contract(
+    outputs: tuple[str, ...],
+    paths: tuple[str, ...],
+    modes: tuple[tuple[str, str], ...],
+    versions: tuple[tuple[str, str | int], ...] = (),
+) -> Digest:
     """Digest what shapes a result beside code, config and inputs.
 
     Parameters
@@ -74,12 +130,14 @@ def contract(outputs: tuple[str, ...], paths: tuple[str, ...], modes: tuple[tupl
         Keys of declared output paths, and what is captured.
     modes : tuple of (str, str)
         How each input is handed over.
+    versions : tuple of (str, str or int)
+        `cache_version` and `cache_epoch`, as far as they were given.
 
     Notes
     -----
     `outputs` count in their order, by which a tuple is taken apart. The others are mappings, whose order is free.
     """
-    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes)})
+    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes), **dict(versions)})
 
 
 def check_agreement(config: Mapping[str, Any], options: ExecutionOptions) -> None:
@@ -90,12 +148,30 @@ def check_agreement(config: Mapping[str, Any], options: ExecutionOptions) -> Non
     UsageError
         The config's value would be hashed and the other one used.
     """
-    for name, value in options.runtime_kwargs.items():
-        if name in config and config[name] is not value and encode(config[name]) != encode(value):
+    check_same(config, options.runtime_kwargs, ("config", "runtime_kwargs"))
+
+
+def check_same(one: Mapping[str, Any], other: Mapping[str, Any], places: tuple[str, str]) -> None:
+    """Refuse an argument that is given in two places with different values.
+
+    Raises
+    ------
+    UsageError
+        If there is one.
+    """
+    for name, value in other.items():
+        if name in one and one[name] is not value and not _are_equal(one[name], value):
             raise UsageError(
-                f"{name!r} is {config[name]!r:.60} in config and {value!r:.60} in runtime_kwargs",
-                hint="the result would be cached under a value that was not used; give it once",
+                f"{name!r} is {one[name]!r:.60} in {places[0]} and {value!r:.60} in {places[1]}",
+                hint="give it once: of two values one would count, and the other be used",
             )
+
+
+def _are_equal(one: object, other: object) -> bool:
+    try:
+        return encode(one) == encode(other)
+    except UnencodableError:  # a handle or the like: the same one, or another
+        return False
 
 
 def bind(
@@ -165,5 +241,7 @@ def _hand_over(item: ResolvedInput, mode: str) -> Any:
     if isinstance(source, Artifact):
         if mode == AS_ARTIFACT:
             return source
+        if mode == AS_TEXT:
+            return str(source.path)
         return source.path if mode == AS_PATH else source.load()
     return str(source) if mode == AS_TEXT else source

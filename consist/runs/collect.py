@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from consist.blobs.blobstore import Stored
 from consist.errors import OutputError, StorageError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
+from consist.runs.declared import MISSING, UNSTORED, Lacking, Returned
 from consist.runs.formats.registry import FILE, Format, formats_for
 from consist.runs.leftovers import refuse_left_over
-from consist.runs.options import DEFAULT_OUTPUT_POLICY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from consist.blobs.blobstore import BlobStore
     from consist.hashing.digest import Digest
+    from consist.runs.declared import Declared
     from consist.runs.formats.extensions import Extension
     from consist.runs.formats.registry import AnyFormat, StreamFormat
-    from consist.runs.options import OutputPolicyOptions
+
+T = TypeVar("T")
 
 INLINE_LIMIT = 4096
 """Bytes up to which content is kept in the record: a hit on it costs no further read."""
@@ -34,41 +37,8 @@ SINGLE = "value"
 """The key of a single output that nobody named."""
 
 
-class Declared(NamedTuple):
-    """What outputs a caller declared.
-
-    Attributes
-    ----------
-    keys : tuple of str
-        Names of what is returned, in order; empty leaves them to the value.
-    paths : tuple of (str, str)
-        Names and paths of files and folders that the function writes by itself.
-    symlinks : str
-        What to do about links in folders, as `OutputPolicyOptions` says it.
-    """
-
-    keys: tuple[str, ...] = ()
-    paths: tuple[tuple[str, str], ...] = ()
-    symlinks: str = DEFAULT_OUTPUT_POLICY.symlinks
-
-
-class Returned(NamedTuple):
-    """A return value taken apart.
-
-    Attributes
-    ----------
-    returns : str
-        How it is put together again: ``none``, ``single``, ``dict`` or ``tuple``.
-    values : tuple of (str, object)
-        Its parts by key.
-    """
-
-    returns: str
-    values: tuple[tuple[str, Any], ...]
-
-
 def take_apart(value: Any, keys: tuple[str, ...]) -> Returned:
-    """Take a return value apart into named outputs.
+    """Take a return value apart into named outputs, whether or not they are the declared ones (`compared`).
 
     Parameters
     ----------
@@ -77,33 +47,22 @@ def take_apart(value: Any, keys: tuple[str, ...]) -> Returned:
     keys : tuple of str
         Declared keys.
 
-    Raises
-    ------
-    OutputError
-        If declared outputs are missing.
-
     Examples
     --------
     >>> take_apart({"a": 1, "b": 2}, ())
     Returned(returns='dict', values=(('a', 1), ('b', 2)))
     >>> take_apart(7, ("n",))
     Returned(returns='single', values=(('n', 7),))
+    >>> take_apart((1, 2), ("a", "b"))
+    Returned(returns='tuple', values=(('a', 1), ('b', 2)))
     """
     if type(value) is dict and _one_artifact_a_key(value, keys):
-        missing = [key for key in keys if key not in value]
-        if missing:
-            raise OutputError(f"declared output {missing[0]!r} was not returned", hint=f"returned are {list(value)}")
         return Returned("dict", tuple(value.items()))
-    if len(keys) > 1:
-        if type(value) is tuple and len(value) == len(keys):
-            return Returned("tuple", tuple(zip(keys, value, strict=True)))
-        raise OutputError(
-            f"{len(keys)} outputs are declared, but the function returned {type(value).__name__}",
-            hint="return a dict with these keys, or a tuple of that length",
-        )
-    if value is None and not keys:
+    if len(keys) > 1 and type(value) is tuple and len(value) == len(keys):
+        return Returned("tuple", tuple(zip(keys, value, strict=True)))
+    if value is None and len(keys) != 1:
         return Returned("none", ())
-    return Returned("single", ((keys[0] if keys else SINGLE, value),))
+    return Returned("single", ((keys[0] if len(keys) == 1 else SINGLE, value),))
 
 
 def _one_artifact_a_key(value: dict[Any, Any], keys: tuple[str, ...]) -> bool:
@@ -135,11 +94,10 @@ class Collector:
         self._blobs = blobs
         self._earlier = earlier
         self._allow_pickle = allow_pickle
+        self._failure: StorageError | None = None
 
-    def collect(
-        self, returned: Returned, declared: Declared, *, started: float
-    ) -> Iterator[ArtifactRecord | OutputError]:
-        """Store each output and yield its record, or the reason why a value has no format.
+    def collect(self, returned: Returned, declared: Declared, *, started: float) -> Iterator[ArtifactRecord | Lacking]:
+        """Store each output and yield its record, or why there is none.
 
         Parameters
         ----------
@@ -153,21 +111,42 @@ class Collector:
         Raises
         ------
         OutputError
-            If a file was not written.
+            If a file that was returned is not there, or a folder cannot be stored.
         """
         for key, value in returned.values:
             if isinstance(value, Path):
-                yield self.one(key, value, symlinks=declared.symlinks)
+                yield self._stored(key, partial(self.one, key, value, symlinks=declared.symlinks))
                 continue
             try:
-                yield self.one(key, value)
+                yield self._stored(key, partial(self.one, key, value))
             except OutputError as error:
-                yield OutputError(f"output {key!r}: {_why_one_value(value)}{error.message}", hint=error.hint)
+                why = f"output {key!r}: {_why_one_value(value)}{error.message}"
+                yield Lacking(UNSTORED, OutputError(why, hint=error.hint))
         for key, path in declared.paths:
-            refuse_left_over(key, path, started, symlinks=declared.symlinks)
-            yield self._file(key, path, {"declared_path": True}, declared.symlinks)
+            missing = _not_written(key, path, started, declared)
+            if missing is not None:
+                yield Lacking(MISSING, missing)
+                continue
+            yield self._stored(key, partial(self._file, key, path, {"declared_path": True}, declared.symlinks))
 
-    def one(self, key: str, value: Any, *, symlinks: str = DEFAULT_OUTPUT_POLICY.symlinks) -> ArtifactRecord:
+    def _stored(self, key: str, store: Callable[[], ArtifactRecord]) -> ArtifactRecord | Lacking:
+        """Store an output; where the storage fails, the work that made it must not be lost for that."""
+        try:
+            return store()
+        except StorageError as error:
+            return Lacking(UNSTORED, type(error)(f"output {key!r}: {error.message}", hint=error.hint))
+
+    def _put(self, put: Callable[[BlobStore], T]) -> T:
+        """Put something into the store; after a failure nothing more, which over a network may take long to fail."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return put(self._blobs)  # type: ignore[arg-type]  # the callers have asked whether there is a store
+        except StorageError as error:
+            self._failure = error
+            raise
+
+    def one(self, key: str, value: Any, *, symlinks: str = "refuse") -> ArtifactRecord:
         """Store one output: a `Path` as the file or folder that it leads to, anything else as a value.
 
         Raises
@@ -193,7 +172,7 @@ class Collector:
         content = chosen.encode(value)
         if len(content) <= INLINE_LIMIT or self._blobs is None:
             return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content)
-        stored = self._blobs.put_bytes(content, like=partial(self._earlier, key))
+        stored = self._put(lambda blobs: blobs.put_bytes(content, like=partial(self._earlier, key)))
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, _chunk_list(stored))
 
     def _large_value(self, key: str, value: Any, chosen: StreamFormat | Extension) -> ArtifactRecord:
@@ -202,7 +181,7 @@ class Collector:
             if prepared.size <= INLINE_LIMIT or self._blobs is None:
                 content = prepared.stream.read()
                 return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content, media)
-            stored = self._blobs.put_stream(prepared.stream, like=partial(self._earlier, key))
+            stored = self._put(lambda blobs: blobs.put_stream(prepared.stream, like=partial(self._earlier, key)))
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, {**media, **_chunk_list(stored)})
 
     def _file(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
@@ -217,7 +196,7 @@ class Collector:
             if self._blobs is None:
                 stored = Stored(*hash_file(absolute))
             else:
-                stored = self._blobs.put_file(absolute, like=partial(self._earlier, key))
+                stored = self._put(lambda blobs: blobs.put_file(absolute, like=partial(self._earlier, key)))
         except StorageError:
             raise
         except FileNotFoundError:
@@ -239,7 +218,7 @@ class Collector:
                 data = encode_tree(tree)
                 stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
             else:
-                stored = put_tree(self._blobs, path, symlinks=symlinks)
+                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks))
         except UsageError as error:
             raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
         media = {**media, "files": stored.files, "total": stored.total}
@@ -256,25 +235,19 @@ def _why_one_value(value: Any) -> str:
     return ""
 
 
+def _not_written(key: str, path: str, started: float, declared: Declared) -> OutputError | None:
+    """Say why a declared file or folder is none of this run's: it is not there, or was there before."""
+    if not os.path.lexists(path):
+        return OutputError(
+            f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
+        )
+    try:
+        refuse_left_over(key, path, started, symlinks=declared.symlinks)
+    except OutputError as error:
+        return error
+    return None
+
+
 def _chunk_list(stored: Stored) -> dict[str, bytes]:
     """Return what a record keeps of how large content is cut: who believes the record need not believe a manifest."""
     return {} if stored.chunks is None else {"chunks": stored.chunks.raw}
-
-
-def declare(outputs: object, output_paths: object, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:
-    """Check what a caller declared."""
-    keys = () if outputs is None else tuple(check_name("output", key) for key in _sequence(outputs))
-    if len(set(keys)) < len(keys):
-        raise OutputError(f"an output is declared twice: {list(keys)}")
-    if output_paths is None:
-        return Declared(keys, symlinks=policy.symlinks)
-    if not isinstance(output_paths, Mapping):
-        raise OutputError(f"output_paths is {type(output_paths).__name__}", hint="give a mapping of names to paths")
-    paths = tuple((check_name("output", key), os.fspath(path)) for key, path in output_paths.items())
-    return Declared(keys, paths, policy.symlinks)
-
-
-def _sequence(outputs: object) -> list[Any]:
-    if isinstance(outputs, str) or not isinstance(outputs, (list, tuple)):
-        raise OutputError(f"outputs is {type(outputs).__name__}", hint='give a list of names, such as ["table"]')
-    return list(outputs)

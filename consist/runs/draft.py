@@ -9,6 +9,7 @@ from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
 from consist.runs.context import runs_under_way
 from consist.runs.inputs import digest_of_inputs
 from consist.runs.machine import machine_facts
+from consist.runs.request import versions
 
 if TYPE_CHECKING:
     from consist.identity.config import ConfigIdentity
@@ -39,7 +40,7 @@ def draft_of(identified: Identified) -> RunRecord:
         description=request.description,
         facet=request.facet,
         machine=machine_facts(),
-        notes=(*_code_notes(request), *identified.code.warnings),
+        notes=(*_option_notes(request), *identified.code.warnings),
         contract=_contract(identified),
     )
 
@@ -79,8 +80,9 @@ def _contract(identified: Identified) -> ContractRecord:
     return ContractRecord(request.declared.keys, request.path_names, dict(identified.modes))
 
 
-def _code_notes(request: Request) -> list[str]:
-    """Say which of the code options were used."""
+def _option_notes(request: Request) -> list[str]:
+    """Say which of the code options were used, and which versions are part of the signature."""
     given = request.code
     used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
-    return [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
+    code = [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
+    return [*code, *(f"{name}: {value!r:.200}" for name, value in versions(request))]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn
 from consist.runs.context import note_found, runs_under_way
+from consist.runs.declared import settle, undelivered
+from consist.runs.options import ERROR, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
@@ -14,9 +17,12 @@ from consist.store.lookup import find
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
+    from consist.index.records import RunRecord
     from consist.runs.perform import Workshop
-    from consist.runs.request import Request
+    from consist.runs.request import Identified, Request
     from consist.runs.run import RunResult
+
+_RESTORING = (OUTPUTS_REQUESTED, OUTPUTS_ALL)
 
 
 def execute(request: Request, workshop: Workshop) -> RunResult:
@@ -37,7 +43,7 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     mode = request.cache.cache_mode
     if signature is None or mode in {"off", "overwrite"}:
         return run_body(identified, workshop)
-    hit = _look_up(signature, workshop, count=mode != "readonly")
+    hit, _ = _look_up(identified, workshop)
     if hit is not None:
         return hit
     if mode == "readonly" or _is_under_way_around_us(signature):
@@ -45,17 +51,57 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     shared = workshop.store.config.sharing == GROUP
     with single_flight(workshop.store.locks, signature, shared=shared):
         # Whoever held the lock before us may have published what we want.
-        return _look_up(signature, workshop) or run_body(identified, workshop)
+        hit, falls_short = _look_up(identified, workshop)
+        return hit or run_body(identified, workshop, replacing=falls_short)
 
 
-def _look_up(signature: Digest, workshop: Workshop, *, count: bool = True) -> RunResult | None:
-    record = find(workshop.store, signature)
+def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | None, bool]:
+    """Return the result of an earlier run, if there is one that is all that the caller wants of a hit.
+
+    Returns
+    -------
+    RunResult or None
+        The hit.
+    bool
+        Whether there is a whole run, but one that did not make what is declared now.
+    """
+    request, signature = identified.request, identified.signature
+    assert signature is not None  # noqa: S101 - for the type checker; the caller asked
+    cache, declared = request.cache, request.declared
+    record = find(workshop.store, signature, validate=cache.validate_cached_outputs)
     if record is None:
-        return None
-    if count:
+        return None, False
+    if (declared.keys or declared.paths) and not _delivers(record, request):
+        return None, True
+    if cache.cache_hydration in _RESTORING and not _hydrate(record, request, workshop):
+        return None, False
+    if cache.cache_mode != "readonly":
         workshop.store.events.hit(record.id)
         note_found(record, workshop.store)
-    return recorded_result(record, workshop.library, cache_hit=True)
+    return recorded_result(record, workshop.library, cache_hit=True), False
+
+
+def _delivers(record: RunRecord, request: Request) -> bool:
+    """Tell whether a run made what is declared now: another caller's policy may have let it pass without."""
+    lacking = undelivered(record.outputs, request.declared)
+    if lacking is None:
+        return True
+    if (request.declared.policy.output_missing or ERROR) == ERROR:
+        return False  # the function is called, and fails as it would have
+    settle(lacking, request.declared.policy)
+    return True
+
+
+def _hydrate(record: RunRecord, request: Request, workshop: Workshop) -> bool:
+    """Put outputs where they are wanted; content that turns out damaged makes the call a miss, which heals."""
+    from consist.runs.hydrate import restore_outputs
+
+    try:
+        restore_outputs(request, record, workshop.library, workshop.store.blobs)
+    except (DamagedError, BlobNotFoundError) as error:
+        warn(f"run {record.id} of {record.step!r}: {error.message}; it is computed again", DamagedWarning)
+        return False
+    return True
 
 
 def _is_under_way_around_us(signature: Digest) -> bool:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from consist.blobs.posix import TempFile
 from consist.errors import BlobNotFoundError, DamagedError, OutputError, RefusedError, UsageError
 from consist.fileops import perform
 from consist.hashing.hasher import hash_bytes
@@ -82,17 +83,23 @@ class Library:
     def path_of(self, record: ArtifactRecord, run_id: str) -> Path:
         """Return a local file or folder with exactly the artifact's content."""
         original = record.media.get("path")
-        if record.format in {FILE, TREE} and isinstance(original, str) and self._still_is(original, record):
+        if record.format in {FILE, TREE} and isinstance(original, str) and self.still_is(original, record):
             return Path(original)
+        return self.copy_of(record, run_id)
+
+    def copy_of(self, record: ArtifactRecord, run_id: str) -> Path:
+        """Return a checked copy of the artifact under the folder of copies, whatever became of the original."""
+        original = record.media.get("path")
         name = os.path.basename(str(original)) if original else _file_name(record)  # noqa: PTH119 - of another system too
         # Whoever can write to the store can write a record; its names must not lead out of the folder of copies.
         key = record.key if is_name(record.key) else record.digest.hex
         copy = self._run_dir / "artifacts" / run_id / key / ("content" if name in {"", ".", ".."} else name)
-        if not self._still_is(str(copy), record):
-            self._write_copy(copy, record)
+        if not self.still_is(str(copy), record):
+            self.write(str(copy), record)
         return copy
 
-    def _still_is(self, path: str, record: ArtifactRecord) -> bool:
+    def still_is(self, path: str, record: ArtifactRecord) -> bool:
+        """Tell whether a path has exactly the artifact's content."""
         try:
             if record.format == TREE:
                 return self._is_tree(path, record)
@@ -109,19 +116,26 @@ class Library:
 
         return tree_digest(tree_of_folder(path, self._store().files.digest, symlinks=FOLLOW)) == record.digest
 
-    def _write_copy(self, copy: Path, record: ArtifactRecord) -> None:
-        perform("mkdir", str(copy.parent), os.makedirs, copy.parent, exist_ok=True)
+    def write(self, path: str, record: ArtifactRecord) -> None:
+        """Write an artifact's content to a path, whole or not at all; what is there is replaced, if it is of a kind.
+
+        Folders above are made. A file replaces a file, a folder a folder with all that is in it.
+        """
+        place = Path(path)
+        perform("mkdir", str(place.parent), os.makedirs, place.parent, exist_ok=True)
         if record.format == TREE:
-            self._write_folder(copy, record)
+            self._write_folder(place, record)
             return
         if record.inline is None:
             with self._noting_what_is_missing(record):
-                self._store().blobs.get(record.digest, str(copy), size=record.size)
+                self._store().blobs.get(record.digest, path, size=record.size)
             return
         content = _checked(record, record.inline)
-        temporary = copy.with_name(f".{copy.name[:200]}.{os.getpid()}.tmp")
-        perform("write", str(temporary), temporary.write_bytes, content)
-        perform("rename", str(copy), os.replace, temporary, copy)
+        with TempFile(str(place.with_name(f".consist-{os.urandom(8).hex()}.tmp")), 0o666) as temporary:
+            temporary.write(content)
+            temporary.seal(mode=None, durable=False)
+            perform("rename", path, os.replace, temporary.path, path)
+            temporary.published = True
 
     @contextlib.contextmanager
     def _noting_what_is_missing(self, record: ArtifactRecord) -> Iterator[None]:
@@ -139,7 +153,7 @@ class Library:
         try:
             restore_tree(self._store().blobs, record.digest, str(copy))
         except RefusedError:
-            if not self._still_is(str(copy), record):
+            if not self.still_is(str(copy), record):
                 restore_tree(self._store().blobs, record.digest, str(copy), force=True)
 
 

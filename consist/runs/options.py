@@ -1,18 +1,31 @@
-"""Options of a run, as small values: what to do goes into `run`, how to do it in here."""
+"""Options of a run, as small values: what to do goes into `run`, how to do it in here.
+
+A field that is left out is None or empty, and means its default; or, for a step, what the step declared (`merged`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
 
 SYMLINKS = ("refuse", "follow")
 CACHE_MODES = ("reuse", "overwrite", "readonly", "off")
+HYDRATIONS = METADATA, INPUTS_MISSING, OUTPUTS_REQUESTED, OUTPUTS_ALL = (
+    "metadata",
+    "inputs-missing",
+    "outputs-requested",
+    "outputs-all",
+)
+VALIDATIONS = (False, True, "lazy", "eager")
+POLICIES = ERROR, WARN, IGNORE = ("error", "warn", "ignore")
+
+_Options = TypeVar("_Options", bound=Any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +37,18 @@ class ExecutionOptions:
     runtime_kwargs : mapping, optional
         Arguments that are passed but not hashed: handles, verbosity, a number of workers.
     load_inputs : bool, optional
-        True: artifacts that are inputs arrive as their values. False: as `Artifact`. None: as the parameter's
-        annotation asks, else values as values and files as paths.
-    inject_context : bool or str
+        True: artifacts that are inputs arrive as their values. False: as `Artifact`, or as `Path` where the
+        annotation says so. None: as the annotation asks, else values as values and files as paths.
+    inject_context : bool or str, optional
         Pass a `RunContext` as the parameter ``_consist_ctx``, or as the one that is named.
     runtime_only : sequence of str
         Names in `runtime_kwargs` that are meant to have no say in the result; they are not warned of.
     capture_dir : path, optional
         Every file that appears or changes below this folder while the function runs becomes an output: ``a/b.csv`` is
         called ``a__b``. A relative path is one of the working folder, as everywhere.
-    capture_pattern : str
+    capture_pattern : str, optional
         Which of the files, as `pathlib.PurePath.match` reads it; part of the signature, as declared outputs are.
+        Default: all.
 
     Examples
     --------
@@ -44,10 +58,10 @@ class ExecutionOptions:
 
     runtime_kwargs: Mapping[str, Any] = field(default_factory=dict)
     load_inputs: bool | None = None
-    inject_context: bool | str = False
+    inject_context: bool | str | None = None
     runtime_only: Sequence[str] = ()
     capture_dir: str | os.PathLike[str] | None = None
-    capture_pattern: str = "*"
+    capture_pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +70,50 @@ class CacheOptions:
 
     Parameters
     ----------
-    cache_mode : str
-        ``reuse``: a hit is returned, a miss is executed and published. ``overwrite``: always executed, and what was
-        published is replaced. ``readonly``: a hit is returned; a miss is executed, and nothing is written to the
-        store. ``off``: always executed; the run is kept, but no signature leads to it.
+    cache_mode : str, optional
+        ``reuse`` (default): a hit is returned, a miss is executed and published. ``overwrite``: always executed, and
+        what was published is replaced. ``readonly``: a hit is returned; a miss is executed, and nothing is written to
+        the store. ``off``: always executed; the run is kept, but no signature leads to it.
+    cache_version, cache_epoch : str or int, optional
+        Part of the signature, if given: another value is another run. One is meant for a step whose meaning changed
+        though its code did not, the other for a whole project.
+    validate_cached_outputs : bool or str, optional
+        What must be true of a hit's outputs; else the call is a miss, and the store heals. False or ``lazy``
+        (default): as look-ups do, in a folder each output is there, over a network what was published is believed.
+        True: each output is there, also over a network, and each file of a folder. ``eager``: each is read and has
+        its digest.
+    cache_hydration : str, optional
+        What is put where files are expected. ``metadata`` (default): nothing. ``inputs-missing``: before the function
+        runs, artifacts of files and folders that are inputs are restored where they were written, if nothing is there
+        and that is within the working folder or `run_dir`. ``outputs-requested``: on a hit, the files and folders of
+        `output_paths` are restored to those paths, as the function would have written them. ``outputs-all``: on a
+        hit, all files and folders are copied to ``run_dir/artifacts``.
 
     Raises
     ------
     UsageError
-        If the mode is none of these.
+        If a value is none of these.
+
+    Examples
+    --------
+    >>> CacheOptions(cache_hydration="outputs-all").cache_version is None
+    True
     """
 
-    cache_mode: str = "reuse"
+    cache_mode: str | None = None
+    cache_version: str | int | None = None
+    cache_epoch: str | int | None = None
+    validate_cached_outputs: bool | str | None = None
+    cache_hydration: str | None = None
 
     def __post_init__(self) -> None:
-        if self.cache_mode not in CACHE_MODES:
-            raise UsageError(f"cache_mode is {self.cache_mode!r}", hint=f"it is one of {', '.join(CACHE_MODES)}")
+        _check("cache_mode", self.cache_mode, CACHE_MODES)
+        _check("cache_hydration", self.cache_hydration, HYDRATIONS)
+        _check("validate_cached_outputs", self.validate_cached_outputs, VALIDATIONS)
+        for name in ("cache_version", "cache_epoch"):
+            value = getattr(self, name)
+            if value is not None and type(value) not in {str, int}:
+                raise UsageError(f"{name} is {type(value).__name__}", hint="give a number or a text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +149,22 @@ class OutputPolicyOptions:
 
     Parameters
     ----------
-    symlinks : str
-        What to do about symbolic links in a folder that is an output. ``refuse``: a link is an error that names it.
-        ``follow``: what it leads to is stored in its place, wherever that lies. A link itself is never stored.
+    symlinks : str, optional
+        What to do about symbolic links in a folder that is an output. ``refuse`` (default): a link is an error that
+        names it. ``follow``: what it leads to is stored in its place, wherever that lies. A link itself is never
+        stored.
+    output_missing : str, optional
+        What to do if a declared output was not made. ``error`` (default): the run has failed. ``warn``, ``ignore``:
+        the run is completed without it, and found again by calls that allow as much.
+    output_mismatch : str, optional
+        What to do if outputs were returned that are not among the declared ones. ``error``: the run has failed.
+        ``warn`` (default), ``ignore``: they are kept under their own names. What is no dict and cannot be taken apart
+        into the declared outputs is kept as ``value``, and then these are missing.
 
     Raises
     ------
     UsageError
-        If it is none of these.
+        If a value is none of these.
 
     Examples
     --------
@@ -122,11 +172,50 @@ class OutputPolicyOptions:
     'follow'
     """
 
-    symlinks: str = "refuse"
+    symlinks: str | None = None
+    output_missing: str | None = None
+    output_mismatch: str | None = None
 
     def __post_init__(self) -> None:
-        if self.symlinks not in SYMLINKS:
-            raise UsageError(f"symlinks is {self.symlinks!r}", hint=f"it is one of {', '.join(SYMLINKS)}")
+        _check("symlinks", self.symlinks, SYMLINKS)
+        _check("output_missing", self.output_missing, POLICIES)
+        _check("output_mismatch", self.output_mismatch, POLICIES)
+
+
+def merged(given: _Options | None, declared: _Options | None) -> _Options | None:
+    """Return the options that were given, with the fields that they leave out as they were declared.
+
+    Parameters
+    ----------
+    given, declared : option values of one class, or None
+        Mappings in them are put together, and what was given wins.
+
+    Examples
+    --------
+    >>> both = merged(CacheOptions(cache_mode="off"), CacheOptions(cache_mode="reuse", cache_version=2))
+    >>> both.cache_mode, both.cache_version
+    ('off', 2)
+    """
+    if given is None or declared is None:
+        return declared if given is None else given
+    kept: dict[str, Any] = {}
+    for known in fields(given):
+        new, old = getattr(given, known.name), getattr(declared, known.name)
+        if is_left_out(new):
+            kept[known.name] = old
+        elif isinstance(new, Mapping) and isinstance(old, Mapping):
+            kept[known.name] = {**old, **new}
+    return replace(given, **kept)
+
+
+def is_left_out(value: object) -> bool:
+    """Tell whether a value stands for none: None, or an empty text or collection."""
+    return value is None or (isinstance(value, (str, Mapping, Sequence)) and not value)
+
+
+def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value is not None and not any(value is known or (value == known and type(known) is str) for known in allowed):
+        raise UsageError(f"{name} is {value!r:.60}", hint=f"it is one of {', '.join(map(str, allowed))}")
 
 
 DEFAULT_EXECUTION = ExecutionOptions()

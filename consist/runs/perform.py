@@ -1,39 +1,48 @@
 """A miss: call the function, store what it made, and record how it went.
 
 The order is the promise. Inputs and code are looked at before the body and again after it; outputs are in the store
-before the record is; the record is in the store before the index hears of it (``store/publish.py``).
+before the record is; the record is in the store before the index hears of it (``store/publish.py``). Once the body has
+returned, its value is the caller's, whatever becomes of the storage (decision 19).
 """
 
 from __future__ import annotations
 
-import inspect
-import warnings
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import ConsistError, ConsistWarning, IdentityWarning, OutputError, UncacheableWarning, UsageError
+from consist.errors import (
+    ConflictError,
+    ConsistError,
+    ConsistWarning,
+    IdentityWarning,
+    RefusedError,
+    StorageError,
+    UncacheableWarning,
+    warn,
+)
 from consist.index.records import COMPLETED
 from consist.runs.bind import bind
+from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_found, running
+from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, now
+from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.logbook import Logbook
+from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
 from consist.store.latest import earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from consist.index.records import ArtifactRecord, RunRecord
+    from consist.runs.declared import Declared, Returned
     from consist.runs.library import Library
-    from consist.runs.request import Identified, Request
+    from consist.runs.request import Identified
     from consist.store.store import Store
-
-_STACK = 6
-"""Frames between a warning of this module and the user's call of `run`."""
 
 
 class Workshop(NamedTuple):
@@ -51,6 +60,8 @@ class Workshop(NamedTuple):
         Whether what cannot be cached is an error.
     verbose : bool
         Whether a step that runs says why.
+    hooks : Hooks
+        Who is told of executions.
     """
 
     store: Store
@@ -58,15 +69,48 @@ class Workshop(NamedTuple):
     run_dir: Path
     strict: bool
     verbose: bool = False
+    hooks: Hooks = NO_HOOKS
 
-    def collector(self, step: str) -> Collector:
-        """Return what stores the outputs of a run of a step."""
+    def collector(self, step: str, *, writes: bool = True) -> Collector:
+        """Return what stores the outputs of a run of a step; without `writes` it keeps them where they are."""
         earlier = partial(earlier_version, self.store, step)
-        return Collector(self.store.blobs, earlier, allow_pickle=self.library.allow_pickle)
+        return Collector(self.store.blobs if writes else None, earlier, allow_pickle=self.library.allow_pickle)
 
 
-def run_body(identified: Identified, workshop: Workshop) -> RunResult:
+@dataclass(slots=True)
+class Attempt:
+    """A body that is about to be called, and what has come of it so far: what a failure leaves is recorded too.
+
+    Parameters
+    ----------
+    logbook : Logbook
+        The record as it stands if the function fails, what stores outputs, and what is logged.
+    outputs : list of ArtifactRecord
+        What is stored.
+    reasons : list of str
+        Why no signature may lead to the run.
+    """
+
+    logbook: Logbook
+    outputs: list[ArtifactRecord] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def so_far(self) -> RunRecord:
+        """Return the record of what was made until now."""
+        return self.logbook.written_into(replace(self.logbook.draft, outputs=tuple(self.outputs)))
+
+
+def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = False) -> RunResult:
     """Call the function of a request and record the run.
+
+    Parameters
+    ----------
+    identified : Identified
+        What to run.
+    workshop : Workshop
+        Where.
+    replacing : bool
+        Replace what the signature leads to.
 
     Returns
     -------
@@ -74,66 +118,79 @@ def run_body(identified: Identified, workshop: Workshop) -> RunResult:
         The new run; or the one of another machine that published the same signature meanwhile.
     """
     request = identified.request
+    refuse_generators(request.fn, request.step)
     if workshop.verbose:
         from consist.runs.notice import announce
 
         announce(identified, workshop.store)
-    if request.cache.cache_mode == "readonly":
-        nothing_kept = Collector(None, allow_pickle=workshop.library.allow_pickle)
-        record, value = _call(identified, workshop, _logbook(identified, workshop, nothing_kept))
-        return _result(record, value, workshop.library)
-    logbook = _logbook(identified, workshop, workshop.collector(request.step))
+    if request.cache.cache_hydration == INPUTS_MISSING:
+        from consist.runs.hydrate import restore_inputs
+
+        restore_inputs(identified.inputs, workshop.library, str(workshop.run_dir))
+    writes = request.cache.cache_mode != "readonly"
+    attempt = Attempt(_logbook(identified, workshop, writes=writes))
+    if workshop.hooks is not NO_HOOKS:
+        workshop.hooks.tell("start", Run(replace(attempt.logbook.draft, status="running")))
     try:
-        record, value = _call(identified, workshop, logbook)
+        record, returned, value = _call(identified, workshop, attempt)
     except BaseException as error:
-        logbook.close()
-        record_failure(logbook.written_into(logbook.draft), error, workshop.store)
+        attempt.logbook.close()
+        failed = failed_record(attempt.so_far(), error)
+        if writes:
+            record_failure(failed, workshop.store)
+        workshop.hooks.tell("failed", Run(failed), error)
         raise
-    if record.signature is None:
-        keep(workshop.store, record)
-        return _result(record, value, workshop.library)
-    published = publish(workshop.store, record, overwrite=request.cache.cache_mode == "overwrite")
-    if published.id != record.id:
+    replacing = replacing or request.cache.cache_mode == "overwrite"
+    published = _record(record, workshop.store, overwrite=replacing) if writes else record
+    if published.id == record.id:
+        result = _result(published, returned, value, workshop.library)
+    else:
         note_found(published, workshop.store)
-        return recorded_result(published, workshop.library, cache_hit=False)
-    return _result(record, value, workshop.library)
+        result = recorded_result(published, workshop.library, cache_hit=False)
+    workshop.hooks.tell("complete", result)
+    return result
 
 
-def _logbook(identified: Identified, workshop: Workshop, collector: Collector) -> Logbook:
-    return Logbook(draft_of(identified), collector, workshop.store, workshop.library, identified.inputs)
+def _logbook(identified: Identified, workshop: Workshop, *, writes: bool) -> Logbook:
+    draft = draft_of(identified)
+    collector = workshop.collector(draft.step, writes=writes)
+    return Logbook(draft, collector, workshop.store, workshop.library, identified.inputs)
 
 
-def _call(identified: Identified, workshop: Workshop, logbook: Logbook) -> tuple[RunRecord, Any]:
-    """Call the function and store its outputs; return the finished record and the value as it was returned."""
-    request, draft, signature = identified.request, logbook.draft, identified.signature
+def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple[RunRecord, Returned, Any]:
+    """Call the function and store its outputs; return the finished record, and the value in parts and as a whole."""
+    request, logbook, signature = identified.request, attempt.logbook, identified.signature
+    draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    if request.execution.capture_dir is not None:
-        context.capture_outputs(request.execution.capture_dir, request.execution.capture_pattern)
+    capture_dir, pattern = request.execution.capture_dir, request.execution.capture_pattern
+    if capture_dir is not None:
+        context.capture_outputs(capture_dir, "*" if pattern is None else pattern)
     started = now()
     with running(context):
-        value = request.fn(*arguments.args, **arguments.kwargs)
+        value = call(request.fn, arguments, request.step)
     ended = now()
-    _refuse_lazy(request, value)
     logbook.end_captures()
     logbook.close()
-    returned = take_apart(value, _still_to_return(value, request.declared.keys, logbook))
-    collected = logbook.collector.collect(returned, request.declared, started=started / 1e6)
-    outputs, without_format = _split(collected)
-    reasons = [*without_format, *logbook.contradicted(outputs), *_input_changes(logbook)]
+    keys = _still_to_return(value, request.declared.keys, logbook)
+    returned = take_apart(value, keys).absolute()
+    lacking = _collect(attempt, returned, value, request.declared._replace(keys=keys), started=started / 1e6)
+    for lack in lacking:
+        settle(lack, request.declared.policy)
+    reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook)]
     if reasons:
-        _warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
+        warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     record = replace(
         draft,
         signature=signature if not reasons and request.cache.cache_mode != "off" else None,
         status=COMPLETED,
         started=started,
         ended=ended,
-        outputs=outputs,
+        outputs=tuple(attempt.outputs),
         returns=returned.returns,
-        notes=(*draft.notes, *reasons, *_code_changes(identified)),
+        notes=(*draft.notes, *reasons, *(str(lack.error) for lack in lacking), *_code_changes(identified)),
     )
-    return logbook.written_into(record), value
+    return logbook.written_into(record), returned, value
 
 
 def _still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
@@ -144,35 +201,58 @@ def _still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tup
     return keys if not left and whole and value is not None and type(value) is not dict else left
 
 
-def _result(record: RunRecord, value: Any, library: Library) -> RunResult:
-    return RunResult(Run(record), artifacts_of(record, library), cache_hit=False, _value=lambda: value)
-
-
-def _refuse_lazy(request: Request, value: Any) -> None:
-    """Refuse what is only a promise of a value: its work would be done after the run was recorded."""
-    if inspect.isgenerator(value) or inspect.iscoroutine(value) or inspect.isasyncgen(value):
-        kind = type(value).__name__.replace("_", " ")
-        if inspect.iscoroutine(value):
-            value.close()
-        raise UsageError(
-            f"step {request.step!r} returned a {kind}, which has not done its work yet",
-            hint="return a list, or run the coroutine inside the function",
-        )
-
-
-def _split(collected: Any) -> tuple[tuple[ArtifactRecord, ...], list[str]]:
-    """Part the outputs that were stored from the reasons why others have no format."""
-    outputs, reasons = [], []
-    for item in collected:
-        if isinstance(item, OutputError):
-            reasons.append(str(item))
+def _collect(
+    attempt: Attempt, returned: Returned, value: object, declared: Declared, *, started: float
+) -> list[Lacking]:
+    """Store all that was made before anything is said of what was not; return what is missing or too much."""
+    lacking = list(compared(returned, value, declared.keys))
+    for item in attempt.logbook.collector.collect(returned, declared, started=started):
+        if not isinstance(item, Lacking):
+            attempt.outputs.append(item)
+        elif item.kind == UNSTORED:
+            attempt.reasons.append(str(item.error))
         else:
-            outputs.append(item)
-    return tuple(outputs), reasons
+            lacking.append(item)
+    return lacking
+
+
+def _record(record: RunRecord, store: Store, *, overwrite: bool) -> RunRecord:
+    """Publish a run, or keep it if no signature may lead to it; return what the signature leads to.
+
+    The work is done: that it cannot be recorded is a warning, and the caller gets the result all the same.
+    """
+    try:
+        if record.signature is not None:
+            return publish(store, record, overwrite=overwrite)
+        keep(store, record)
+    except (StorageError, ConflictError, RefusedError) as error:
+        warn(f"run {record.id} of {record.step!r} is not recorded, so it is not cached: {error}", UncacheableWarning)
+    return record.without_signature()
+
+
+def _result(record: RunRecord, returned: Returned, value: Any, library: Library) -> RunResult:
+    """Make the result of a run that was executed: its value is the function's own, but for paths.
+
+    A path would be right only until something else is written there; the artifact's is right for ever.
+    """
+    outputs = artifacts_of(record, library)
+    paths = {key: made for key, made in returned.values if isinstance(made, Path)}
+    if not paths:
+        return RunResult(Run(record), outputs, cache_hit=False, _value=lambda: value)
+
+    def assemble() -> Any:
+        where = {key: outputs[key].path if key in outputs else path for key, path in paths.items()}
+        return returned.together({key: where.get(key, made) for key, made in returned.values})
+
+    return RunResult(Run(record), outputs, cache_hit=False, _value=assemble)
 
 
 def _input_changes(logbook: Logbook) -> list[str]:
-    return [f"input {name!r} changed while the function ran" for name in logbook.changed_inputs()]
+    try:
+        changed = logbook.changed_inputs()
+    except StorageError as error:
+        return [f"it could not be seen whether inputs changed meanwhile: {error}"]
+    return [f"input {name!r} changed while the function ran" for name in changed]
 
 
 def _code_changes(identified: Identified) -> list[str]:
@@ -183,7 +263,7 @@ def _code_changes(identified: Identified) -> list[str]:
     labels = before.manifest.keys() | after.manifest.keys()
     changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
     message = f"the function changed what its own identity is made of: {', '.join(changed) or 'its order'}"
-    _warn(
+    warn(
         f"step {identified.request.step!r}: {message}; the next call is a miss (pass the value in config or inputs, or,"
         f" if it does not decide the result, leave it out: {_ignoring(changed)})",
         IdentityWarning,
@@ -197,13 +277,17 @@ def _ignoring(labels: list[str]) -> str:
     return f"CodeOptions(ignore={names})"
 
 
-def record_failure(draft: RunRecord, error: BaseException, store: Store) -> None:
+def failed_record(record: RunRecord, error: BaseException) -> RunRecord:
+    """Describe a run that failed, with what it had made by then."""
+    return replace(record, ended=now(), error=(type(error).__name__, _message_of(error)))
+
+
+def record_failure(record: RunRecord, store: Store) -> None:
     """Record a failed run; if that fails too, the user's own error is still the one that is raised."""
-    record = replace(draft, ended=now(), error=(type(error).__name__, _message_of(error)))
     try:
         keep(store, record)
     except ConsistError as second:
-        _warn(f"the failed run {draft.id} could not be recorded: {second}", ConsistWarning)
+        warn(f"the failed run {record.id} could not be recorded: {second}", ConsistWarning)
 
 
 def _message_of(error: BaseException) -> str:
@@ -213,7 +297,3 @@ def _message_of(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - the exception that counts is the one whose text was asked for
         return "(its message cannot be read)"
     return text[:2000].encode("utf-8", "replace").decode()
-
-
-def _warn(message: str, category: type[Warning]) -> None:
-    warnings.warn(message, category, stacklevel=_STACK)

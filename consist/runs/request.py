@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from consist.errors import IdentityWarning, UncacheableWarning, UsageError
+from consist.errors import IdentityWarning, UncacheableWarning, UsageError, warn
 from consist.identity.code import code_identity
 from consist.identity.config import config_identity, readable
 from consist.identity.names import check_name
 from consist.identity.signature import signature
 from consist.runs import bind
+from consist.runs.declared import declare
 from consist.runs.inputs import digest_of_inputs, resolve_inputs
+from consist.runs.options import (
+    DEFAULT_CACHE,
+    DEFAULT_CODE,
+    DEFAULT_EXECUTION,
+    DEFAULT_OUTPUT_POLICY,
+    OUTPUTS_REQUESTED,
+    CacheOptions,
+    CodeOptions,
+    ExecutionOptions,
+    OutputPolicyOptions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +33,33 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
     from consist.identity.code import CodeIdentity
     from consist.identity.config import ConfigIdentity
-    from consist.runs.collect import Declared
+    from consist.runs.declared import Declared
     from consist.runs.inputs import ResolvedInput
-    from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
     from consist.store.store import Store
 
 _warned: set[tuple[str, str]] = set()
+
+
+class RunArguments(TypedDict, total=False):
+    """What `Tracker.run` takes beside the function, for whatever hands it on; `Tracker.run` says what each means."""
+
+    name: str | None
+    config: Any
+    inputs: Mapping[str, Any] | Sequence[Any] | None
+    outputs: Sequence[str] | None
+    output_paths: Mapping[str, str | os.PathLike[str]] | None
+    depends_on: Sequence[str | os.PathLike[str]] | None
+    runtime_kwargs: Mapping[str, Any] | None
+    execution_options: ExecutionOptions | None
+    cache_options: CacheOptions | None
+    code_options: CodeOptions | None
+    output_policy: OutputPolicyOptions | None
+    tags: Iterable[str]
+    facet: Mapping[str, Any] | None
+    description: str
+
+
+_NAMES = RunArguments.__annotations__.keys()
 
 
 class Request(NamedTuple):
@@ -70,7 +104,7 @@ class Request(NamedTuple):
         if not declared and execution.capture_dir is None:
             return ()  # on the way of every hit
         named = tuple(key for key, _ in declared)
-        return named if execution.capture_dir is None else (*named, f"capture_dir/{execution.capture_pattern}")
+        return named if execution.capture_dir is None else (*named, f"capture_dir/{execution.capture_pattern or '*'}")
 
 
 class Identified(NamedTuple):
@@ -101,6 +135,90 @@ class Identified(NamedTuple):
     modes: tuple[tuple[str, str], ...]
     parts: dict[str, Digest]
     signature: Digest | None
+
+
+def check_names(given: Mapping[str, Any]) -> None:
+    """Refuse arguments that `Tracker.run` does not have.
+
+    Raises
+    ------
+    UsageError
+        If there is one; the message names the nearest right one.
+
+    Examples
+    --------
+    >>> check_names({"confg": 5})
+    Traceback (most recent call last):
+    consist.errors.UsageError: there is no argument 'confg' (did you mean 'config'?)
+    """
+    for name in given.keys() - _NAMES:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, _NAMES, n=1)
+        hint = (
+            f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_NAMES)}; what is hashed goes into config"
+        )
+        raise UsageError(f"there is no argument {name!r}", hint=hint)
+
+
+def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
+    """Check what `run` was called with.
+
+    Parameters
+    ----------
+    fn : callable
+        What to run; of a step, the function (`step.requested` takes it apart).
+    given : RunArguments
+        What was given with it.
+
+    Raises
+    ------
+    UsageError
+        If something cannot be used.
+    """
+    # On the path of every hit, where each call more is felt: only what is given is looked at.
+    execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
+    if given.get("runtime_kwargs"):
+        execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])
+    if given.get("depends_on"):
+        code = _with_files(code, given["depends_on"])
+    declared = declare(
+        given.get("outputs"), given.get("output_paths"), given.get("output_policy") or DEFAULT_OUTPUT_POLICY
+    )
+    cache = given.get("cache_options") or DEFAULT_CACHE
+    if cache.cache_hydration == OUTPUTS_REQUESTED and not declared.paths:
+        raise UsageError(
+            f"cache_hydration is {OUTPUTS_REQUESTED!r}, and no output_paths say where to",
+            hint='give output_paths={"table": "table.csv"}',
+        )
+    return Request(
+        fn,
+        step_name(fn, given.get("name")),
+        given.get("config"),
+        given.get("inputs"),
+        declared,
+        execution,
+        cache,
+        code,
+        checked_tags(given["tags"]) if given.get("tags") else (),
+        checked_facet(given["facet"]) if given.get("facet") is not None else {},
+        checked_description(given["description"]) if given.get("description") else "",
+    )
+
+
+def _with_runtime_kwargs(options: ExecutionOptions, more: Any) -> ExecutionOptions:
+    """Add `runtime_kwargs` that were given beside the options."""
+    if not isinstance(more, Mapping):
+        raise UsageError(f"runtime_kwargs is {type(more).__name__}", hint="give a mapping of names to values")
+    bind.check_same(options.runtime_kwargs, more, ("ExecutionOptions", "runtime_kwargs"))
+    return replace(options, runtime_kwargs={**options.runtime_kwargs, **more})
+
+
+def _with_files(options: CodeOptions, more: Any) -> CodeOptions:
+    """Add `depends_on` that was given beside the options."""
+    if isinstance(more, (str, os.PathLike)):
+        raise UsageError(f"depends_on is {os.fspath(more)!r}", hint="give a list of files and folders")
+    return replace(options, depends_on=(*options.depends_on, *more))
 
 
 def step_name(fn: Callable[..., Any], name: str | None) -> str:
@@ -169,7 +287,8 @@ def identify(request: Request, store: Store) -> Identified:
         If config, inputs or options do not fit together.
     """
     config = config_identity(request.config)
-    bind.check_agreement(config.values, request.execution)
+    if request.execution.runtime_kwargs:
+        bind.check_agreement(config.values, request.execution)
     inputs = resolve_inputs(request.inputs, store.files)
     for item in inputs:
         if item.record.key in config.values:
@@ -180,10 +299,19 @@ def identify(request: Request, store: Store) -> Identified:
         "code": code.digest,
         "config": config.digest,
         "inputs": digest_of_inputs(inputs),
-        "contract": bind.contract(request.declared.keys, request.path_names, modes),
+        "contract": bind.contract(request.declared.keys, request.path_names, modes, versions(request)),
     }
     made_of = None if code.uncacheable else signature(request.step, parts)
     return Identified(request, code, config, inputs, modes, parts, made_of)
+
+
+def versions(request: Request) -> tuple[tuple[str, str | int], ...]:
+    """Return what the caller made part of the signature by `cache_version` and `cache_epoch`."""
+    cache = request.cache
+    if cache.cache_version is None and cache.cache_epoch is None:
+        return ()
+    given = (("cache_version", cache.cache_version), ("cache_epoch", cache.cache_epoch))
+    return tuple((name, value) for name, value in given if value is not None)
 
 
 def complain(identified: Identified, *, strict: bool) -> None:
@@ -215,7 +343,7 @@ def _warn_of_uncacheable(identified: Identified, *, strict: bool) -> None:
         raise UsageError(message)
     if ("uncacheable", step) not in _warned:
         _warned.add(("uncacheable", step))
-        warnings.warn(message, UncacheableWarning, stacklevel=5)
+        warn(message, UncacheableWarning)
 
 
 def _warn_of_unseen(identified: Identified) -> None:
@@ -223,12 +351,19 @@ def _warn_of_unseen(identified: Identified) -> None:
     request = identified.request
     given = {item.record.key for item in identified.inputs}
     seen = identified.config.values.keys() | given | set(request.execution.runtime_only)
-    for name in request.execution.runtime_kwargs:
-        if name not in seen and (request.step, name) not in _warned:
-            _warned.add((request.step, name))
-            warnings.warn(
-                f"runtime_kwargs {name!r} of step {request.step!r} is in neither config nor inputs: calls that differ"
-                " only in it share one result; put it into config, or into ExecutionOptions(runtime_only=[…])",
-                IdentityWarning,
-                stacklevel=5,
-            )
+    for name, value in request.execution.runtime_kwargs.items():
+        if name in seen or (request.step, name) in _warned or _is_input(value, identified.inputs):
+            continue
+        _warned.add((request.step, name))
+        warn(
+            f"runtime_kwargs {name!r} of step {request.step!r} is in neither config nor inputs: calls that differ"
+            " only in it share one result; put it into config, or into ExecutionOptions(runtime_only=[…])",
+            IdentityWarning,
+        )
+
+
+def _is_input(value: object, inputs: tuple[ResolvedInput, ...]) -> bool:
+    """Tell whether an argument is an input under another name, such as the path of one; then its content counts."""
+    if not isinstance(value, (str, os.PathLike)):
+        return any(value is item.source for item in inputs)
+    return any(os.fspath(value) == os.fspath(item.source) for item in inputs if isinstance(item.source, os.PathLike))

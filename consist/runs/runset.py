@@ -30,13 +30,13 @@ class RunSet(Sequence["Run"]):
     ----------
     runs : tuple of Run
         The runs.
-    shelf : Shelf
-        Where their outputs are.
+    shelf : Shelf or None
+        Where their outputs are; None if nothing is kept of them.
     """
 
     __slots__ = ("_runs", "_shelf")
 
-    def __init__(self, runs: tuple[Run, ...], shelf: Shelf) -> None:
+    def __init__(self, runs: tuple[Run, ...], shelf: Shelf | None) -> None:
         self._runs = runs
         self._shelf = shelf
 
@@ -103,13 +103,14 @@ class RunSet(Sequence["Run"]):
         return polars.DataFrame({name: _of_one_type(column) for name, column in columns.items()}, strict=False)
 
     def _row(self, run: Run, values: tuple[str, ...]) -> dict[str, Any]:
+        shelf = self._shelf
         row = {
             "run_id": run.id,
             "step": run.step,
             "status": run.status,
             "started": run.started_at,
             "seconds": run.seconds,
-            "hits": self._shelf.store.index.hits(run.id).count,
+            "hits": 0 if shelf is None else shelf.store.index.hits(run.id).count,
             "tags": list(run.tags),
             **_flat("config", run.config),
             **_flat("facet", run.facet),
@@ -117,7 +118,7 @@ class RunSet(Sequence["Run"]):
         outputs = {output.key: output for output in run.record.outputs}
         for key in values:
             found = outputs.get(key)
-            row[key] = None if found is None else Artifact(found, run.id, self._shelf.library).load()
+            row[key] = None if found is None or shelf is None else Artifact(found, run.id, shelf.library).load()
         return row
 
     def __repr__(self) -> str:

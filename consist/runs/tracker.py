@@ -9,31 +9,29 @@ from typing import TYPE_CHECKING, Any, Self
 
 from consist.blobs.opening import normalise_url
 from consist.runs.blocks import Blocks
-from consist.runs.collect import declare
 from consist.runs.execute import execute
+from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.library import Library
-from consist.runs.options import (
-    DEFAULT_CACHE,
-    DEFAULT_CODE,
-    DEFAULT_EXECUTION,
-    DEFAULT_OUTPUT_POLICY,
-    CacheOptions,
-    CodeOptions,
-    ExecutionOptions,
-    OutputPolicyOptions,
-)
+from consist.runs.options import CodeOptions
 from consist.runs.perform import Workshop
 from consist.runs.queries import Queries
-from consist.runs.request import Request, checked_description, checked_facet, checked_tags, step_name
+from consist.runs.step import define, requested
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import ParamSpec, TypeVar, Unpack, overload
 
     from consist.runs.explanation import Explanation
+    from consist.runs.options import CacheOptions, ExecutionOptions, OutputPolicyOptions
+    from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
+    from consist.runs.step import Step
     from consist.store.store import Store
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 
 class Tracker(Blocks, Queries):
@@ -61,6 +59,8 @@ class Tracker(Blocks, Queries):
     verbose : bool, optional
         Say on the logger ``consist``, at the level INFO, why a step runs that was not found; on standard error, if the
         program has set up no logging. Default: whether the environment's ``CONSIST_EXPLAIN`` is set to anything but 0.
+    hooks : Hooks, optional
+        Functions that are told when something is executed.
 
     allow_pickle : bool
         Pickle outputs that have no format, and load what was pickled. To load a pickle is to run what it says: only
@@ -89,6 +89,7 @@ class Tracker(Blocks, Queries):
         strict: bool = False,
         verbose: bool | None = None,
         allow_pickle: bool = False,
+        hooks: Hooks | None = None,
     ) -> None:
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
@@ -101,6 +102,7 @@ class Tracker(Blocks, Queries):
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
         self._allow_pickle = allow_pickle
+        self._hooks = hooks or NO_HOOKS
         self._lock = threading.Lock()
         self._workshop: Workshop | None = None
 
@@ -118,6 +120,8 @@ class Tracker(Blocks, Queries):
         inputs: Mapping[str, Any] | Sequence[Any] | None = None,
         outputs: Sequence[str] | None = None,
         output_paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        depends_on: Sequence[str | os.PathLike[str]] | None = None,
+        runtime_kwargs: Mapping[str, Any] | None = None,
         execution_options: ExecutionOptions | None = None,
         cache_options: CacheOptions | None = None,
         code_options: CodeOptions | None = None,
@@ -130,9 +134,9 @@ class Tracker(Blocks, Queries):
 
         Parameters
         ----------
-        fn : callable
-            What to run. Its arguments come by name from `config`, `inputs` and
-            ``execution_options.runtime_kwargs``.
+        fn : callable or Step
+            What to run. Its arguments come by name from `config`, `inputs` and `runtime_kwargs`. An asynchronous
+            function is run to its end. Of a `Step`, what it declared holds where nothing is given here.
         name : str, optional
             The step's name; part of the signature. Default: the function's.
         config : mapping, dataclass or pydantic model, optional
@@ -143,8 +147,12 @@ class Tracker(Blocks, Queries):
             Names for what is returned. Default: a dict's keys, else ``value``.
         output_paths : mapping, optional
             Names and paths of files and folders that the function writes without returning them.
+        depends_on : sequence of path, optional
+            Files and folders that the function reads by itself; they count as its code, by content.
+        runtime_kwargs : mapping, optional
+            Arguments that are passed but not hashed: handles, verbosity, a number of workers.
         execution_options : ExecutionOptions, optional
-            How the function is called.
+            How else the function is called.
         cache_options : CacheOptions, optional
             How the cache is used.
         code_options : CodeOptions, optional
@@ -164,39 +172,92 @@ class Tracker(Blocks, Queries):
         UsageError
             If something given cannot be used; nothing was run.
         OutputError
-            If a declared output was not made; the run is recorded as failed.
+            If a declared output was not made; the run is recorded as failed, with what was made.
         StorageError
-            If store or index cannot be used.
+            If store or index cannot be used. Once the function has returned, that is a warning only.
         Exception
             Whatever `fn` raises, unchanged; the run is recorded as failed and not cached.
         """
-        request = Request(
-            fn=fn,
-            step=step_name(fn, name),
-            config=config,
-            inputs=inputs,
-            declared=declare(outputs, output_paths, output_policy or DEFAULT_OUTPUT_POLICY),
-            execution=execution_options or DEFAULT_EXECUTION,
-            cache=cache_options or DEFAULT_CACHE,
-            code=code_options or DEFAULT_CODE,
-            tags=checked_tags(tags),
-            facet=checked_facet(facet),
-            description=checked_description(description),
-        )
-        return execute(request, self._workshop or self._open())
+        given: RunArguments = {
+            "name": name,
+            "config": config,
+            "inputs": inputs,
+            "outputs": outputs,
+            "output_paths": output_paths,
+            "depends_on": depends_on,
+            "runtime_kwargs": runtime_kwargs,
+            "execution_options": execution_options,
+            "cache_options": cache_options,
+            "code_options": code_options,
+            "output_policy": output_policy,
+            "tags": tags,
+            "facet": facet,
+            "description": description,
+        }
+        return execute(requested(fn, given), self._workshop or self._open())
 
-    def explain(  # noqa: PLR0913 - what shapes a signature, as `run` takes it
+    if TYPE_CHECKING:
+
+        @overload
+        def define_step(self, fn: Callable[P, T], /) -> Step[P, T]: ...
+        @overload
+        def define_step(
+            self,
+            *,
+            version: str | None = None,
+            code: Sequence[Any] = (),
+            ignore: Sequence[Any] = (),
+            **declared: Unpack[RunArguments],
+        ) -> Callable[[Callable[P, T]], Step[P, T]]: ...
+
+    def define_step(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., Any] | None = None,
         *,
-        name: str | None = None,
-        config: Any = None,
-        inputs: Mapping[str, Any] | Sequence[Any] | None = None,
-        outputs: Sequence[str] | None = None,
-        output_paths: Mapping[str, str | os.PathLike[str]] | None = None,
-        execution_options: ExecutionOptions | None = None,
-        code_options: CodeOptions | None = None,
-    ) -> Explanation:
+        version: str | None = None,
+        code: Sequence[Any] = (),
+        ignore: Sequence[Any] = (),
+        **declared: Unpack[RunArguments],
+    ) -> Any:
+        """Give a function defaults for its runs, as a decorator, with or without parentheses.
+
+        The result is called as the function is, and then nothing is cached. It is run by its `run`, by `Tracker.run`
+        of any tracker, and by `consist.run`; what they are given wins over what is declared here.
+
+        Parameters
+        ----------
+        fn : callable, optional
+            The function.
+        version, code, ignore : optional
+            What counts as its code, as in `CodeOptions`.
+        **declared
+            As `run` takes them.
+
+        Returns
+        -------
+        Step
+            Or, without `fn`, what makes one of a function.
+
+        Raises
+        ------
+        UsageError
+            If something declared cannot be used.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> tracker = Tracker(run_dir=folder, db_path=f"{folder}/index.lmdb")
+        >>> @tracker.define_step(outputs=["total"], version="1")
+        ... def add(a, b):
+        ...     return a + b
+        >>> add(1, 2), add.run(config={"a": 1, "b": 2}).outputs["total"].load()
+        (3, 3)
+        >>> tracker.close()
+        """
+        return define(fn, self, declared, CodeOptions(version=version, code=code, ignore=ignore))
+
+    def explain(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> Explanation:
         """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
 
         Nothing is executed and nothing recorded. The nearest run is the one with the fewest differing parts (code,
@@ -204,7 +265,9 @@ class Tracker(Blocks, Queries):
 
         Parameters
         ----------
-        fn, name, config, inputs, outputs, output_paths, execution_options, code_options : optional
+        fn : callable or Step
+            What would be run.
+        **given
             As `run` takes them.
 
         Returns
@@ -228,18 +291,10 @@ class Tracker(Blocks, Queries):
         step 'power' runs: no earlier run of step 'power'
         """
         from consist.runs.explain import explain
+        from consist.runs.request import check_names
 
-        request = Request(
-            fn=fn,
-            step=step_name(fn, name),
-            config=config,
-            inputs=inputs,
-            declared=declare(outputs, output_paths),
-            execution=execution_options or DEFAULT_EXECUTION,
-            cache=DEFAULT_CACHE,
-            code=code_options or DEFAULT_CODE,
-        )
-        return explain(request, self.store)
+        check_names(given)
+        return explain(requested(fn, given), self.store)
 
     def close(self) -> None:
         """Write what is still in memory (counts of hits). The tracker opens again when it is used again."""
@@ -259,7 +314,7 @@ class Tracker(Blocks, Queries):
                     cache_limit=self._cache_limit,
                 )
                 library = Library(lambda: self.store, self.run_dir, allow_pickle=self._allow_pickle)
-                self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose)
+                self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose, self._hooks)
             return self._workshop
 
     def __enter__(self) -> Self:

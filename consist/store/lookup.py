@@ -8,11 +8,10 @@ publish replaces the record (``store/publish.py``): the store heals by running a
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, ConsistWarning, DamagedError, DamagedWarning, UnreachableError
+from consist.errors import BlobNotFoundError, ConsistWarning, DamagedError, DamagedWarning, UnreachableError, warn
 from consist.index.marks import FORGET
 from consist.index.records import decode_record
 
@@ -28,7 +27,7 @@ _SEEN_LIMIT = 100_000
 """Records that a process remembers to have compared; 24 MB."""
 
 
-def find(store: Store, signature: Digest) -> RunRecord | None:
+def find(store: Store, signature: Digest, *, validate: bool | str | None = None) -> RunRecord | None:
     """Return the completed run of a signature, or None.
 
     Parameters
@@ -37,6 +36,9 @@ def find(store: Store, signature: Digest) -> RunRecord | None:
         Where to look.
     signature : Digest
         What the run is.
+    validate : bool or str, optional
+        True: look for each output in the store, also over a network, and for each file of a folder. ``eager``: read
+        each, and compare it with its digest. Else as `missing_output` does.
 
     Raises
     ------
@@ -47,8 +49,12 @@ def find(store: Store, signature: Digest) -> RunRecord | None:
     if record is None:
         return None
     missing = missing_output(store, record)
+    if missing is None and validate and validate != "lazy":
+        from consist.store.validate import invalid_output
+
+        missing = invalid_output(store, record, read=validate == "eager")
     if missing is not None:
-        _warn(f"run {record.id} of {record.step!r}: {missing}; it is computed again")
+        warn(f"run {record.id} of {record.step!r}: {missing}; it is computed again", DamagedWarning)
         return None
     return record
 
@@ -126,7 +132,7 @@ def _from_index(store: Store, signature: Digest) -> RunRecord | None:
     try:
         record = store.index.find(signature)
     except DamagedError as error:
-        _warn(f"the index has a damaged record ({error.message}); the store is asked")
+        warn(f"the index has a damaged record ({error.message}); the store is asked", DamagedWarning)
         return None
     if record is None:
         return None
@@ -162,7 +168,7 @@ def _is_believed(store: Store, signature: Digest, record: RunRecord) -> bool:
             store.index.confirm(signature, now)
             at = now
         except UnreachableError as error:
-            warnings.warn(f"run {record.id} is not looked at again: {error.message}", ConsistWarning, stacklevel=4)
+            warn(f"run {record.id} is not looked at again: {error.message}", ConsistWarning)
     _see(store, signature, (0, at))
     return True
 
@@ -207,7 +213,10 @@ def _from_store(store: Store, signature: Digest) -> RunRecord | None:
     except BlobNotFoundError:
         return None
     except DamagedError as error:
-        _warn(f"the record of signature {signature.short} is damaged ({error.message}); it is computed again")
+        warn(
+            f"the record of signature {signature.short} is damaged ({error.message}); it is computed again",
+            DamagedWarning,
+        )
         return None
     store.index.put_run(record, framed)
     if is_forgotten(store, record):  # whoever said so was killed before the record went; publishing replaces it
@@ -221,7 +230,3 @@ def note_published(store: Store, signature: Digest) -> None:
     if not store.backend.capabilities.files:
         store.index.confirm(signature, time.time_ns() // 1000)
         store.seen.pop(signature, None)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, DamagedWarning, stacklevel=2)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
 from consist.blobs.cachefiles import lock_file, read_kept, reading
 from consist.blobs.opening import normalise_url
-from consist.errors import ConsistWarning, DamagedError, StorageError, UnreachableError
+from consist.errors import ConsistWarning, DamagedError, StorageError, UnreachableError, warn
 from consist.hashing.hasher import hash_bytes
 from consist.index.stores import known
 from consist.store import config as store_config
@@ -74,11 +73,7 @@ def kept_config(url: str, environment: Environment, error: UnreachableError) -> 
     config = _parsed(ids[-1]) if ids else None  # the last, if a store was made anew at this place
     if config is None:
         raise error
-    warnings.warn(
-        f"the store does not answer, so what this machine has of it is used: {error.message}",
-        ConsistWarning,
-        stacklevel=4,
-    )
+    warn(f"the store does not answer, so what this machine has of it is used: {error.message}", ConsistWarning)
     return config
 
 

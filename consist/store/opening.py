@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
-from consist.errors import ConsistWarning, NotFoundError, SettingsError, UnreachableError
+from consist.errors import ConsistWarning, NotFoundError, SettingsError, UnreachableError, warn
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.findings import Findings
@@ -121,11 +120,10 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
 def _warn_of_another(index: Index, place: str) -> None:
     """Warn where a store was made at a place that this index knows with another one: a disk may not be mounted."""
     if any(known.location == place and known.store_id != index.store_id for known in index.stores()):
-        warnings.warn(
+        warn(
             f"a new store was made at {place}, where the index knows another one: was that moved or deleted, or is its"
             " disk not mounted?",
             ConsistWarning,
-            stacklevel=4,
         )
 
 

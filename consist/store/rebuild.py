@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError, warn
 from consist.index.records import decode_events, decode_record
 from consist.store.verify import frame_key
 
@@ -91,7 +90,7 @@ class _Records:
 
     def complain(self, key: str, error: DamagedError | FormatError) -> None:
         self.damaged += 1
-        warnings.warn(f"{key} is left out of the index: {error.message}", DamagedWarning, stacklevel=3)
+        warn(f"{key} is left out of the index: {error.message}", DamagedWarning)
 
 
 def _chunks(store: Store, found: _Records) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from consist.errors import ConsistWarning, StorageError, StoragePermissionError
+from consist.errors import ConsistWarning, StorageError, StoragePermissionError, warn
 from consist.store.flight import sweep_locks
 
 if TYPE_CHECKING:
@@ -82,4 +81,4 @@ class Store:
         except StoragePermissionError:
             return
         except StorageError as error:
-            warnings.warn(f"not written yet, and tried again the next time: {error}", ConsistWarning, stacklevel=3)
+            warn(f"not written yet, and tried again the next time: {error}", ConsistWarning)

@@ -236,14 +236,6 @@ def test_a_value_without_a_format_reaches_the_caller_and_is_not_cached(tracker):
     assert calls() == 2
 
 
-def test_generators_are_refused(tracker):
-    def lazy():
-        yield 1
-
-    with pytest.raises(errors.UsageError, match="returned a generator"):
-        tracker.run(lazy)
-
-
 def test_missing_arguments_are_a_usage_error(tracker):
     with pytest.raises(errors.UsageError, match=r"double\(value\) cannot be called: missing a required argument"):
         tracker.run(double)

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 
 def own(encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode an object of consist: a token; round a user's function it is as if it were not there."""
+    """Encode an object of consist: a token; round a user's function it is that, and what it says counts of itself.
+
+    A step that other code reaches may be run there, so what was declared for its runs counts as a default would.
+    """
     wrapped = getattr(value, "__wrapped__", None)
     if wrapped is not None:
-        return encoder.encode(wrapped)
+        counted = getattr(value, "counted", None)
+        return encoder.encode(wrapped) + (b"" if counted is None else b"@S" + encoder.encode(counted))
     if is_a(value, types.FunctionType, types.ModuleType):
         return b"@consist"
     # A project's subclass is code of the project; the state of its instances is consist's.

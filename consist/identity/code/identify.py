@@ -11,7 +11,7 @@ from consist.errors import InputError
 from consist.hashing.canonical import canonical_digest, encode
 from consist.hashing.hasher import domain_digest, hash_file
 from consist.identity.code.memo import hold
-from consist.identity.code.owners import label_of
+from consist.identity.code.owners import is_own, label_of
 from consist.identity.code.walk import DOMAIN, Walk
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def code_identity(
     >>> [label for label in after.manifest if after.manifest[label] != before.manifest[label]]
     ['util:SCALE (used by util.double)']
     """
+    if type(fn) is not types.FunctionType:
+        fn = _function_of(fn)
     key: Any = id(fn) if type(fn) is not types.MethodType else (id(fn.__func__), id(fn.__self__))
     if version is not None or code or ignore or depends_on:
         return _with_options(fn, key, _Options(version, tuple(code), tuple(ignore), tuple(depends_on)))
@@ -123,8 +125,13 @@ def fresh_code_identity(
     depends_on: Sequence[str | Path] = (),
 ) -> CodeIdentity:
     """Return the same as `code_identity`, by a walk that remembers nothing."""
-    identity = _walked(_walk_for(ignore), fn, tuple(code), version)
+    identity = _walked(_walk_for(ignore), _function_of(fn), tuple(code), version)
     return _with_files(identity, tuple(depends_on))
+
+
+def _function_of(fn: Any) -> Any:
+    """Return the function of a step of consist, which is what its runs call; anything else as it is."""
+    return getattr(fn, "__wrapped__", fn) if is_own(fn) else fn
 
 
 def forget_identities() -> None:

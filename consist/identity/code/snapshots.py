@@ -44,7 +44,7 @@ def is_frozen(value: Any) -> bool:
     if cls is tuple or cls is frozenset:
         return all(is_frozen(item) for item in value)
     if is_own(value):
-        return is_frozen(getattr(value, "__wrapped__", None))
+        return getattr(value, "counted", None) is None and is_frozen(getattr(value, "__wrapped__", None))
     return cls.__name__ in _FROZEN_NAMES or handlers.is_token(cls)
 
 

@@ -1,0 +1,212 @@
+"""`DisabledTracker`: the same code runs, nothing is looked up, recorded or written. `create_tracker` makes it.
+
+It calls functions as a tracker does (arguments, inputs as files or values, outputs by name, policies, asynchronous
+functions) and refuses what a tracker refuses of a call. It opens neither store nor index, so queries find nothing, and
+hooks, which tell of what is recorded, are not called. What a function itself writes is its own affair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from consist.errors import OutputError, RunNotFoundError, UsageError
+from consist.identity.config import config_identity
+from consist.identity.names import check_name
+from consist.index.records import COMPLETED, RunRecord
+from consist.runs.bind import bind, check_agreement
+from consist.runs.calling import call, refuse_generators
+from consist.runs.collect import take_apart
+from consist.runs.context import running, runs_under_way
+from consist.runs.declared import MISSING, Lacking, compared, settle
+from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_inputs
+from consist.runs.draft import now
+from consist.runs.explanation import Explanation
+from consist.runs.loose import LooseArtifact
+from consist.runs.request import check_names
+from consist.runs.run import Run, RunResult
+from consist.runs.runset import RunSet
+from consist.runs.step import requested
+from consist.runs.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Unpack
+
+    from consist.runs.artifact import Artifact
+    from consist.runs.declared import Declared, Returned
+    from consist.runs.request import Request, RunArguments
+
+_DISABLED = "the tracker is disabled"
+
+
+def create_tracker(*, enabled: bool = True, **settings: Any) -> Tracker:
+    """Make a tracker, or one that does nothing but call functions.
+
+    Parameters
+    ----------
+    enabled : bool
+        False: functions run whenever they are called, nothing is looked up, and nothing is written anywhere.
+    **settings
+        As `Tracker` takes them.
+
+    Examples
+    --------
+    >>> tracker = create_tracker(enabled=False)
+    >>> [tracker.run(pow, config={"base": 2, "exp": 5}).cache_hit for _ in range(2)]
+    [False, False]
+    >>> tracker.find_runs()
+    []
+    """
+    return Tracker(**settings) if enabled else DisabledTracker(**settings)
+
+
+class DisabledTracker(Tracker):
+    """A tracker that tracks nothing; made by ``create_tracker(enabled=False)``."""
+
+    def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
+        """Call a function; see `Tracker.run` for the arguments. The result's artifacts are the values themselves."""
+        check_names(given)
+        return _perform(requested(fn, given), self.run_dir)
+
+    def explain(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> Explanation:
+        """Say that nothing is ever found."""
+        check_names(given)
+        return Explanation(requested(fn, given).step, hit=False, remarks=(_DISABLED,))
+
+    @contextlib.contextmanager
+    def trace(  # type: ignore[override]  # what it gives has a run's methods, and is none
+        self, name: str, *, inputs: Any = None, config: Any = None, **_: Any
+    ) -> Iterator[DisabledRun]:
+        """Give a run of which nothing is kept, for the ``with`` block."""
+        run = DisabledRun(check_name("step", name), self.run_dir, unread_inputs(inputs))
+        config_identity(config)  # what cannot be a config is refused here too
+        with running(run):  # type: ignore[arg-type]  # it has what a run's context has
+            yield run
+
+    start_run = trace  # type: ignore[assignment]  # the same
+
+    @contextlib.contextmanager
+    def scenario(  # type: ignore[override]  # the same
+        self, name: str, *, require_outputs: Sequence[str] = (), **_: Any
+    ) -> Iterator[DisabledScenario]:
+        """Give a scenario whose steps are called on this tracker."""
+        scenario = DisabledScenario(check_name("step", name), self, self.run_dir)
+        with running(scenario.context):  # type: ignore[arg-type]  # the same
+            yield scenario
+        for key in require_outputs:
+            scenario.coupler.require(key)
+
+    def find_runs(self, **_: Any) -> list[Run]:
+        """Find nothing."""
+        return []
+
+    def get_run(self, run_id: str) -> NoReturn:
+        """Find nothing.
+
+        Raises
+        ------
+        RunNotFoundError
+            Always.
+        """
+        raise RunNotFoundError(f"there is no run {run_id!r:.60}", hint=_DISABLED)
+
+    def find_latest_run(self, **_: Any) -> NoReturn:
+        """Find nothing.
+
+        Raises
+        ------
+        RunNotFoundError
+            Always.
+        """
+        raise RunNotFoundError("there is no run", hint=_DISABLED)
+
+    def get_artifact(self, run: Run | RunResult | str, key: str | None = None) -> Artifact:
+        """Return an output of a result of `run`; of anything else there is none.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is none.
+        """
+        if isinstance(run, RunResult) and (key in run.outputs or (key is None and len(run.outputs) == 1)):
+            return run.outputs[key] if key is not None else next(iter(run.outputs.values()))
+        raise RunNotFoundError(f"there is no output {key!r:.60} of {run!r:.60}", hint=_DISABLED)
+
+    def run_set(self, runs: Iterable[Run | RunResult | str] | None = None, **_: Any) -> RunSet:
+        """Make a set of results of `run`; of what was run before there is nothing."""
+        made = (run.run if isinstance(run, RunResult) else run for run in runs or ())
+        return RunSet(tuple(run if isinstance(run, Run) else self.get_run(run) for run in made), None)
+
+    def outputs_of(self, run: Run | str) -> dict[str, Artifact]:
+        """Return nothing: outputs are in the results of `run` only."""
+        del run
+        return {}
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _open(self) -> NoReturn:
+        raise UsageError(f"{_DISABLED}: there is no store", hint="create_tracker(enabled=True) opens one")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        return "<Tracker disabled>"
+
+
+def _perform(request: Request, run_dir: Path) -> RunResult:
+    """Call the function of a request, as ``perform.py`` does, and keep nothing."""
+    refuse_generators(request.fn, request.step)
+    config = config_identity(request.config)
+    check_agreement(config.values, request.execution)
+    inputs = unread_inputs(request.inputs)
+    context = DisabledRun(request.step, run_dir, inputs)
+    arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
+    started = now()
+    with running(context):  # type: ignore[arg-type]  # it has what a run's context has
+        value = call(request.fn, arguments, request.step)
+    returned = take_apart(value, request.declared.keys).absolute()
+    for lacking in (*compared(returned, value, request.declared.keys), *_not_written(request.declared, returned)):
+        settle(lacking, request.declared.policy)
+    around = runs_under_way()
+    record = RunRecord(
+        context.run_id,
+        None,
+        request.step,
+        COMPLETED,
+        started,
+        now(),
+        config=config.readable(),
+        parent=around[-1].run_id if around else "",
+        tags=request.tags,
+        description=request.description,
+        facet=request.facet,
+    )
+    if any(isinstance(made, Path) for _, made in returned.values):
+        value = returned.together(dict(returned.values))
+    return RunResult(Run(record), _outputs(returned, request.declared, context), cache_hit=False, _value=lambda: value)
+
+
+def _outputs(returned: Returned, declared: Declared, context: DisabledRun) -> dict[str, Artifact]:
+    """Make artifacts of what was returned, written and logged."""
+    written = ((key, Path(path).absolute()) for key, path in declared.paths)
+    outputs: dict[str, Artifact] = {
+        key: LooseArtifact(key, made, context.run_id)
+        for key, made in (*returned.values, *written)
+        if not isinstance(made, Path) or made.exists()
+    }
+    return outputs | {key: logged for key, logged in context.outputs.items() if key not in outputs}
+
+
+def _not_written(declared: Declared, returned: Returned) -> Iterator[Lacking]:
+    """Say which file or folder is not there."""
+    for key, path in declared.paths:
+        if not os.path.lexists(path):
+            yield Lacking(MISSING, OutputError(f"output {key!r}: there is no file {path}"))
+    for key, made in returned.values:
+        if isinstance(made, Path) and not made.exists():
+            raise OutputError(f"output {key!r}: there is no file {made}", hint="write it before the function returns")

@@ -1,0 +1,107 @@
+"""Putting content where programs expect it as files: inputs before a function runs, outputs when it is spared.
+
+Loaded for `CacheOptions(cache_hydration=…)` only. Artifacts need none of this: `Artifact.path` is right by itself. It
+is for what reads a path that it was not told by consist. Where a path comes from a record, and so perhaps from another
+machine, nothing is written outside of the working folder and `run_dir`; a path that the caller declared is the caller's
+own, and what lies there is replaced as the function itself would have replaced it.
+"""
+
+# Paths are plain strings throughout: they come from records and callers, and go to the system as they are.
+# ruff: noqa: PTH109, PTH112, PTH118
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from consist.errors import ConsistWarning, RefusedError, warn
+from consist.index.records import TREE
+from consist.runs.artifact import Artifact
+from consist.runs.formats.registry import FILE
+from consist.runs.options import OUTPUTS_ALL, OUTPUTS_REQUESTED
+
+if TYPE_CHECKING:
+    from consist.blobs.blobstore import BlobStore
+    from consist.index.records import ArtifactRecord, RunRecord
+    from consist.runs.inputs import ResolvedInput
+    from consist.runs.library import Library
+    from consist.runs.request import Request
+
+
+def restore_inputs(inputs: tuple[ResolvedInput, ...], library: Library, run_dir: str) -> None:
+    """Restore inputs that are artifacts where they were written, if nothing is there.
+
+    Parameters
+    ----------
+    inputs : tuple of ResolvedInput
+        Of a run that is about to call its function.
+    library : Library
+        Where their content is.
+    run_dir : str
+        Beside the working folder the one place that is written to.
+    """
+    allowed = tuple(os.path.realpath(folder) for folder in (os.getcwd(), run_dir))
+    for item in inputs:
+        record = item.source.record if isinstance(item.source, Artifact) else None
+        place = record.media.get("path") if record is not None and record.format in {FILE, TREE} else None
+        if record is None or not isinstance(place, str):
+            continue
+        if os.path.lexists(place):
+            if not library.still_is(place, record):
+                warn(f"input {item.record.key!r}: {place} is there with other content, and is left so", ConsistWarning)
+        elif not _is_within(place, allowed):
+            warn(
+                f"input {item.record.key!r}: {place} is outside of working folder and run_dir, so not restored",
+                ConsistWarning,
+            )
+        else:
+            library.write(place, record)
+
+
+def restore_outputs(request: Request, record: RunRecord, library: Library, blobs: BlobStore) -> None:
+    """Put the files and folders of a run that was found where the caller wants them.
+
+    Raises
+    ------
+    RefusedError
+        If a folder would lose files that are not the output's.
+    DamagedError, BlobNotFoundError
+        If the content is damaged or missing; the call is a miss then.
+    """
+    files = [output for output in record.outputs if output.format in {FILE, TREE}]
+    if request.cache.cache_hydration == OUTPUTS_ALL:
+        for output in files:
+            library.copy_of(output, record.id)
+    elif request.cache.cache_hydration == OUTPUTS_REQUESTED:
+        paths = dict(request.declared.paths)
+        for output in files:
+            if output.key in paths:
+                _restore(output, os.path.abspath(paths[output.key]), library, blobs)  # noqa: PTH100 - a string, as said
+
+
+def _restore(output: ArtifactRecord, place: str, library: Library, blobs: BlobStore) -> None:
+    if library.still_is(place, output):
+        return
+    if output.format == TREE and os.path.isdir(place):
+        _refuse_strangers(output, place, blobs)
+    library.write(place, output)
+
+
+def _refuse_strangers(output: ArtifactRecord, place: str, blobs: BlobStore) -> None:
+    """Refuse to replace a folder that has files which the output has not: a run of the function refuses them too."""
+    from consist.blobs.folderscan import FOLLOW, scan
+    from consist.blobs.treeget import read_tree
+
+    own = {file.path for file in read_tree(blobs, output.digest).files}
+    strange = next((file.path for file in scan(place, symlinks=FOLLOW).files if file.path not in own), None)
+    if strange is not None:
+        raise RefusedError(
+            f"output {output.key!r}: {os.path.join(place, strange)} is not the output's, and would be lost",
+            hint="empty the folder, or name one of its own in output_paths",
+        )
+
+
+def _is_within(place: str, folders: tuple[str, ...]) -> bool:
+    """Tell whether a path lies below one of some folders, links resolved."""
+    real = os.path.realpath(place)
+    return any(os.path.commonpath((real, folder)) == folder for folder in folders)

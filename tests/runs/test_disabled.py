@@ -1,0 +1,206 @@
+"""A tracker that is disabled: the same program runs and gives the same, and nothing of it is written anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+import consist
+from consist import Artifact, ExecutionOptions, Hooks, OutputPolicyOptions, Tracker, create_tracker, errors
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    Path("raw.txt").write_text("raw")
+
+
+@pytest.fixture(params=[True, False], ids=["enabled", "disabled"])
+def either(request, tmp_path):
+    with create_tracker(
+        enabled=request.param, run_dir=tmp_path / "runs", db_path=tmp_path / "index.lmdb", durable=False
+    ) as tracker:
+        yield tracker
+
+
+@pytest.fixture
+def disabled(tmp_path):
+    return create_tracker(enabled=False, run_dir=tmp_path / "runs", db_path=tmp_path / "index.lmdb")
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_enabled_it_is_a_tracker(tmp_path):
+    assert type(create_tracker(run_dir=tmp_path, db_path=tmp_path / "i")) is Tracker
+
+
+def test_a_pipeline_gives_the_same_under_either(either):
+    """One program: a step, files, a table, options, artifacts handed on; every assertion holds under both."""
+    pandas = pytest.importorskip("pandas")
+
+    @either.define_step(outputs=["cleaned"], config={"times": 2})
+    def clean(raw: Path, times) -> Path:
+        Path("cleaned.txt").write_text(raw.read_text() * times)
+        return Path("cleaned.txt")
+
+    def tables(cleaned: Path, text: str, kept: Artifact) -> dict:
+        Path("log.txt").write_text("log")
+        return {"table": pandas.DataFrame({"n": [len(cleaned.read_text())]}), "same": text == str(kept.path)}
+
+    def total(table, offset, _consist_ctx):
+        table["n"] += offset  # in place: it must be a copy
+        assert _consist_ctx.step == "total"
+        return int(table["n"].sum())
+
+    with consist.use_tracker(either):
+        cleaned = clean.run(inputs={"raw": "raw.txt"})
+        assert cleaned.value == Path("cleaned.txt").absolute()
+        made = consist.run(
+            tables,
+            inputs={"cleaned": cleaned.outputs["cleaned"], "text": cleaned.value, "kept": cleaned.outputs["cleaned"]},
+            outputs=["table", "same"],
+            output_paths={"log": "log.txt"},
+        )
+        sums = [
+            consist.run(
+                total,
+                inputs={"table": made.outputs["table"]},
+                runtime_kwargs={"offset": 1},
+                config={"offset": 1},
+                execution_options=ExecutionOptions(inject_context=True),
+            )
+            for _ in range(2)
+        ]
+    assert [result.value for result in sums] == [7, 7]
+    assert list(made.outputs) == ["table", "same", "log"]
+    assert made.value["same"] is True
+    assert made.outputs["log"].path.read_text() == made.outputs["log"].read_bytes().decode() == "log"
+    assert made.outputs["table"].load().equals(pandas.DataFrame({"n": [6]}))
+    assert cleaned.outputs["cleaned"].size == 6
+    assert (cleaned.run.status, cleaned.run.step, cleaned.run.config) == ("completed", "clean", {"times": 2})
+
+
+def test_artifacts_know_the_same_of_themselves_under_either(either):
+    result = either.run(lambda: {"n": 5, "b": b"xy"}, name="make")
+    known = {key: (made.format, made.size, made.digest.hex, made.read_bytes()) for key, made in result.outputs.items()}
+    from blake3 import blake3
+
+    assert known == {
+        "n": ("plain", 1, blake3(b"\x05").hexdigest(), b"\x05"),
+        "b": ("bytes", 2, blake3(b"xy").hexdigest(), b"xy"),
+    }
+    with result.outputs["b"].open() as stream:
+        assert stream.read() == b"xy"
+
+
+BAD = [
+    (lambda t: t.run(lambda x: x, name="n"), errors.UsageError, "cannot be called"),
+    (lambda t: t.run(lambda: 1, name="a/b"), errors.UsageError, "cannot name a step"),
+    (
+        lambda t: t.run(lambda a: a, name="n", inputs={"a": "missing.txt"}),
+        errors.InputError,
+        "input 'a': there is no file",
+    ),
+    (lambda t: t.run(lambda a: a, name="n", config={"a": 1}, runtime_kwargs={"a": 2}), errors.UsageError, "'a' is 1"),
+    (lambda t: t.run(lambda: {"a": 1}, name="n", outputs=["a", "b"]), errors.OutputError, "'b' was not returned"),
+    (
+        lambda t: t.run(lambda: None, name="n", output_paths={"f": "no.txt"}),
+        errors.OutputError,
+        "output 'f': there is no",
+    ),
+    (lambda t: t.run(lambda: Path("no.txt"), name="n"), errors.OutputError, "there is no file"),
+    (lambda t: t.run(lambda: (x for x in ()), name="n"), errors.UsageError, "returned a generator"),
+    (lambda t: t.define_step(confg=1), errors.UsageError, "did you mean 'config'"),
+    (lambda t: t.get_run("abc"), errors.RunNotFoundError, "there is no run|no run"),
+    (lambda t: t.run(lambda: 1 / 0, name="n"), ZeroDivisionError, "division by zero"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD, ids=[message for *_, message in BAD])
+def test_what_is_refused_is_refused_under_either(either, call, error, message):
+    with pytest.raises(error, match=message):
+        call(either)
+
+
+def test_nothing_is_written_anywhere_and_nothing_is_found(disabled, tmp_path):
+    before = files(tmp_path)
+
+    async def waited(n):
+        await asyncio.sleep(0)
+        return {"n": n, "large": "x" * 100_000}
+
+    ran = []
+    for _ in range(2):
+        result = disabled.run(waited, config={"n": 1}, tags=["t"], facet={"f": 1})
+        ran.append(result.cache_hit)
+        result.outputs["large"].digest  # noqa: B018 - to make it be found out
+    assert ran == [False, False]
+    assert disabled.find_runs() == []
+    assert disabled.outputs_of(result.run) == {}
+    assert not disabled.explain(waited, config={"n": 1}).hit
+    disabled.close()
+    assert files(tmp_path) == before
+    assert not any(Path(os.environ["HOME"]).rglob("*.lmdb"))
+
+
+def test_there_is_no_store(disabled):
+    with pytest.raises(errors.UsageError, match="the tracker is disabled: there is no store"):
+        disabled.store  # noqa: B018 - the access is the test
+
+
+def test_a_value_has_no_file(disabled):
+    artifact = disabled.run(lambda: 5, name="five").outputs["value"]
+    with pytest.raises(errors.UsageError, match="output 'value' is no file"):
+        artifact.path  # noqa: B018 - the same
+
+
+def test_traces_and_scenarios_hand_artifacts_on(disabled, tmp_path):
+    before = files(tmp_path)
+    with disabled.scenario("baseline", require_outputs=["sum"], config={"a": 1}) as scenario:
+        made = scenario.run(lambda: {"a": 1, "b": 2}, name="make")
+        with scenario.trace("look", inputs=["a", "raw.txt"]) as trace:
+            assert trace.load("a") == 1
+            assert trace.load("raw.txt") == Path("raw.txt")
+            trace.log_artifact(10, key="c")
+            trace.log_meta(score=1)
+        summed = scenario.run(lambda a, b, c: a + b + c, name="add", inputs=["a", "b", "c"], outputs=["sum"])
+        assert (made.value, summed.value) == ({"a": 1, "b": 2}, 13)
+        assert made.run.record.parent == scenario.run_id
+        assert sorted(scenario.coupler.keys()) == ["a", "b", "c", "sum"]
+        with pytest.raises(errors.NotFoundError, match="no step has made 'nothing'"):
+            scenario.coupler.require("nothing")
+    with disabled.start_run("report", inputs={"raw": "raw.txt"}) as run:
+        assert run.log_output("raw.txt", key="copy").read_bytes() == b"raw"
+        assert run.log_input("raw.txt") == Path("raw.txt")
+        inner = disabled.run(lambda: 1, name="inner").run
+    assert inner.record.parent == run.run_id
+    with pytest.raises(errors.NotFoundError, match="'never'"), disabled.scenario("s", require_outputs=["never"]):
+        pass
+    assert files(tmp_path) == before
+
+
+def test_a_folder_for_files_is_made_when_it_is_asked_for(disabled, tmp_path):
+    def write(_consist_ctx):
+        (_consist_ctx.run_dir / "f.txt").write_text("made")
+        return _consist_ctx.run_dir / "f.txt"
+
+    result = disabled.run(write, execution_options=ExecutionOptions(inject_context=True))
+    assert result.value == tmp_path / "runs" / "write" / result.run.id / "f.txt"
+
+
+def test_policies_hold_and_hooks_are_not_called(tmp_path):
+    told = []
+    hooks = Hooks(on_run_start=told.append, on_run_complete=told.append)
+    tracker = create_tracker(enabled=False, hooks=hooks, run_dir=tmp_path / "r", db_path=tmp_path / "i")
+    policy = OutputPolicyOptions(output_missing="ignore", output_mismatch="error")
+    assert tracker.run(lambda: {"a": 1}, name="n", outputs=["a", "b"], output_policy=policy).value == {"a": 1}
+    with pytest.raises(errors.OutputError, match="'c' was returned, but not declared"):
+        tracker.run(lambda: {"a": 1, "c": 1}, name="n", outputs=["a", "b"], output_policy=policy)
+    assert told == []
