@@ -97,11 +97,15 @@ class Fetcher:
         DamagedError
             If the bytes of a chunk are not what its digest says.
         """
+        found = self.pick(range(first, end))
+        return [found[number] for number in range(first, end)]
+
+    def pick(self, numbers: Sequence[int]) -> dict[int, bytes | memoryview]:
+        """Return any chunks by their numbers, which are in order; errors as for `chunks`."""
         while True:
             wrong = {self.manifest.digest}
             try:
-                found = self._known_or_fetched(range(first, end), wrong)
-                return [found[number] for number in range(first, end)]
+                return self._known_or_fetched(numbers, wrong)
             except (BlobNotFoundError, DamagedError):
                 if not self._is_renewed():
                     for digest in wrong:
