@@ -17,6 +17,7 @@ from consist.index.schema import (
     name,
     run_key,
     stamp,
+    start_of,
     suffix,
     suffix_run,
 )
@@ -111,6 +112,21 @@ def match_runs(view: View, prefix: str, limit: int) -> list[str]:
 def steps(view: View) -> list[tuple[str, int]]:
     """Return the names of all steps, with the number of their runs."""
     return [tuple(view.unseal("steps", key, data)) for key, data in view.scan("steps")]
+
+
+def starts(bound: Bound) -> Iterator[tuple[str, int]]:
+    """Yield id and start of every run, the newest first, a page a transaction; no record is read."""
+    before: bytes | None = None
+    while True:
+        page = bound.read(partial(_start_page, before=before))
+        yield from ((suffix_run(end), start_of(end)) for end in page)
+        if len(page) < _SCAN:
+            return
+        before = page[-1]
+
+
+def _start_page(view: View, before: bytes | None) -> list[bytes]:
+    return [key for key, _ in islice(view.scan_back("by_time", before=before), _SCAN)]
 
 
 def newest(bound: Bound, step: str, key: str | None) -> RunRecord | None:

@@ -400,3 +400,16 @@ def test_a_damaged_entry_is_an_error_when_read_and_mended_when_written(  # noqa:
         read()
     put(index, make(1, "one", outputs=["x"], description="again"))
     assert read()
+
+
+def test_the_starts_of_all_runs_need_no_record(index, make, put, monkeypatch):
+    monkeypatch.setattr(lookup, "_SCAN", 3)
+    for number in range(8):
+        put(index, make(number))
+    monkeypatch.setattr(lookup, "decode_record", None)
+    assert list(index.starts()) == [(f"{number:020x}", 1_700_000_000_000_000 + number) for number in range(7, -1, -1)]
+
+
+def test_a_start_before_1970(index, make, put):
+    put(index, make(1, started=-5))
+    assert list(index.starts()) == [(f"{1:020x}", -5)]
