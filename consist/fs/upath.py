@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from fsspec import register_implementation
 from upath import UPath
+
+from consist.fs.filesystem import ConsistFileSystem
+
+# universal_pathlib takes the rules of paths from classes that fsspec has loaded; by itself fsspec loads one at its
+# first use, which is later, and a warning would say that the rules are a guess.
+register_implementation("consist", ConsistFileSystem, clobber=True)
 
 
 class ConsistPath(UPath):
