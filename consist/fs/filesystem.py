@@ -74,6 +74,8 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
     ['steps/make/table']
     >>> fs.cat("steps/make/table")
     b'a,b'
+    >>> fs.run_url("steps/make/table")
+    'consist://runs/.../table'
     """
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> BinaryIO:

@@ -142,11 +142,6 @@ class LookingFileSystem(AbstractFileSystem, metaclass=Settled):  # type: ignore[
             If it names nothing.
         UsageError
             If it is no output, nor a blob.
-
-        Examples
-        --------
-        >>> fs.run_url("steps/make/table")  # doctest: +SKIP
-        'consist://runs/0a1b2c3d4e5f60718293/table'
         """
         name = self._strip_protocol(path)
         entry = self._entry(name)

@@ -13,13 +13,6 @@ register_implementation("consist", ConsistFileSystem, clobber=True)
 
 
 class ConsistPath(UPath):
-    """A path in a store; reading methods work, writing ones raise `ReadOnlyError`.
-
-    Examples
-    --------
-    >>> path = ConsistPath("consist://steps") / "clean" / "table"
-    >>> path.name, path.parent.name, str(path)
-    ('table', 'clean', 'consist://steps/clean/table')
-    """
+    """A path in a store, used like those of `pathlib`; what would write raises `ReadOnlyError`."""
 
     __slots__ = ()
