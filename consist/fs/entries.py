@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from consist.errors import FolderError, RunNotFoundError, UsageError
+from consist.blobs.damage import HINT
+from consist.errors import BlobNotFoundError, DamagedError, FolderError, RunNotFoundError, UsageError
 from consist.identity.names import is_name
 from consist.store.listing import FILE, OUTPUT, STEP, look
 from consist.store.names import RUNS, STEPS, find_output, parse_path
@@ -93,6 +94,25 @@ def info_of(entry: Entry, name: str) -> dict[str, Any]:
         "size": entry.size or 0,
         **{key: value for key, value in known.items() if value is not None},
     }
+
+
+@contextlib.contextmanager
+def reading(found: Found) -> Iterator[None]:
+    """Say of content that a record names, and that is not in the store, that this is damage.
+
+    It would be a `FileNotFoundError` else, which some tools take for emptiness: zarr fills in what it does not find.
+
+    Raises
+    ------
+    DamagedError
+        For a `BlobNotFoundError` within.
+    """
+    try:
+        yield
+    except BlobNotFoundError as error:
+        if found.run is None:
+            raise
+        raise DamagedError(error.message, hint=HINT) from error
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 
 from consist.errors import ConsistError, FolderError
 from consist.fileops import perform
+from consist.fs.entries import reading
 from consist.fs.looking import LookingFileSystem
 from consist.fs.readonly import ReadOnly, refuse
 from consist.store.names import open_found, read_parts
@@ -81,14 +82,16 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
     def _open(self, path: str, mode: str = "rb", **_: Any) -> BinaryIO:
         if mode != "rb":
             refuse(f"opening {path!r:.200} with mode {mode!r:.20}")
-        stream = open_found(self._store, self._file(path))
+        found = self._file(path)
+        with reading(found):
+            stream = open_found(self._store, found)
         stream.size = stream.seek(0, io.SEEK_END)  # type: ignore[attr-defined]  # what fsspec's files have
         stream.seek(0)
         return stream
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         """Return a file's content, or a part of it; negative numbers count from the end."""
-        return read_parts(self._store, self._file(path), [slice(start, end)])[0]
+        return self._parts(path, [slice(start, end)])[0]
 
     def cat_ranges(
         self,
@@ -122,7 +125,7 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
         def read(path: str) -> Sequence[Any]:
             numbers = wanted[path]
             try:
-                return read_parts(self._store, self._file(path), [parts[number] for number in numbers])
+                return self._parts(path, [parts[number] for number in numbers])
             except (ConsistError, OSError) as error:
                 if on_error != "return":
                     raise
@@ -172,13 +175,14 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
             return
         callback.set_size(found.size)
         if hasattr(target, "write"):
-            with open_found(self._store, found) as source:
+            with reading(found), open_found(self._store, found) as source:
                 while piece := source.read(_PIECE):
                     target.write(piece)
                     callback.relative_update(len(piece))
             return
         _make_folder(os.path.dirname(os.path.abspath(target)))  # noqa: PTH100, PTH120 - strings throughout
-        restore(self._store, found, os.fspath(target), force=True, seen=callback.relative_update)
+        with reading(found):
+            restore(self._store, found, os.fspath(target), force=True, seen=callback.relative_update)
 
     def get(
         self,
@@ -200,6 +204,11 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
 
         for _ in self._spread(copy, plan.pairs):
             callback.relative_update(1)
+
+    def _parts(self, path: str, parts: Sequence[slice]) -> list[bytes]:
+        found = self._file(path)
+        with reading(found):
+            return read_parts(self._store, found, parts)
 
     def _spread(self, call: Callable[[T], U], items: list[T]) -> Iterator[U]:
         """Yield what a call gives for each, in order; many at once where each waits for a network."""

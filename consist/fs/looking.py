@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fsspec import AbstractFileSystem
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from consist.store.names import Found
     from consist.store.places import Place
     from consist.store.store import Store
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LookingFileSystem(AbstractFileSystem, metaclass=Settled):  # type: ignore[misc]  # fsspec has no types
@@ -107,10 +109,13 @@ class LookingFileSystem(AbstractFileSystem, metaclass=Settled):  # type: ignore[
 
     def created(self, path: str) -> datetime:
         """Return when the run began that made it, or when a blob was last written."""
-        entry = self._entry(path)
-        if entry.time is None:
-            raise UnsupportedError(f"{path!r:.200} has no time: it is no content of a run, nor an object of the store")
-        return datetime.fromtimestamp(entry.time / 1_000_000, UTC)
+        time = self._entry(path).time
+        try:
+            if time is not None:
+                return _EPOCH + timedelta(microseconds=time)
+        except OverflowError:  # whoever writes a record may write any time into it
+            pass
+        raise UnsupportedError(f"nobody knows when {path!r:.200} was made", hint="outputs and runs have a time")
 
     modified = created
 

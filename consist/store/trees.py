@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consist.blobs.damage import HINT
 from consist.blobs.treeget import read_tree
+from consist.errors import BlobNotFoundError, DamagedError
 
 if TYPE_CHECKING:
     from consist.blobs.blobstore import BlobStore
@@ -38,16 +40,23 @@ class Trees:
 
         Raises
         ------
-        BlobNotFoundError, DamagedError
-            As `read_tree` says.
+        DamagedError
+            If it is damaged, or not in the store: some record names it. It is a suspect then.
         """
         tree = self._known.get(digest)
         if tree is None:
-            tree = read_tree(self._blobs, digest)
+            tree = self._read(digest)
             if sum(map(_files, [*self._known.values(), tree])) > MOST_FILES:
                 self._known.clear()
             self._known[digest] = tree
         return tree
+
+    def _read(self, digest: Digest) -> Tree:
+        try:
+            return read_tree(self._blobs, digest)
+        except BlobNotFoundError as error:
+            self._blobs.suspects.add(digest)
+            raise DamagedError(f"the tree of a folder is gone: {error.message}", hint=HINT) from error
 
 
 def _files(tree: Tree) -> int:

@@ -307,6 +307,40 @@ def test_damage_is_never_read(fs, keep, home):
     assert not (home / "copy").exists()
 
 
+def test_what_is_lost_is_damage_and_no_missing_file(fs, keep, tree, home):
+    """A tool may take a missing file for emptiness, and must not take that for it which a record says was there."""
+    data = bytes(100_000)
+    keep(data, step="other")
+    keep(BIG, step="big")
+
+    def lose(content, area="blobs"):
+        name = hex_of(content)
+        (home / "index.store" / area / name[:2] / name[2:]).unlink()
+
+    lose(data)
+    lose(BIG, "manifests")
+    lose(FILES["sub/b.csv"])
+    for path in ("steps/other/out", "steps/big/out", f"{tree}/sub/b.csv"):
+        assert fs.isfile(path)
+        reads = (
+            fs.cat_file,
+            fs.open,
+            lambda path: fs.get_file(path, "copy"),
+            lambda path: fs.get_file(path, io.BytesIO()),
+        )
+        for read in (*reads, lambda path: fs.cat_ranges([path], 0, 1, on_error="raise")):
+            with pytest.raises(errors.DamagedError):
+                read(path)
+    assert not (home / "copy").exists()
+    name = fs.ukey(tree)
+    (home / "index.store" / "blobs" / name[:2] / name[2:]).unlink()
+    fs.clear_instance_cache()
+    again = fsspec.filesystem("consist")  # which has not read the tree before
+    for look in (again.ls, again.find, again.du, lambda path: again.exists(f"{path}/a.csv")):
+        with pytest.raises(errors.DamagedError):
+            look(tree)
+
+
 # Copying out ----------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from consist.errors import UnsupportedError
 from consist.hashing.hasher import hash_bytes
 from consist.index.records import ArtifactRecord, RunRecord
 from consist.store.publish import keep as keep_record
@@ -99,6 +100,18 @@ def test_any_path_is_answered(hostile, path, start, end):
     assert bool(hostile.find(path)) <= there
     if there:
         assert hostile.info(path)["name"].count("/") == hostile._strip_protocol(path).count("/")
+
+
+def test_a_run_of_another_age_of_the_world(fs, open_here):
+    for number, time in enumerate((-(1 << 62), 1 << 62)):
+        output = ArtifactRecord("out", hash_bytes(b"x"), 1, "bytes", b"x", {"total": 1 << 62})
+        record = RunRecord(f"{number:020x}", None, "step", "completed", time, time, outputs=(output,))
+        keep_record(open_here(), record)
+        path = f"runs/{number:020x}/out"
+        assert (fs.info(path)["size"], fs.cat(path)) == (1, b"x")
+        with pytest.raises(UnsupportedError):
+            fs.created(path)
+    assert len(fs.ls("runs")) == 2
 
 
 def test_the_oracle_can_be_reached(hostile):

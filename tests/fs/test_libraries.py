@@ -9,6 +9,8 @@ import fsspec
 import numpy as np
 import pytest
 
+from consist.errors import DamagedError
+
 ROWS = {"x": list(range(50)), "y": [n * n / 2 for n in range(50)], "name": [f"n{n % 7}" for n in range(50)]}
 CSV = "".join(["x,y\n", *(f"{n},{n * n}\n" for n in range(200))]).encode()
 
@@ -172,6 +174,21 @@ def test_zarr_leaves_out_chunks_that_were_never_written(fs, keep_folder):
     assert found[:].tolist() == [0, 1, 2, 3, 4, 7, 7, 7, 7, 7]
     with pytest.raises(FileNotFoundError):
         zarr.open_array("consist://steps/make/out/b.zarr", mode="r")
+
+
+def test_zarr_does_not_fill_in_a_chunk_that_was_lost(fs, keep_folder, home):
+    import zarr
+
+    def fill(folder):
+        zarr.create_array(folder / "a.zarr", shape=(10,), chunks=(5,), dtype="i4", fill_value=7)[:] = range(10)
+
+    run = keep_folder(fill)
+    name = fs.ukey(f"runs/{run}/out/a.zarr/c/1")
+    (home / "index.store" / "blobs" / name[:2] / name[2:]).unlink()
+    found = zarr.open_array("consist://steps/make/out/a.zarr", mode="r")
+    assert found[:5].tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(DamagedError):
+        found[:]
 
 
 def test_upath(fs, keep, keep_folder):

@@ -108,7 +108,7 @@ def test_nothing_is_read_before_it_is_asked_for(store, made, by_hand):
     store.blobs.delete(made[0].outputs[1].digest)
     entry, below = look(store, "steps/clean/folder")
     assert entry.is_folder
-    with pytest.raises(errors.BlobNotFoundError):
+    with pytest.raises(errors.DamagedError):
         next(below)
 
 
