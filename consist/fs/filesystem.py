@@ -2,7 +2,7 @@
 
 It is a synchronous filesystem: many reads at once are made in batches and threads below, and asynchronous users (zarr)
 wrap it. What a path in ``steps`` names is looked up once, when it is opened, so that a file never changes under its
-reader.
+reader; and once for all that one call reads, so that files which are read together are of one run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from glob import has_magic
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
@@ -20,7 +21,7 @@ from consist.fileops import perform
 from consist.fs.entries import reading
 from consist.fs.looking import LookingFileSystem
 from consist.fs.readonly import ReadOnly, refuse
-from consist.store.names import open_found, read_parts
+from consist.store.names import RUNS, STEPS, open_found, read_parts
 from consist.store.restore import restore
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ _THREADS = 16
 """Reads at once, over a network; each may make several requests itself."""
 
 _PIECE = 1 << 20
+
+_OUTPUT = 2
+"""Names after the area that make an output: a step or a run, and a key."""
 
 
 class ConsistFileSystem(ReadOnly, LookingFileSystem):
@@ -119,7 +123,7 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
             raise TypeError(f"paths is {type(paths).__name__}, not list")
         parts = list(map(slice, _for_each(paths, starts), _for_each(paths, ends)))
         wanted: dict[str, list[int]] = {}
-        for number, path in enumerate(paths):
+        for number, path in enumerate(self._by_run(paths)):
             wanted.setdefault(path, []).append(number)
 
         def read(path: str) -> Sequence[Any]:
@@ -139,15 +143,22 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
 
     def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
         """Return the content of a file; of several, or of all in a folder, a dict by path."""
-        paths = self.expand_path(path, recursive=recursive, **kwargs)
-        if not recursive and isinstance(path, str | os.PathLike) and paths == [self._strip_protocol(path)]:
-            return self.cat_file(paths[0])
-        answers = zip(paths, self.cat_ranges(paths, None, None), strict=True)
-        found = {path: answer for path, answer in answers if not (recursive and isinstance(answer, FolderError))}
-        failed = [answer for answer in found.values() if isinstance(answer, Exception)]
-        if failed and on_error == "raise":
-            raise failed[0]
-        return {path: answer for path, answer in found.items() if on_error == "return" or answer not in failed}
+        is_text = isinstance(path, str | os.PathLike)
+        if is_text and not recursive and not has_magic(os.fspath(path)):
+            return self.cat_file(path)
+        (source,) = self._by_run([path]) if is_text else (path,)
+        paths = self.expand_path(source, recursive=recursive, **kwargs)
+        if recursive and paths == [self._strip_protocol(source)] and self.isfile(source):
+            return self.cat_file(source)
+        found = {}
+        for name, answer in zip(paths, self.cat_ranges(paths, None, None), strict=True):
+            if recursive and isinstance(answer, FolderError):
+                continue
+            if isinstance(answer, Exception) and on_error == "raise":
+                raise answer
+            if on_error == "return" or not isinstance(answer, Exception):
+                found[name if source is path else self._as_asked(name, path)] = answer
+        return found
 
     def get_file(
         self, rpath: str, lpath: Any = None, callback: Any = DEFAULT_CALLBACK, outfile: Any = None, **_: Any
@@ -195,7 +206,8 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
     ) -> None:
         """Copy files and folders out of the store; over a network many at once. What goes where is fsspec's rule."""
         plan = _Plan()
-        super().get(rpath, lpath, recursive=recursive, callback=plan, maxdepth=maxdepth, **kwargs)
+        source = self._by_run(rpath) if isinstance(rpath, list) else self._by_run([rpath])[0]
+        super().get(source, lpath, recursive=recursive, callback=plan, maxdepth=maxdepth, **kwargs)
         callback.set_size(len(plan.pairs))
 
         def copy(pair: tuple[str, str]) -> None:
@@ -204,6 +216,27 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
 
         for _ in self._spread(copy, plan.pairs):
             callback.relative_update(1)
+
+    def _by_run(self, paths: list[Any]) -> list[Any]:
+        """Name what steps made by the runs that made it, each output looked up once; other paths stay as they are."""
+        known: dict[str, str | None] = {}
+        return [self._named_by_run(path, known) for path in paths]
+
+    def _named_by_run(self, path: Any, known: dict[str, str | None]) -> Any:
+        area, *names = self._strip_protocol(path).split("/")
+        output = "/".join([area, *names[:_OUTPUT]])
+        if area != STEPS or len(names) < _OUTPUT or has_magic(output):
+            return path
+        if output not in known:
+            known[output] = self._entry(output).run if self.exists(output) else None
+        slash = "/" if os.fspath(path).endswith("/") else ""  # which says something to fsspec
+        run = known[output]
+        return path if run is None else "/".join([RUNS, run, *names[1:]]) + slash
+
+    def _as_asked(self, name: str, path: Any) -> str:
+        """Name by its step again what `_by_run` made a path of a run."""
+        area, step, *_ = self._strip_protocol(path).split("/")
+        return "/".join([area, step, *name.split("/")[_OUTPUT:]])
 
     def _parts(self, path: str, parts: Sequence[slice]) -> list[bytes]:
         found = self._file(path)

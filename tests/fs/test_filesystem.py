@@ -248,6 +248,10 @@ def test_cat_of_several(fs, keep, tree):
     assert fs.cat([f"{tree}/a.csv", "steps/other/out"]) == {f"{tree}/a.csv": FILES["a.csv"], "steps/other/out": b"x"}
     assert fs.cat(tree, recursive=True) == {f"{tree}/{name}": data for name, data in FILES.items()}
     assert fs.cat("steps/oth*/out") == {"steps/other/out": b"x"}
+    assert fs.cat("steps/other/out", recursive=True) == fs.cat("consist://steps/other/out/") == b"x"
+    assert fs.cat("steps/other", recursive=True) == {"steps/other/out": b"x"}
+    assert fs.cat("steps/make/out/sub/*.csv") == {"steps/make/out/sub/b.csv": FILES["sub/b.csv"]}
+    assert fs.cat(f"{tree}/empty", recursive=True) == {}
     with pytest.raises(FileNotFoundError):
         fs.cat(["steps/other/out", "steps/none/out"])
     assert fs.cat(["steps/other/out", "steps/none/out"], on_error="omit") == {"steps/other/out": b"x"}
@@ -272,6 +276,53 @@ def test_an_open_file_stays_what_it_was(fs, keep):
         assert fs.cat_file("steps/make/out", 0, 1000) == BIG[::-1][:1000]
         assert head + stream.read() == BIG
     assert fs.cat_file(first) == BIG
+
+
+class Racing(ConsistFileSystem):
+    """A filesystem before whose every read another run of the step completes."""
+
+    between = staticmethod(lambda: None)
+
+    def _file(self, path):
+        found = super()._file(path)
+        self.between()
+        return found
+
+    def expand_path(self, *args, **kwargs):
+        found = super().expand_path(*args, **kwargs)
+        self.between()
+        return found
+
+
+@pytest.mark.parametrize("way", ["get", "get several", "cat", "cat a glob", "cat several", "cat_ranges"])
+def test_what_is_read_together_is_of_one_run(fs, keep_folder, home, files, way):
+    numbers = iter(range(100))
+
+    def between():
+        number = next(numbers)
+        contents = {name: b"%d of " % number + name.encode() for name in ("a", "b", f"only-{number}")}
+        keep_folder(
+            lambda folder: [(folder / name).write_bytes(data) for name, data in contents.items()], number=number
+        )
+
+    between()
+    racing = Racing()
+    racing.between = between
+    folder, several = "steps/make/out", ["steps/make/out/a", "steps/make/out/b"]
+    if way == "get":
+        racing.get(folder, str(home / "copy"), recursive=True)
+        found = files(home / "copy")
+    elif way == "get several":
+        racing.get(several, str(home / "copy") + "/")
+        found = files(home / "copy")
+    elif way == "cat_ranges":
+        found = dict(zip(several, racing.cat_ranges(several, None, None), strict=True))
+    else:
+        asked = {"cat": folder, "cat a glob": f"{folder}/*", "cat several": several}[way]
+        found = racing.cat(asked, recursive=way == "cat")
+        assert all(name.startswith(f"{folder}/") for name in found)
+    assert len(found) == (3 if way in {"get", "cat", "cat a glob"} else 2)
+    assert len({data.split()[0] for data in found.values()}) == 1
 
 
 def test_the_url_by_run_of_what_a_step_made(fs, keep, tree):
