@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consist.blobs.damage import HINT
-from consist.blobs.treeget import read_tree
 from consist.errors import BlobNotFoundError, DamagedError
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ class Trees:
         return tree
 
     def _read(self, digest: Digest) -> Tree:
+        from consist.blobs.treeget import read_tree  # a run without folders does without
+
         try:
             return read_tree(self._blobs, digest)
         except BlobNotFoundError as error:
