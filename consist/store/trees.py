@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 MOST_FILES = 200_000
-"""Files of all remembered trees together: about 80 MB."""
+"""Files of all remembered trees together: about 55 MB."""
 
 
 class Trees:
