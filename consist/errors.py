@@ -7,18 +7,20 @@
     │   ├── UnencodableError (TypeError)   a value has no stable encoding; `path` says where it sits
     │   ├── InputError                     an input is missing, unreadable, or no kind of input
     │   ├── OutputError                    an output was not written, or its type has no format
-    │   └── SettingsError                  a setting is unknown or malformed
+    │   ├── SettingsError                  a setting is unknown or malformed
+    │   └── FolderError (IsADirectoryError)  a folder is named where a file must be: name a file in it
     ├── NotFoundError (LookupError)        no such thing: check the name
     │   ├── BlobNotFoundError (FileNotFoundError)
-    │   ├── RunNotFoundError
-    │   └── AmbiguousPrefixError           several things: type more of the name
+    │   ├── RunNotFoundError (FileNotFoundError)
+    │   └── AmbiguousPrefixError (FileNotFoundError)  several things: type more of the name
     ├── ConflictError                      another writer was there first: look again
     │   ├── AlreadyExistsError (FileExistsError)
     │   └── ChangedError                   a compare-and-swap found another version
     ├── DamagedError                       bytes are not what their name says: verify, then run again to heal
     ├── RefusedError                       consist will not touch this: read why
     │   ├── FormatError                    written by a newer consist, or not by consist at all
-    │   └── UnsupportedError               the backend, or this release, cannot do it
+    │   ├── UnsupportedError               the backend, or this release, cannot do it
+    │   └── ReadOnlyError (PermissionError)  the store is read as a filesystem, and not written as one
     └── StorageError (OSError)             the storage failed: mend it, then call again
         ├── StorageFullError
         ├── StoragePermissionError (PermissionError)
@@ -157,6 +159,12 @@ class SettingsError(UsageError):
     kind = "settings"
 
 
+class FolderError(UsageError, IsADirectoryError):
+    """A folder is named where a file must be: name a file in it."""
+
+    kind = "folder"
+
+
 class NotFoundError(ConsistError, LookupError):
     """There is no such thing."""
 
@@ -169,13 +177,13 @@ class BlobNotFoundError(NotFoundError, FileNotFoundError):
     kind = "blob-not-found"
 
 
-class RunNotFoundError(NotFoundError):
+class RunNotFoundError(NotFoundError, FileNotFoundError):
     """The store has no such run, step or output."""
 
     kind = "run-not-found"
 
 
-class AmbiguousPrefixError(NotFoundError):
+class AmbiguousPrefixError(NotFoundError, FileNotFoundError):
     """A prefix fits several names."""
 
     kind = "ambiguous"
@@ -221,6 +229,12 @@ class UnsupportedError(RefusedError):
     """The backend, or this release, cannot do it."""
 
     kind = "unsupported"
+
+
+class ReadOnlyError(RefusedError, PermissionError):
+    """A store is read as a filesystem, but nothing is written through that."""
+
+    kind = "read-only"
 
 
 class StorageError(ConsistError, OSError):

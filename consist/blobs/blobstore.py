@@ -257,6 +257,25 @@ class BlobStore:
         """Return a blob whole, checked; parameters and errors as for `open`."""
         return self._first(digest, size, lambda kind: kind.read(digest))
 
+    def read_parts(self, digest: Digest, parts: Sequence[slice], *, size: int | None = None) -> list[bytes]:
+        """Return parts of a blob, in their order; of a large one all chunks that they touch in one batch of requests.
+
+        Parameters
+        ----------
+        digest : Digest
+            Which blob.
+        parts : sequence of slice
+            As of a `bytes`: a negative number counts from the end, what lies beyond it is not there. Without a step.
+        size : int, optional
+            As for `open`.
+
+        Raises
+        ------
+        BlobNotFoundError, DamagedError
+            As for `open`. A part of a large *whole* object is not checked (``reader.py``).
+        """
+        return self._first(digest, size, lambda kind: kind.read_parts(digest, parts))
+
     def get(
         self, digest: Digest, path: str | os.PathLike[str], *, durable: bool = False, size: int | None = None
     ) -> None:

@@ -100,11 +100,15 @@ class Fetcher:
         DamagedError
             If the bytes of a chunk are not what its digest says.
         """
+        found = self.pick(range(first, end), checked=checked)
+        return [found[number] for number in range(first, end)]
+
+    def pick(self, numbers: Sequence[int], *, checked: bool = True) -> dict[int, bytes | memoryview]:
+        """Return any chunks by their numbers, which are in order; `checked` and errors as for `chunks`."""
         while True:
             wrong = {self.manifest.digest}
             try:
-                found = self._known_or_fetched(range(first, end), wrong, checked=checked)
-                return [found[number] for number in range(first, end)]
+                return self._known_or_fetched(numbers, wrong, checked=checked)
             except (BlobNotFoundError, DamagedError):
                 if not self._is_renewed():
                     for digest in wrong:

@@ -15,7 +15,7 @@ from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, 
 from consist.hashing.hasher import Hasher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableSet
+    from collections.abc import Callable, Iterator, MutableSet, Sequence
 
     from consist.blobs.backend import Backend
     from consist.blobs.chunktable import ChunkTable
@@ -130,6 +130,15 @@ class LargeBlobs:
         """Return a blob, checked as a whole; None if there is none."""
         buffer = io.BytesIO()  # which hands out what was written without another copy
         return None if self.copy(digest, buffer.write) is None else buffer.getvalue()
+
+    def read_parts(self, digest: Digest, parts: Sequence[slice]) -> list[bytes] | None:
+        """Return parts of a blob, every chunk that they touch checked; None if there is no such blob."""
+        manifest = self._known_manifest(digest)
+        if manifest is None:
+            return None
+        from consist.blobs.largeparts import read_parts
+
+        return read_parts(self._fetcher(manifest, self._cache), parts, self._window)
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, cached: bool = True) -> int | None:
         """Read a blob piece by piece into `write`, and check all of it; return its size, or None if there is none.

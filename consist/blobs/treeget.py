@@ -100,7 +100,7 @@ def open_in_tree(blobs: BlobStore, digest: Digest, file: TreeFile) -> BinaryIO:
         Here or from a read, if it is damaged or missing; the tree is a suspect then.
     """
     with noticing(blobs, digest, file.path):
-        source = blobs.open(file.digest)
+        source = blobs.open(file.digest, size=file.size)
     if isinstance(source, io.BytesIO):  # small, and checked whole
         return source
     return io.BufferedReader(_Noticing(source, lambda: noticing(blobs, digest, file.path)), BLOCK)
@@ -244,7 +244,7 @@ def _batches(files: Iterable[TreeFile]) -> Iterator[list[TreeFile]]:
 
 
 def _pieces(blobs: BlobStore, file: TreeFile) -> Iterator[bytes]:
-    with blobs.open(file.digest) as source:
+    with blobs.open(file.digest, size=file.size) as source:
         while piece := source.read(BLOCK):
             yield piece
 

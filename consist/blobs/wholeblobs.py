@@ -13,7 +13,7 @@ from consist.errors import BlobNotFoundError, DamagedError
 from consist.hashing.hasher import Hashed, hash_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableSet
+    from collections.abc import Callable, Iterator, MutableSet, Sequence
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.readcache import ReadCache
@@ -69,7 +69,9 @@ class WholeBlobs:
                     return io.BytesIO(head)
                 source = open_source(self._backend, _key(digest))
                 on_error.callback(source.close)
-                room = memoryview(bytearray(SMALL + 1))
+                # A file's size is known; a MiB of zeros for each small one would take longer than reading it.
+                most = min(SMALL, source.size()) if self._backend.capabilities.files else SMALL
+                room = memoryview(bytearray(most + 1))
                 count = source.read_into(room, 0)
                 if count <= SMALL:
                     return io.BytesIO(self._checked(digest, bytes(room[:count])))
@@ -87,6 +89,15 @@ class WholeBlobs:
             return self._checked(digest, self._backend.get(_key(digest)))
         except BlobNotFoundError:
             return None
+
+    def read_parts(self, digest: Digest, parts: Sequence[slice]) -> list[bytes] | None:
+        """Return parts of a blob, checked as far as ``reader.py`` says; None if there is none."""
+        stream = self.open(digest)
+        if stream is None:
+            return None
+        with stream:
+            size = stream.seek(0, io.SEEK_END)
+            return [_read_part(stream, *part.indices(size)) for part in parts]
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, cached: bool = True) -> int | None:
         """Read a blob piece by piece into `write`, and check it; return its size, or None if there is none.
@@ -171,6 +182,11 @@ class WholeBlobs:
 
     def _damaged(self, digest: Digest) -> DamagedError:
         return damaged_blob(self._backend, self._suspects, digest, "its bytes are not what its name says")
+
+
+def _read_part(stream: BinaryIO, start: int, stop: int, _step: int) -> bytes:
+    stream.seek(start)
+    return stream.read(max(0, stop - start))
 
 
 def _key(digest: Digest) -> str:

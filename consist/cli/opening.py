@@ -9,8 +9,9 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import ConsistWarning, DamagedError, NotFoundError, SettingsError, UsageError
-from consist.store.settings import default_store, resolve
+from consist.errors import ConsistWarning, NotFoundError, SettingsError
+from consist.store.places import known_store
+from consist.store.settings import resolve
 
 if TYPE_CHECKING:
     from consist.store.settings import Setting
@@ -58,7 +59,7 @@ def find_place(db_path: str | None, store: str | None) -> Place:
         raise SettingsError(f"{index} is a folder; an index is one file", hint=f"see {_origin(settings['db_path'])}")
     given = settings["store"].value
     options = dict(settings["storage_options"].value or {})
-    return Place(index, _known_store(index) if given is None else os.fspath(given), options)
+    return Place(index, known_store(index) if given is None else os.fspath(given), options)
 
 
 def _origin(setting: Setting) -> str:
@@ -138,27 +139,3 @@ def open_place(place: Place, *, create: bool = False) -> Store:
     from consist.store.opening import open_store
 
     return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)
-
-
-def _known_store(db_path: str) -> str:
-    """Return the store beside an index, or the only one that it was used with."""
-    from consist.index.filekind import Kind, file_kind
-
-    beside = default_store(db_path)
-    if os.path.isdir(beside):
-        return beside
-    from consist.index.environment import Environment
-    from consist.index.stores import known
-
-    try:
-        if file_kind(db_path) is Kind.NEW:
-            return beside
-        # Another store may have come to lie where one was: the place is what is asked for, and it is named once.
-        places = list(dict.fromkeys(store.location for store in known(Environment(db_path)) if store.location))
-    except DamagedError as error:
-        raise DamagedError(error.message, hint="name the store: `consist index rebuild --store PLACE`") from error
-    if len(places) > 1:
-        raise UsageError(
-            f"the index {db_path} was used with {len(places)} stores: {', '.join(places)}", hint="name one with --store"
-        )
-    return places[0] if places else beside

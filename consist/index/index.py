@@ -231,6 +231,13 @@ class Index:
         )
         return lookup.runs(self._bound, query, limit, below=None if before is None else lookup.end_of(before))
 
+    def starts(self) -> Iterator[tuple[str, int]]:
+        """Yield (run id, start in microseconds since 1970) of all runs, the newest first; no record is looked at.
+
+        A left-over entry, of a record that was damaged when its run was taken out, is among them.
+        """
+        return lookup.starts(self._bound)
+
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""
         return iter(self._bound.read(lookup.steps))

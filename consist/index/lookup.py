@@ -17,6 +17,7 @@ from consist.index.schema import (
     name,
     run_key,
     stamp,
+    start_of,
     suffix,
     suffix_run,
 )
@@ -135,15 +136,59 @@ def steps(view: View) -> list[tuple[str, int]]:
     return [tuple(view.unseal("steps", key, data)) for key, data in view.scan("steps")]
 
 
+def starts(bound: Bound) -> Iterator[tuple[str, int]]:
+    """Yield id and start of every run, the newest first, a page a transaction; no record is read."""
+    before: bytes | None = None
+    while True:
+        page = bound.read(partial(_start_page, before=before))
+        yield from ((suffix_run(end), start_of(end)) for end in page)
+        if len(page) < _SCAN:
+            return
+        before = page[-1]
+
+
+def _start_page(view: View, before: bytes | None) -> list[bytes]:
+    return [key for key, _ in islice(view.scan_back("by_time", before=before), _SCAN)]
+
+
 def newest(bound: Bound, step: str, key: str | None) -> RunRecord | None:
     """Return the newest completed run of a step, with an output `key` if one is named."""
-    query = Query.of(step=step, status=COMPLETED)
-    fitting = (
-        record
-        for record in runs(bound, query, None, first_page=1)
-        if key is None or any(output.key == key for output in record.outputs)
-    )
-    return next(fitting, None)
+    if key is None:
+        return next(runs(bound, Query.of(step=step, status=COMPLETED), 1, first_page=1), None)
+    before: bytes | None = None
+    while True:
+        found, before = bound.read(partial(_newest_with, step=step, key=key, before=before))
+        if found is not None or before is None:
+            return found
+
+
+def _newest_with(view: View, step: str, key: str, before: bytes | None) -> tuple[RunRecord | None, bytes | None]:
+    """Return the newest completed run of a step with an output; or else the key to go on from, None at the end."""
+    completed = name(COMPLETED)
+    for looked_at, (entry, _) in enumerate(view.scan_back("by_step", name(step), before=before)):
+        end = entry[-SUFFIX_SIZE:]
+        record = _with_output(view, end, key) if view.has("by_status", completed + end) else None
+        if record is not None and (record.step, record.status) == (step, COMPLETED):
+            return record, None
+        if looked_at == _SCAN:
+            return None, entry
+    return None, None
+
+
+def _with_output(view: View, end: bytes, key: str) -> RunRecord | None:
+    """Return the record that an entry leads to if it is whole and has an output.
+
+    One that does not have the key's letters among its bytes is not checked and decoded, which takes three quarters of
+    the time: of an output that no run of a step has, all must be looked at.
+    """
+    try:
+        data = framed(view, suffix_run(end)) or b""
+        record = decode_record(data) if key.encode("utf-8", "surrogatepass") in data else None
+    except DamagedError:
+        return None
+    if record is None or suffix(record.started, record.id) != end:
+        return None
+    return record if any(output.key == key for output in record.outputs) else None
 
 
 def runs(

@@ -166,6 +166,12 @@ def suffix(started: int, run_id: str) -> bytes:
 SUFFIX_SIZE = _STAMP.size + RUN_ID_SIZE
 
 
+def start_of(key: bytes) -> int:
+    """Return the start at the end of a key: microseconds since 1970."""
+    at: int = _STAMP.unpack_from(key, len(key) - SUFFIX_SIZE)[0]
+    return at - _ZERO
+
+
 def suffix_run(key: bytes) -> str:
     """Return the run id at the end of a key."""
     return key[-RUN_ID_SIZE:].decode("ascii", "replace")

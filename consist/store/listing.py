@@ -6,11 +6,11 @@ folders are views of the index.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consist.blobs.tree import Tree
-from consist.blobs.treeget import read_tree
+from consist.blobs.tree import Child, Tree
 from consist.errors import BlobNotFoundError, RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
 from consist.index.records import COMPLETED, TREE
@@ -19,9 +19,9 @@ from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from consist.blobs.tree import Child, TreeFile
+    from consist.blobs.backend import ObjectStat
     from consist.index.records import ArtifactRecord, RunRecord
-    from consist.store.names import Place
+    from consist.store.names import Found, Place
     from consist.store.store import Store
 
 AREA, BLOB, RUN, STEP, OUTPUT, FILE, FOLDER = "area", "blob", "run", "step", "output", "file", "folder"
@@ -55,6 +55,10 @@ class Entry:
         ``object``, or ``inline`` for content that lies in a record.
     time : int or None
         Microseconds since 1970: when a run or an output's run began, or when a blob was last written.
+    run : str or None
+        Id of the run, or of the run that made it.
+    step : str or None
+        The step of that run; unknown in a list of all runs, which reads no record.
     """
 
     name: str
@@ -65,11 +69,57 @@ class Entry:
     format: str | None = None
     stored: str | None = None
     time: int | None = None
+    run: str | None = None
+    step: str | None = None
 
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder of files: an output that is one, or one in it."""
         return self.kind == FOLDER or self.format == TREE
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether something can lie below it: a folder of files, an area, a run or a step."""
+        return self.is_folder or self.kind in {AREA, RUN, STEP}
+
+
+def look(store: Store, path: str = "") -> tuple[Entry, Iterator[Entry]]:
+    """Return what a path itself is, and what lies below it.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    path : str
+        Of the grammar.
+
+    Returns
+    -------
+    Entry
+        As the list of the folder that it lies in would have it.
+    iterator of Entry
+        What lies below; nothing of what is no folder. It is read from the store when it is asked for.
+
+    Raises
+    ------
+    UsageError
+        If it is no path of the grammar.
+    NotFoundError
+        If there is nothing of that name.
+    """
+    place = parse_path(path)
+    if not place.area:
+        return Entry("", "", AREA), (Entry(area, area, AREA) for area in AREAS)
+    if not place.name:
+        below = {BLOBS: _blobs(store, ""), RUNS: _runs(store), STEPS: _steps(store)}
+        return Entry(place.area, place.area, AREA), below[place.area]
+    if place.key or place.area == BLOBS:
+        return _content(store, find_output(store, path), place)
+    if place.area == RUNS:
+        run = find_run(store, place.name)
+        entry = Entry(run.id, f"{RUNS}/{run.id}", RUN, time=run.started, run=run.id, step=run.step)
+        return entry, _outputs([run], folder=entry.path)
+    return _step(store, place.name)
 
 
 def list_path(store: Store, path: str = "") -> Iterator[Entry]:
@@ -90,66 +140,68 @@ def list_path(store: Store, path: str = "") -> Iterator[Entry]:
         If there is nothing of that name.
     """
     place = parse_path(path)
-    if not place.area:
-        return (Entry(area, area, AREA) for area in AREAS)
-    if place.area == BLOBS:
-        return _some(_blobs(store, parse_prefix(place.name) if place.name else ""), place)
-    if place.key:
-        return _content(store, path)
-    if place.area == RUNS:
-        return _outputs([find_run(store, place.name)]) if place.name else _runs(store)
-    if not place.name:
-        return (Entry(step, f"{STEPS}/{step}", STEP) for step, _ in store.index.steps())
-    return _step(store, place.name)
+    if place.area == BLOBS and place.name:
+        return _some(_blobs(store, parse_prefix(place.name)), place)
+    entry, below = look(store, path)
+    return below if entry.is_listed else iter([entry])
 
 
 def _runs(store: Store) -> Iterator[Entry]:
-    for record in store.index.runs():
-        yield Entry(record.id, f"{RUNS}/{record.id}", RUN, time=record.started)
+    return (Entry(run, f"{RUNS}/{run}", RUN, time=started, run=run) for run, started in store.index.starts())
 
 
-def _step(store: Store, step: str) -> Iterator[Entry]:
-    if all(known != step for known, _ in store.index.steps()):
-        raise RunNotFoundError(f"there is no step {step!r}", hint="see `consist ls steps`")
-    return _outputs(store.index.runs(step=step, status=COMPLETED, limit=NEWEST_RUNS), folder=f"{STEPS}/{step}")
+def _steps(store: Store) -> Iterator[Entry]:
+    return (Entry(step, f"{STEPS}/{step}", STEP, step=step) for step, _ in store.index.steps())
 
 
-def _outputs(runs: Iterable[RunRecord], *, folder: str = "") -> Iterator[Entry]:
+def _step(store: Store, step: str) -> tuple[Entry, Iterator[Entry]]:
+    if next(store.index.runs(step=step, limit=1), None) is None:
+        raise RunNotFoundError(f"there is no step {step!r:.200}", hint="see `consist ls steps`")
+    entry = Entry(step, f"{STEPS}/{step}", STEP, step=step)
+    return entry, _outputs(store.index.runs(step=step, status=COMPLETED, limit=NEWEST_RUNS), folder=entry.path)
+
+
+def _outputs(runs: Iterable[RunRecord], *, folder: str) -> Iterator[Entry]:
     """Yield the outputs of runs; of those of one name, the first."""
     seen = set()
     for run in runs:
         for output in run.outputs:
             if output.key not in seen:
                 seen.add(output.key)
-                yield _output(run, output, folder or f"{RUNS}/{run.id}")
+                yield _output(run, output, folder)
 
 
-def _content(store: Store, path: str) -> Iterator[Entry]:
-    """Yield an output, a file in it, or what lies in a folder."""
-    found = find_output(store, path)
-    if found.run is None or found.record is None:
-        raise RunNotFoundError(f"{path!r:.200} names no output")
-    area, name, key, _ = parse_path(path)
-    folder = f"{area}/{found.run.id if area == RUNS else name}"
-    if found.tree is None:
-        return iter([_output(found.run, found.record, folder)])
-    time = found.run.started
-    if found.file is not None:
-        return iter([_file(found.name, f"{folder}/{key}/{found.inner}", found.file, time)])
-    tree = read_tree(store.blobs, found.tree)
+def _content(store: Store, found: Found, place: Place) -> tuple[Entry, Iterator[Entry]]:
+    """Return a blob, an output or what is in one, and what lies in it if it is a folder."""
+    run, record = found.run, found.record
+    if run is None or record is None:
+        there = None if found.inline is not None else store.blobs.stat(found.digest, size=found.size)
+        time = None if there is None else _microseconds(there)
+        return _blob(found.digest, found.size, OBJECT if found.inline is None else INLINE, time), iter(())
+    folder = f"{place.area}/{run.id if place.area == RUNS else place.name}"
+    entry = _output(run, record, folder)
+    if found.inner:
+        above = "/".join([folder, place.key, *found.inner.split("/")[:-1]])
+        entry = _child(Child(found.name, found.size, found.file), above, run, found.digest)
+    return entry, _children(store, found, entry.path, run)
+
+
+def _children(store: Store, found: Found, above: str, run: RunRecord) -> Iterator[Entry]:
+    if found.tree is None or not found.is_folder:
+        return
+    tree = store.trees.read(found.tree)
     part = tree.find(found.inner) if found.inner else tree
-    children = part.children() if isinstance(part, Tree) else []
-    return _children(children, "/".join(filter(None, (folder, key, found.inner))), time)
+    for child in part.children() if isinstance(part, Tree) else ():
+        yield _child(child, above, run, None)
 
 
-def _children(children: Iterable[Child], folder: str, time: int) -> Iterator[Entry]:
-    for name, size, file in children:
-        path = f"{folder}/{name}"
-        yield _file(name, path, file, time) if file is not None else Entry(name, path, FOLDER, size, time=time)
-
-
-def _file(name: str, path: str, file: TreeFile, time: int) -> Entry:
-    return Entry(name, path, FILE, file.size, file.digest, stored=OBJECT, time=time)
+def _child(child: Child, above: str, run: RunRecord, digest: Digest | None) -> Entry:
+    """Return what lies in a folder of files; `digest` is a folder's own, where it is known."""
+    kind, stored = (FOLDER, None) if child.file is None else (FILE, OBJECT)
+    if child.file is not None:
+        digest = child.file.digest
+    path = f"{above}/{child.name}"
+    return Entry(child.name, path, kind, child.size, digest, None, stored, run.started, run.id, run.step)
 
 
 def _output(run: RunRecord, output: ArtifactRecord, folder: str) -> Entry:
@@ -162,6 +214,8 @@ def _output(run: RunRecord, output: ArtifactRecord, folder: str) -> Entry:
         format=output.format,
         stored=OBJECT if output.inline is None else INLINE,
         time=run.started,
+        run=run.id,
+        step=run.step,
     )
 
 
@@ -185,7 +239,12 @@ def _blobs_below(store: Store, prefix: str) -> Iterator[Entry]:
 
 def _objects(store: Store, prefix: str) -> Iterator[tuple[Digest, Entry]]:
     for digest, found in store.blobs.list(prefix):
-        yield digest, _blob(digest, found.size, OBJECT, int(found.modified * 1_000_000))
+        yield digest, _blob(digest, found.size, OBJECT, _microseconds(found))
+
+
+def _microseconds(found: ObjectStat) -> int | None:
+    """Return an object's date, or None where its place does not tell."""
+    return int(found.modified * 1_000_000) if math.isfinite(found.modified) else None
 
 
 def _blob(digest: Digest, size: int, stored: str, time: int | None) -> Entry:

@@ -19,15 +19,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from consist.blobs.tree import TreeFile
-from consist.blobs.treeget import open_in_tree, read_tree
+from consist.blobs.treeget import noticing, open_in_tree
 from consist.blobs.treeput import tree_digest
-from consist.errors import AmbiguousPrefixError, BlobNotFoundError, DamagedError, RunNotFoundError, UsageError
-from consist.hashing.digest import parse_prefix
+from consist.errors import (
+    AmbiguousPrefixError,
+    BlobNotFoundError,
+    DamagedError,
+    FolderError,
+    RunNotFoundError,
+    UsageError,
+)
+from consist.hashing.digest import SIZE, Digest, parse_prefix
 from consist.hashing.hasher import hash_bytes
 from consist.index.records import TREE
 
 if TYPE_CHECKING:
-    from consist.hashing.digest import Digest
+    from collections.abc import Sequence
+
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
 
@@ -185,32 +193,52 @@ def open_found(store: Store, found: Found) -> BinaryIO:
 
     Raises
     ------
-    UsageError
+    FolderError
         If it is a folder.
     BlobNotFoundError
         If the store does not have it any more.
     DamagedError
         Here or from a read, if the bytes are not what the digest says.
     """
-    if found.is_folder:
-        raise UsageError(f"{found.name!r} is a folder", hint="name a file in it; `consist ls` lists them")
+    _require_file(found)
     if found.tree is not None and found.file is not None:
         return open_in_tree(store.blobs, found.tree, found.file)
-    if found.inline is None:
-        return store.blobs.open(found.digest, size=found.size)
-    if hash_bytes(found.inline) != found.digest:
+    if found.inline is not None:
+        return io.BytesIO(_checked_inline(found, found.inline))
+    return store.blobs.open(found.digest, size=found.size)
+
+
+def read_parts(store: Store, found: Found, parts: Sequence[slice]) -> list[bytes]:
+    """Return parts of what a path named, as `BlobStore.read_parts` does; errors as for `open_found`."""
+    _require_file(found)
+    if found.tree is not None:
+        with noticing(store.blobs, found.tree, found.inner):
+            return store.blobs.read_parts(found.digest, parts, size=found.size)
+    if found.inline is not None:
+        content = _checked_inline(found, found.inline)
+        return [content[part] for part in parts]
+    return store.blobs.read_parts(found.digest, parts, size=found.size)
+
+
+def _require_file(found: Found) -> None:
+    if found.is_folder:
+        raise FolderError(f"{found.name!r} is a folder", hint="name a file in it; `consist ls` lists them")
+
+
+def _checked_inline(found: Found, content: bytes) -> bytes:
+    if hash_bytes(content) != found.digest:
         raise DamagedError(
             f"the inline content of {found.name!r} is not what its digest {found.digest.short} says",
             hint="run the step that made it again, and the store heals",
         )
-    return io.BytesIO(found.inline)
+    return content
 
 
 def _within(store: Store, found: Found, inner: str) -> Found:
     """Find a file or a folder in an output that is a folder."""
     if found.tree is None:
         raise RunNotFoundError(f"output {found.name!r} is no folder, so there is no {inner!r:.200} in it")
-    part = read_tree(store.blobs, found.tree).find(inner)
+    part = store.trees.read(found.tree).find(inner)
     name = inner.rpartition("/")[2]
     if isinstance(part, TreeFile):
         return replace(found, digest=part.digest, size=part.size, name=name, inner=inner, file=part)
@@ -234,15 +262,33 @@ def _newest(store: Store, place: Place) -> RunRecord:
 
 def _blob(store: Store, prefix: str) -> Found:
     """Find a blob by its digest's beginning, among the store's objects and what is inline in records."""
+    if len(prefix) == 2 * SIZE:
+        return _whole_name(store, Digest.parse(prefix))
     sizes = {entry.digest: entry.size for entry in itertools.islice(store.index.blobs(prefix), _SHOWN)}
     sizes.update((digest, found.size) for digest, found in itertools.islice(store.blobs.list(prefix), _SHOWN))
     if not sizes:
-        raise BlobNotFoundError(f"no blob's digest begins with {prefix!r}", hint="`consist ls blobs` lists them")
+        raise _no_blob(prefix)
     if len(sizes) > 1:
         some = ", ".join(digest.short for digest in sorted(sizes)[:_SHOWN])
         raise AmbiguousPrefixError(f"{prefix!r} begins the digests of several blobs: {some}", hint="type more of it")
     digest, size = sizes.popitem()
     return Found(digest, size, digest.hex, store.index.inline_blob(digest))
+
+
+def _whole_name(store: Store, digest: Digest) -> Found:
+    """Find a blob by its digest, without a listing: over a network that would be a request a thousand objects."""
+    known = store.index.blob(digest)
+    inline = store.index.inline_blob(digest) if known is not None and known.inline else None
+    if inline is not None:
+        return Found(digest, len(inline), digest.hex, inline)
+    there = store.blobs.stat(digest, size=None if known is None else known.size)
+    if there is None:
+        raise _no_blob(digest.hex)
+    return Found(digest, there.size, digest.hex)
+
+
+def _no_blob(prefix: str) -> BlobNotFoundError:
+    return BlobNotFoundError(f"no blob's digest begins with {prefix!r}", hint="`consist ls blobs` lists them")
 
 
 def output_of(run: RunRecord, key: str) -> Found:

@@ -17,6 +17,7 @@ from consist.store import config as store_config
 from consist.store.events import EventLog
 from consist.store.files import FileDigests
 from consist.store.store import Store
+from consist.store.trees import Trees
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
@@ -94,21 +95,23 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     if is_new:
         index.mark_rebuilt()
         _warn_of_another(index, normalise_url(url))
+    blobs = BlobStore(
+        backend,
+        suspects=index.suspects,
+        table=index.chunks,
+        chunking=chunking,
+        compression=compression,
+        cache=_read_cache(backend, config, cache_limit),
+    )
     store = Store(
         config=config,
         backend=backend,
-        blobs=BlobStore(
-            backend,
-            suspects=index.suspects,
-            table=index.chunks,
-            chunking=chunking,
-            compression=compression,
-            cache=_read_cache(backend, config, cache_limit),
-        ),
+        blobs=blobs,
         index=index,
         files=FileDigests(index),
         events=EventLog(backend, index),
         locks=_lock_folder(backend, config.id),
+        trees=Trees(blobs),
     )
     if not trusted:
         from consist.store.rebuild import rebuild

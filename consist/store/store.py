@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from consist.store.config import StoreConfig
     from consist.store.events import EventLog
     from consist.store.files import FileDigests
+    from consist.store.trees import Trees
 
 
 SWEEP_AGE = 24 * 3600.0
@@ -42,6 +43,8 @@ class Store:
         What is no run.
     locks : str
         Folder of this machine's locks.
+    trees : Trees
+        The trees that this process has read.
     seen : dict of Digest to (int, float)
         The records that this process has compared with the index: in a folder their size and date, over a network when
         they were last known to be there (``lookup.py``).
@@ -54,6 +57,7 @@ class Store:
     files: FileDigests
     events: EventLog
     locks: str
+    trees: Trees = field(repr=False)
     seen: dict[Digest, tuple[int, float]] = field(default_factory=dict, repr=False)
 
     def tidy(self) -> int:

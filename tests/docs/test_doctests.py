@@ -10,6 +10,7 @@ import consist
 
 FOLDER = Path(consist.__file__).parent
 OPTIONAL = {"numpy", "pandas", "polars", "pyarrow", "hypothesis", "s3fs", "gcsfs", "obstore", "dask", "distributed"}
+OPTIONAL |= {"upath"}
 MODULES = sorted(
     ".".join(("consist", *path.relative_to(FOLDER).with_suffix("").parts)).removesuffix(".__init__")
     for path in FOLDER.rglob("*.py")

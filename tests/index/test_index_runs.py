@@ -400,3 +400,32 @@ def test_a_damaged_entry_is_an_error_when_read_and_mended_when_written(  # noqa:
         read()
     put(index, make(1, "one", outputs=["x"], description="again"))
     assert read()
+
+
+def test_the_starts_of_all_runs_need_no_record(index, make, put, monkeypatch):
+    monkeypatch.setattr(lookup, "_SCAN", 3)
+    for number in range(8):
+        put(index, make(number))
+    monkeypatch.setattr(lookup, "decode_record", None)
+    assert list(index.starts()) == [(f"{number:020x}", 1_700_000_000_000_000 + number) for number in range(7, -1, -1)]
+
+
+def test_a_start_before_1970(index, make, put):
+    put(index, make(1, started=-5))
+    assert list(index.starts()) == [(f"{1:020x}", -5)]
+
+
+def test_the_newest_with_an_output_is_found_over_many_pages(index, make, put, monkeypatch):
+    """Also where others only mention its name, failed, are of another step, or are damaged."""
+    monkeypatch.setattr(lookup, "_SCAN", 3)
+    put(index, make(1, outputs=["rare"]))
+    for number in range(2, 9):
+        put(index, make(number, outputs=["x"], description="rare"))
+    put(index, make(20, outputs=["rare"], status="failed"))
+    put(index, make(21, outputs=["rare"], step="other"))
+    damaged = make(22, outputs=["rare"])
+    index.put_run(damaged, encode_record(damaged)[:-1] + b"!")
+    assert int(index.newest("clean", key="rare").id, 16) == 1
+    assert int(index.newest("clean", key="x").id, 16) == 8
+    assert index.newest("clean", key="are") is None
+    assert index.newest("clean", key="\ud800") is None
