@@ -226,7 +226,8 @@ def _record(record: RunRecord, store: Store, *, overwrite: bool) -> RunRecord:
             return publish(store, record, overwrite=overwrite)
         keep(store, record)
     except (StorageError, ConflictError, RefusedError) as error:
-        warn(f"run {record.id} of {record.step!r} is not recorded, so it is not cached: {error}", UncacheableWarning)
+        told = f"run {record.id} of {record.step!r} is not recorded in full, so it may be computed again: {error}"
+        warn(told, UncacheableWarning)
     return record.without_signature()
 
 

@@ -132,19 +132,28 @@ class Step(Generic[P, T]):
         return Step(bound, self._runner, cast("RunArguments", self.declared))
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Travel as a name where that leads here, as a function does; else as function, tracker and declarations."""
-        name = getattr(self, "__qualname__", "")
-        found: Any = sys.modules.get(getattr(self, "__module__", ""))
+        """Travel as a function does: as a name where that leads here, else as function, runner and declarations.
+
+        cloudpickle sends what is in ``__main__`` by value, since its workers have another one; for that it knows
+        functions and classes only. Nothing but the frame tells who asks.
+        """
+        name, module = getattr(self, "__qualname__", ""), getattr(self, "__module__", "")
+        found: Any = sys.modules.get(module)
         for part in name.split("."):
             found = getattr(found, part, None)
-        return name if found is self else (_again, (self.__wrapped__, self._runner, dict(self.declared)))
+        asked_by = str(sys._getframe(1).f_globals.get("__name__"))  # noqa: SLF001 - as said
+        if found is self and not (module == "__main__" and "cloudpickle" in asked_by):
+            return name
+        # Made first and filled then, because the function may refer to the step.
+        return (Step.__new__, (Step,), (self.__wrapped__, self._runner, dict(self.declared)))
+
+    def __setstate__(self, state: tuple[Any, Runner, RunArguments]) -> None:
+        """Become a step again; a method that is looked up on its object is one already."""
+        fn, runner, declared = state
+        Step.__init__(self, fn.__wrapped__ if isinstance(fn, Step) else fn, runner, declared)
 
     def __repr__(self) -> str:
         return f"<Step {self.name}>"
-
-
-def _again(fn: Any, runner: Runner, declared: RunArguments) -> Step[..., Any]:
-    return fn if isinstance(fn, Step) else Step(fn, runner, declared)
 
 
 def requested(fn: Callable[..., Any], given: RunArguments) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import subprocess
 import sys
 import types
 import warnings
@@ -229,6 +230,47 @@ def test_a_step_travels_as_its_function_does(tracker, monkeypatch):
     local = tracker.define_step(lambda x: x)
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(local)
+
+
+SCRIPT = """
+import consist
+from loky import get_reusable_executor
+
+tracker = consist.Tracker(run_dir="runs", db_path="index.lmdb")
+
+
+@tracker.define_step(outputs=["y"], config={"by": 3})
+def scale(x, by):
+    return by * x if x < 10 else scale(1, by)
+
+
+def work(step, x):
+    return step.run(config={"x": x}).value, type(step).__name__
+
+
+if __name__ == "__main__":
+    print([get_reusable_executor(1).submit(work, scale, x).result() for x in (2, 10)])
+    get_reusable_executor(1).shutdown()
+"""
+
+
+def test_a_step_of_a_script_travels_to_workers_that_have_another_main():
+    pytest.importorskip("loky")
+    Path("script.py").write_text(SCRIPT)
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("[(6, 'Step'), (3, 'Step')]", 0), done.stderr
+
+
+def test_a_method_that_is_a_step_travels_with_its_object(tracker, monkeypatch):
+    module = types.ModuleType("module_of_methods")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    module.tracker = tracker
+    body = "    def apply(self, x):\n        return x + 1\n"
+    exec(f"class Model:\n    @tracker.define_step(outputs=['y'])\n{body}", vars(module))  # noqa: S102 - a module
+    back = pickle.loads(pickle.dumps(module.Model().apply))  # noqa: S301 - our own bytes
+    assert back(1) == 2
+    assert dict(back.declared) == {"outputs": ["y"]}
+    back._runner.close()
 
 
 def test_steps_as_methods_are_bound_and_their_object_counts(tracker):

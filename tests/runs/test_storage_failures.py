@@ -70,7 +70,7 @@ def test_the_value_is_the_callers_and_the_next_call_computes_again(tracker, disk
     assert "output 'large': " in text
     assert "output 'table': " in text
     assert "No space left" in text
-    assert "is not recorded, so it is not cached" in text
+    assert "is not recorded in full, so it may be computed again" in text
     assert result.value == {"large": LARGE * 2, "small": 2, "table": Path("table.csv").absolute()}
     assert {key: made.load() for key, made in result.outputs.items()} == {"small": 2}
     assert result.run.signature is None

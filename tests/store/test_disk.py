@@ -1,15 +1,18 @@
-"""Disks that are full, read-only or broken: a clear error of our own, nothing half written, earlier runs intact."""
+"""Disks that are full, read-only or broken: nothing half written, earlier runs intact, and it is said clearly.
+
+Before the function is called it is an error of our own; once it has returned, its value comes back with a warning.
+"""
 
 # ruff: noqa: PT017 - whether a call fails depends on the disk; if it does, it must fail like this
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,16 @@ def objects(store) -> dict[str, bytes]:
     }
 
 
+def run_and_listen(tracker, value) -> list[str]:
+    """Run it, whose value must come back in any case; return what was said of what could not be kept."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = tracker.run(work, config={"value": value})
+    assert result.value == {"small": value, "large": bytes([value]) * BIG}
+    assert {warning.category for warning in said} <= {errors.UncacheableWarning}
+    return [str(warning.message) for warning in said]
+
+
 def left_overs(store) -> list[str]:
     return [str(path) for place in ("tmp", "locks") for path in (Path(store) / place).rglob("*")]
 
@@ -98,22 +111,19 @@ def test_a_full_disk_at_the_store(disk, leave):
     tracker.run(work, config={"value": 1})
     before = objects(store)
     filler = fill_up(disk, leave=leave)
-    # The failed run itself cannot be recorded then: warned of, since the error that is raised is the first one.
-    with pytest.warns(errors.ConsistWarning, match="could not be recorded") if leave == 0 else contextlib.nullcontext():
-        try:
-            tracker.run(work, config={"value": 2})
-        except errors.StorageFullError as error:
-            assert "No space left on device" in str(error)
-            assert str(disk) in error.message
-            assert "free some space" in error.hint
-            failed = True
-        else:
-            failed = False
+    said = run_and_listen(tracker, 2)
+    for message in said:
+        assert "No space left on device" in message
+        assert str(disk) in message
+        assert "free some space" in message
+    failed = bool(said)
     assert failed == (leave < BIG)
+    if leave == 0:  # not even the record has room
+        assert "is not recorded" in said[-1]
     assert left_overs(store) == []
     new = {key for key in objects(store) if key not in before}
     assert {key: data for key, data in objects(store).items() if key in before} == before
-    if failed:  # at most the record of the failed run
+    if failed:  # at most the record of the run, which no signature leads to
         assert {key.partition("/")[0] for key in new} <= {"runs"}
     check_earlier(tracker, [1])
     check_whole(tracker)
@@ -135,13 +145,9 @@ def test_a_full_disk_at_the_index(disk, leave):
     filler = fill_up(disk, leave=leave)
     done, failed = [1], []
     for value in range(2, 40):
-        try:
-            tracker.run(work, config={"value": value})
-        except errors.StorageFullError as error:
-            assert f"cannot use {db_path}" in str(error) or f"cannot commit {db_path}" in str(error)
-            failed.append(value)
-        else:
-            done.append(value)
+        said = run_and_listen(tracker, value)
+        assert all(f"cannot use {db_path}" in text or f"cannot commit {db_path}" in text for text in said)
+        (failed if said else done).append(value)
         check_earlier(tracker, done)
         if failed:
             break
@@ -237,29 +243,35 @@ def test_a_read_only_folder_for_all(disk):
 @pytest.mark.parametrize("moment", faults.MOMENTS)
 @pytest.mark.filterwarnings("ignore::consist.ConsistWarning")
 def test_every_operation_of_a_call_may_fail(tmp_path, number, kind, moment):
-    """Each in turn: the call fails with our own error or does without, and the same call succeeds after."""
+    """Each in turn: the call fails with our own error or says what it does without; the same call succeeds after."""
     tracker = open_tracker(store="store")
     tracker.run(work, config={"value": 0})
     with faults.recorded() as operations:
         tracker.run(work, config={"value": 1})
     tracker.run(work, config={"value": 255})
-    tried = failures = 0
+    tried = failures = raised = 0
     for at in range(len(operations)):
         value = 2 + at
         with faults.failing(number, at=at, moment=moment) as failed:
+            before = calls()
             try:
-                tracker.run(work, config={"value": value})
+                said = run_and_listen(tracker, value)
             except errors.StorageError as error:
                 assert isinstance(error, kind)
                 assert error.__cause__ is None or isinstance(error.__cause__, OSError)
-                failures += 1
+                assert calls() == before  # nothing was executed in vain
+                raised += 1
+            else:
+                assert all(os.strerror(number) in text for text in said)
+                failures += bool(said)
         tried += bool(failed)
         check_earlier(tracker, [0, 1])
         check_whole(tracker)
         tracker.run(work, config={"value": value})
         check_earlier(tracker, [value])
     assert tried >= 17  # a blob, a record, a commit and a lock, with all folders there
-    assert failures >= 11
+    assert raised + failures >= 11
+    assert failures >= 8
     check_whole(tracker)
     tracker.store.backend.sweep(0)
     assert left_overs("store") == []
