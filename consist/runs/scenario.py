@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Scenario(RunContext):
     """A scenario that is under way: what `tracker.scenario` gives for its ``with`` block.
 
-    It is a run itself, so what may be logged in a run may be logged in it. Its methods may be called from any thread;
-    what they run belongs to it, wherever they are called.
+    It is a run itself, so what may be logged in a run may be logged in it (but the meta value ``coupler``, which says
+    where what its steps made lies). Its methods may be called from any thread; what they run belongs to it, wherever
+    they are called.
 
     Attributes
     ----------

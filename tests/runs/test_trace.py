@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import threading
@@ -347,6 +348,16 @@ def test_threads_log_in_the_run_that_they_are_given(tracker, records):
             worker.join()
     assert len(refused) == 8
     assert sorted(outputs_of(records()[trace.run_id])) == [f"n{number}" for number in range(8)]
+
+
+def test_a_block_may_end_in_another_context_than_it_began_in(tracker, records):
+    block = tracker.trace("across")
+    trace = contextvars.copy_context().run(block.__enter__)
+    trace.log_meta(a=1)
+    contextvars.copy_context().run(block.__exit__, None, None, None)
+    assert (records()[trace.run_id].status, records()[trace.run_id].meta) == ("completed", {"a": 1})
+    with pytest.raises(errors.UsageError, match="no run is under way"):
+        consist.current_run()
 
 
 def test_run_dir_is_the_runs_own(tracker, tmp_path):

@@ -203,7 +203,9 @@ def test_a_newer_record_is_refused_not_overwritten(make_store, by_hand, publishe
     from consist.hashing.frame import Kind, encode_frame
 
     fields = by_hand.unframe(record_path.read_bytes()).fields
-    newer = encode_frame(Kind.RECORD, by_hand.signature().raw, msgpack.packb([1, *fields[1:], "of tomorrow"]))
+    newer = encode_frame(
+        Kind.RECORD, by_hand.signature().raw, msgpack.packb([fields[0] + 1, *fields[1:], "of tomorrow"])
+    )
     by_hand.overwrite(record_path, newer)
     with pytest.raises(errors.FormatError, match="upgrade consist"):
         find(make_store(db="another.lmdb"), by_hand.signature())
