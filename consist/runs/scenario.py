@@ -90,6 +90,18 @@ class Scenario(RunContext):
             yield run
         self.coupler.take(name, {})
 
+    def load(self, what: Artifact | str) -> Any:
+        """Return the value of an artifact, or of what the coupler has under a key.
+
+        Raises
+        ------
+        NotFoundError
+            If the coupler has no such key.
+        DamagedError, BlobNotFoundError
+            If the content is damaged or missing.
+        """
+        return super().load(self.coupler.require(what) if isinstance(what, str) else what)
+
     @contextlib.contextmanager
     def _within(self) -> Iterator[None]:
         """See to it that what begins is a child of this scenario, also in a thread, where no run is under way."""
