@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from consist.index.records import RunRecord
     from consist.store.store import Store
 
-COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits", "kind")
+COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
+KIND = "kind"
+"""The last column where programs read; people, whose terminal has 80 columns, are told it behind the model's name."""
 
 
 def command() -> Any:
@@ -45,7 +47,7 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     kind is run, trace (a block that always runs) or scenario (it holds others).
     """
     from consist.cli.opening import find_place, open_existing
-    from consist.cli.output import write_json_list, write_table
+    from consist.cli.output import on_terminal, write_json_list, write_table
     from consist.cli.shapes import head, run_line
     from consist.errors import UsageError
     from consist.index.records import COMPLETED, FAILED
@@ -58,21 +60,24 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     records = opened.index.runs(step=step, status=status, tag=tag, limit=limit)
     if as_json:
         write_json_list(head("runs"), "runs", (run_line(opened, record) for record in records))
+    elif on_terminal():
+        rows = ((run_id, _named(record), *rest) for record, (run_id, _, *rest) in _rows(opened, records))
+        write_table(COLUMNS, rows, flexible=("model",))
     else:
-        write_table(COLUMNS, _rows(opened, records), flexible=("model",))
+        write_table((*COLUMNS, KIND), ((*row, record.kind) for record, row in _rows(opened, records)))
 
 
-def _rows(store: "Store", records: "Iterator[RunRecord]") -> "Iterator[tuple[Cell, ...]]":
+def _named(record: "RunRecord") -> str:
+    from consist.index.records import RUN
+
+    return record.step if record.kind == RUN else f"{record.step} ({record.kind})"
+
+
+def _rows(store: "Store", records: "Iterator[RunRecord]") -> "Iterator[tuple[RunRecord, tuple[Cell, ...]]]":
     from consist.cli.shapes import seconds_of
     from consist.cli.text import RunId, Seconds, Time
 
     for record in records:
-        yield (
-            RunId(record.id),
-            record.step,
-            record.status,
-            Time(record.started),
-            Seconds(seconds_of(record)),
-            store.index.hits(record.id).count,
-            record.kind,
-        )
+        hits = store.index.hits(record.id).count
+        times = Time(record.started), Seconds(seconds_of(record))
+        yield record, (RunId(record.id), record.step, record.status, *times, hits)

@@ -196,7 +196,8 @@ def running(context: RunContext) -> Iterator[None]:
     try:
         yield
     finally:
-        _run.reset(token)
+        with contextlib.suppress(ValueError):  # it ends in another context than it began in: nothing to undo there
+            _run.reset(token)
 
 
 def runs_under_way() -> tuple[RunContext, ...]:

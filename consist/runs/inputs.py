@@ -96,8 +96,16 @@ def changed_inputs(inputs: tuple[ResolvedInput, ...], files: FileDigests) -> lis
 
 
 def name_of(item: Any) -> str:
-    """Return the name that an input has by itself: an artifact's key, a file's name."""
-    return item.key if isinstance(item, Artifact) else os.path.basename(os.fspath(item))  # noqa: PTH119 - any path-like
+    """Return the name that an input has by itself: an artifact's key, a file's name.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(item, Artifact):
+        return item.key
+    return os.path.basename(_path_of(item))  # noqa: PTH119 - any path-like
 
 
 def _named(given: object) -> list[tuple[Any, Any]]:
@@ -117,17 +125,24 @@ def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
     if isinstance(source, Artifact):
         location = f"runs/{source.run_id}/{source.key}"
         return ResolvedInput(InputRecord(name, ARTIFACT, source.digest, source.size, location), source)
+    path = _path_of(source)
+    if "://" in path:
+        raise InputError(f"{path!r} is not a local path", hint="copy it to a local file first")
+    content = _content(path, files)
+    kind = FOLDER if os.path.isdir(path) else FILE  # noqa: PTH112 - strings throughout
+    return ResolvedInput(InputRecord(name, kind, content.digest, content.size, as_text(path)), Path(path))
+
+
+def _path_of(source: object) -> str:
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(
             f"a {type(source).__name__} is no input",
             hint="an input is a file, a folder, or an artifact (result.outputs[…]); a value belongs into config",
         )
     path = os.fspath(source)
-    if not isinstance(path, str) or "://" in path:
+    if not isinstance(path, str):
         raise InputError(f"{path!r} is not a local path", hint="copy it to a local file first")
-    content = _content(path, files)
-    kind = FOLDER if os.path.isdir(path) else FILE  # noqa: PTH112 - strings throughout
-    return ResolvedInput(InputRecord(name, kind, content.digest, content.size, as_text(path)), Path(path))
+    return path
 
 
 def _content(path: str, files: FileDigests) -> Hashed:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Scenario(RunContext):
     """A scenario that is under way: what `tracker.scenario` gives for its ``with`` block.
 
-    It is a run itself, so what may be logged in a run may be logged in it. Its methods may be called from any thread;
-    what they run belongs to it, wherever they are called.
+    It is a run itself, so what may be logged in a run may be logged in it (but the meta value ``coupler``, which says
+    where what its steps made lies). Its methods may be called from any thread; what they run belongs to it, wherever
+    they are called.
 
     Attributes
     ----------
@@ -88,6 +89,18 @@ class Scenario(RunContext):
         with self._within(), active.trace(block(TRACE, name, **given), self._workshop, take) as run:
             yield run
         self.coupler.take(name, {})
+
+    def load(self, what: Artifact | str) -> Any:
+        """Return the value of an artifact, or of what the coupler has under a key.
+
+        Raises
+        ------
+        NotFoundError
+            If the coupler has no such key.
+        DamagedError, BlobNotFoundError
+            If the content is damaged or missing.
+        """
+        return super().load(self.coupler.require(what) if isinstance(what, str) else what)
 
     @contextlib.contextmanager
     def _within(self) -> Iterator[None]:

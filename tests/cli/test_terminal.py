@@ -73,6 +73,16 @@ def test_where_there_is_no_room_the_model_gives_way(world):
     assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {run.started_at:%Y-%m-%d %H:%M:%S} +\S+ s +0 *", row)
 
 
+def test_a_run_that_is_no_call_says_so_beside_its_name(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker, tracker.scenario("dry"):
+        pass
+    text = _ESCAPE.sub("", on_terminal("runs", "--limit", "2", "--db-path", world.db_path, width=120))
+    head, row, other = text.splitlines()
+    assert "kind" not in head
+    assert re.match(r"[0-9a-f]{12}  dry \(scenario\)  completed ", row)
+    assert "(run)" not in other
+
+
 def test_sizes_and_digests_are_short(world):
     text = on_terminal("ls", "-l", "steps/big", "--db-path", world.db_path)
     assert "3.0 MiB" in text

@@ -273,6 +273,9 @@ def test_the_last_output_of_a_key_is_handed_on(tracker):
         for year in (1, 2, 3):
             scenario.run(numbers, config={"limit": year}, outputs=["numbers"])
         assert scenario.run(total, inputs=["numbers"]).value == 3
+        assert scenario.load("numbers") == scenario.load(scenario.coupler.require("numbers")) == [0, 1, 2]
+        with pytest.raises(errors.NotFoundError, match="scenario 'years' has no 'letters'"):
+            scenario.load("letters")
 
 
 def test_inputs_may_mix_keys_files_and_artifacts(tracker, records):

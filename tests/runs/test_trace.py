@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import threading
@@ -211,6 +212,8 @@ def test_a_name_is_given_once_unless_the_content_is_the_same(tracker):
         with pytest.raises(errors.OutputError, match="has another output 'n' already"):
             trace.log_artifact(2, key="n")
         trace.log_input("in.txt")
+        with pytest.raises(errors.InputError, match="a int is no input"):
+            trace.log_input(5)
         Path("in.txt").write_text("2 longer")
         with pytest.raises(errors.UsageError, match=r"has another input 'in.txt' already"):
             trace.log_input("in.txt")
@@ -272,6 +275,7 @@ def test_load_knows_inputs_outputs_and_artifacts(tracker):
         ({"config": {"a": object()}}, "an object of type object"),
         ({"config": {"a": 1}, "inputs": {"a": __file__}}, "'a' is in config and in inputs"),
         ({"inputs": ["nowhere.csv"]}, "nowhere.csv"),
+        ({"inputs": [5]}, "a int is no input"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused_before_the_block(tracker, records, bad, message):
@@ -347,6 +351,16 @@ def test_threads_log_in_the_run_that_they_are_given(tracker, records):
             worker.join()
     assert len(refused) == 8
     assert sorted(outputs_of(records()[trace.run_id])) == [f"n{number}" for number in range(8)]
+
+
+def test_a_block_may_end_in_another_context_than_it_began_in(tracker, records):
+    block = tracker.trace("across")
+    trace = contextvars.copy_context().run(block.__enter__)
+    trace.log_meta(a=1)
+    contextvars.copy_context().run(block.__exit__, None, None, None)
+    assert (records()[trace.run_id].status, records()[trace.run_id].meta) == ("completed", {"a": 1})
+    with pytest.raises(errors.UsageError, match="no run is under way"):
+        consist.current_run()
 
 
 def test_run_dir_is_the_runs_own(tracker, tmp_path):

@@ -87,7 +87,7 @@ def test_a_record_lies_as_the_format_says(store, make, by_hand, signature):
     assert (frame.kind, frame.key, frame.fields[:5]) == (
         1,
         signature.raw,
-        [0, record.id, signature.raw, "step", "completed"],
+        [1, record.id, signature.raw, "step", "completed"],
     )
 
 
