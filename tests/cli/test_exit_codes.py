@@ -225,6 +225,7 @@ def test_a_store_of_a_newer_format_exits_5(world, call):
     config = world.store / "consist.json"
     fields = json.loads(config.read_bytes())
     config.chmod(0o600)
+    del fields["check"]
     config.write_text(json.dumps({**fields, "format": 99}), encoding="utf-8")
     for verb in (("runs",), ("verify",), ("index", "rebuild"), ("put", __file__)):
         answer = call(*verb, "--db-path", world.db_path)
