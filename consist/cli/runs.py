@@ -44,7 +44,8 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     The model is the step's name; the execution time is in seconds; hits say how often the run was found again; the
     kind is run, trace (a block that always runs) or scenario (it holds others).
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.nearby import or_hint
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
     from consist.cli.shapes import head, run_line
     from consist.errors import UsageError
@@ -54,8 +55,8 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         raise UsageError(f"--limit {limit} is less than none")
     if status not in {None, COMPLETED, FAILED}:
         raise UsageError(f"no run has the status {status!r:.60}", hint=f"write {COMPLETED} or {FAILED}")
-    opened = open_existing(find_place(db_path, store))
-    records = opened.index.runs(step=step, status=status, tag=tag, limit=limit)
+    opened = open_to_read(find_place(db_path, store))
+    records = or_hint(opened, opened.index.runs(step=step, status=status, tag=tag, limit=limit))
     if as_json:
         write_json_list(head("runs"), "runs", (run_line(opened, record) for record in records))
     else:

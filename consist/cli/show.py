@@ -48,12 +48,12 @@ def show(
 
     A line is a fact: what it is about, a tab, and its values.
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
     from consist.cli.shapes import head, run_in_full
     from consist.store.origin import find_origin
 
-    opened = open_existing(find_place(db_path, store))
+    opened = open_to_read(find_place(db_path, store))
     origin = find_origin(opened, target)
     if as_json:
         document = {"output": origin.output, "also_made_by": list(origin.also), "run": run_in_full(opened, origin.run)}

@@ -48,11 +48,11 @@ def why(
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
     from consist.cli.shapes import difference, head
 
-    opened = open_existing(find_place(db_path, store))
+    opened = open_to_read(find_place(db_path, store))
     record, found = _explained(opened, run, other)
     if as_json:
         near = found.run.id if found.run is not None else None
