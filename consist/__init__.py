@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from consist.runs.run import Run, RunResult
     from consist.runs.runset import RunSet
     from consist.runs.scenario import Scenario
+    from consist.runs.shell import exec  # noqa: A004 - as shells call it
     from consist.runs.tracker import Tracker
     from consist.store.conditions import at_least, at_most, between
 
@@ -74,6 +75,7 @@ _HOMES = {
     "code_identity": "consist.identity.code",
     "current_run": "consist.runs.context",
     "current_tracker": "consist.runs.current",
+    "exec": "consist.runs.shell",
     "log_artifact": "consist.runs.api",
     "log_dataframe": "consist.runs.api",
     "log_input": "consist.runs.api",
@@ -117,6 +119,7 @@ __all__ = [
     "code_identity",
     "current_run",
     "current_tracker",
+    "exec",
     "load",
     "load_df",
     "log_artifact",

@@ -1,4 +1,4 @@
-"""The options that verbs share, said once."""
+"""The options that verbs share, said once, and what a shell completes of their arguments."""
 
 from typing import Annotated
 
@@ -23,3 +23,31 @@ StorePlace = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/reference/json.md describes it.")]
+
+
+def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete a path of the store."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.paths)
+
+
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of a run."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.run_ids)
+
+
+def complete_target(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of a run, or a path of the store."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.targets)
+
+
+def complete_step(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a step."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.steps)

@@ -80,9 +80,17 @@ def write_lines(lines: Iterable[str], end: str = "\n") -> None:
             flushed = now
 
 
-def write_json(document: dict[str, Any]) -> None:
+def write_json(document: Any) -> None:
     """Write one JSON document, in ASCII so that no terminal and no encoding can spoil it."""
     write_line(_dumps(document, indent=2))
+
+
+def write_json_array(items: Iterable[Any]) -> None:
+    """Write a JSON array, an item a line, each as soon as it is there."""
+    sys.stdout.write("[")
+    between = itertools.chain(["\n  "], itertools.repeat(",\n  "))
+    write_lines((before + _dumps(item) for before, item in zip(between, items, strict=False)), end="")
+    write_line("\n]")
 
 
 def write_json_list(

@@ -335,6 +335,10 @@ class Index:
         """Return how often a run was found again, and when last (microseconds since 1970; 0 if never)."""
         return self._bound.read(lambda view: events.hits(view, run_id))
 
+    def hit_counts(self) -> dict[str, int]:
+        """Return how often each run was found again, by id; runs that never were are left out."""
+        return self._bound.read(events.hit_counts)
+
     def tags(self, run_id: str) -> tuple[str, ...]:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""
         return self._bound.read(lambda view: events.tags(view, run_id))
