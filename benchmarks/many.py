@@ -49,19 +49,19 @@ class Timed(NamedTuple):
 def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
     """Yield runs, the oldest first, with the content of their outputs that are no inline values."""
     dice = random.Random(count)  # noqa: S311 - any numbers
-    made: dict[int, ArtifactRecord] = {}
+    made: dict[int, tuple[str, ArtifactRecord]] = {}
     for number in range(count):
         step = number % STEPS
         large = number.to_bytes(8, "big") * 1024
         outputs = tuple(_output(number, place, large) for place in range(OUTPUTS))
-        before = made.get(step - 1)
-        inputs = () if before is None else (InputRecord("before", "artifact", before.digest, before.size, "runs/x/y"),)
-        made[step] = outputs[0]
+        run_id = f"{number * 0x9E3779B97F4A7C15 & (1 << 80) - 1:020x}"
+        inputs = tuple(_inputs(made.get(step - 1)))
+        made[step] = run_id, outputs[0]
         config = {"seed": number, "rate": dice.random(), "model": {"name": f"m{number % 7}", "depth": number % 11}}
         fails = number % 200 == STEPS
         yield (
             RunRecord(
-                id=f"{number * 0x9E3779B97F4A7C15 & (1 << 80) - 1:020x}",
+                id=run_id,
                 signature=None if fails else hash_bytes(f"signature {number}".encode()),
                 step=f"step-{step:02d}",
                 status=FAILED if fails else COMPLETED,
@@ -82,6 +82,13 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
             ),
             large,
         )
+
+
+def _inputs(before: tuple[str, ArtifactRecord] | None) -> Iterator[InputRecord]:
+    """Yield the first output of the run of the step before."""
+    if before is not None:
+        run_id, output = before
+        yield InputRecord("before", "artifact", output.digest, output.size, f"runs/{run_id}/{output.key}")
 
 
 def _output(number: int, place: int, large: bytes) -> ArtifactRecord:

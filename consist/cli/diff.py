@@ -66,18 +66,18 @@ def diff(
 
 def _differences(one: "RunRecord", other: "RunRecord") -> "Iterator[tuple[str, str, str, Any, Any]]":
     """Yield part, name, change and both sides of what differs."""
-    from consist.identity.explain import differences
+    from consist.runs.comparison import compare_runs
+    from consist.runs.run import Run
 
-    for found in differences(one, other):
+    compared = compare_runs(Run(one), Run(other))
+    for found in compared.differences:
         yield found.part, _name(found), found.change, found.before, found.after
     for key in dict.fromkeys((*one.facet, *other.facet)):
         if one.facet.get(key) != other.facet.get(key):
             yield "facet", key, _change(key, one.facet, other.facet), one.facet.get(key), other.facet.get(key)
-    outputs = [{item.key: item for item in run.outputs} for run in (one, other)]
-    for key in dict.fromkeys((*outputs[0], *outputs[1])):
-        sides = [_content(side.get(key)) for side in outputs]
-        if sides[0] != sides[1]:
-            yield "output", key, _change(key, *outputs), sides[0], sides[1]
+    for output in compared.outputs:
+        change = "added" if output.before is None else "removed" if output.after is None else "changed"
+        yield "output", output.key, change, _content(output.before), _content(output.after)
     if one.status != other.status:
         yield "status", "", "changed", one.status, other.status
 
@@ -111,7 +111,7 @@ def _row(part: str, name: str, change: str, before: Any, after: Any) -> "tuple[C
 
 def _side(part: str, value: Any) -> "Cell":
     from consist.cli.readable import one_line
-    from consist.runs.artifact import human_size
+    from consist.runs.sizes import human_size
 
     if value is None:
         return None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,12 @@ def command() -> Any:
 def show(
     target: Annotated[
         str,
-        typer.Argument(metavar="TARGET", help="A run, or what a run made: output, digest, file.", show_default=False),
+        typer.Argument(
+            metavar="TARGET",
+            help="A run, or what a run made: output, digest, file.",
+            show_default=False,
+            autocompletion=complete_target,
+        ),
     ],
     as_json: AsJson = False,
     db_path: DbPath = None,

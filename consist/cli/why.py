@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,17 @@ def command() -> Any:
 
 
 def why(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or what a run made.", show_default=False)],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run, or what a run made.", show_default=False, autocompletion=complete_target
+        ),
+    ],
     other: Annotated[
-        str | None, typer.Argument(metavar="OTHER", help="The run to compare it with.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="OTHER", help="The run to compare it with.", show_default=False, autocompletion=complete_target
+        ),
     ] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
