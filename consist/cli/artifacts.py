@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, complete_run, complete_step
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,10 +70,8 @@ def artifacts(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
     from consist.cli.shapes import head
-    from consist.errors import UsageError
 
-    if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is less than none")
+    limit = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
     made = (
         (record, output)

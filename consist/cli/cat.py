@@ -140,7 +140,7 @@ def _write_as(store: "Store", found: "Found", form: str) -> None:
 def _write_table(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import opened_table
     from consist.cli.output import write_json_array, write_table
-    from consist.cli.readable import json_ready, one_line
+    from consist.cli.readable import cell_text, json_ready
 
     with opened_table(store, found) as table:
         if form == _CSV:
@@ -149,7 +149,7 @@ def _write_table(store: "Store", found: "Found", form: str) -> None:
             names = list(table.columns)
             write_json_array(dict(zip(names, map(json_ready, row), strict=True)) for row in table.rows)
         else:
-            rows = ([None if cell is None else one_line(cell) for cell in row] for row in table.rows)
+            rows = ([None if cell is None else cell_text(cell) for cell in row] for row in table.rows)
             write_table(list(table.columns), rows, flexible=list(table.columns))
 
 
@@ -182,12 +182,12 @@ def _write_csv(heads: "list[list[str]]", rows: Any) -> None:
     import csv
     import sys
 
-    from consist.cli.readable import one_line
+    from consist.cli.readable import cell_text
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerows(heads)
     for row in rows:
-        writer.writerow(["" if cell is None else one_line(cell) for cell in row])
+        writer.writerow(["" if cell is None else cell_text(cell) for cell in row])
 
 
 def _write_value_as(store: "Store", found: "Found", form: str) -> None:

@@ -24,7 +24,7 @@ FIELDS = ("size", "time", "name", "format", "kind", "stored")
 SORTS = ("name", "size", "time")
 
 _FILTER = re.compile(r"\s*(\w+)\s*(<=|>=|!=|==|=|<|>|~)\s*(.*?)\s*\Z", re.DOTALL)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)(i?)(B?|bytes)\Z")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([kmgtKMGT]?)(i?)(B?|bytes)\Z")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -150,8 +150,6 @@ def chosen(
     tests = [parse_filter(text) for text in filters]
     if sort not in {None, *SORTS}:
         raise UsageError(f"--sort {sort!r:.40} is no order", hint=f"write one of {', '.join(SORTS)}")
-    if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is less than none")
     fitting = (entry for entry in entries if all(test.fits(entry) for test in tests))
     return _cut(fitting, sort, limit)
 

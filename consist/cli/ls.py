@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, complete_path
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,7 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     from consist.store.listing import list_path
 
     opened = open_to_read(find_place(db_path, store))
-    entries = or_hint(opened, chosen(list_path(opened, path), only, sort=sort, limit=limit))
+    entries = or_hint(opened, chosen(list_path(opened, path), only, sort=sort, limit=checked_limit(limit)))
     if as_json:
         write_json_list({**head("ls"), "path": path}, "entries", map(entry, entries))
     elif long or human:

@@ -141,7 +141,7 @@ _HEADS = {"table": _table, "array": _array, "value": _value, "bytes": _bytes, "f
 
 def _write(document: dict[str, Any]) -> None:
     from consist.cli.output import write_facts, write_line, write_table
-    from consist.cli.readable import one_line, readable_text
+    from consist.cli.readable import cell_text, readable_text
     from consist.cli.text import escape
 
     write_facts(_facts(document))
@@ -149,7 +149,7 @@ def _write(document: dict[str, Any]) -> None:
     head = document["head"]
     if document["kind"] in {"table", "folder"}:
         names = [column["name"] for column in document["columns"]]
-        rows = [[None if cell is None else one_line(cell) for cell in row] for row in head]
+        rows = [[None if cell is None else cell_text(cell) for cell in row] for row in head]
         write_table(list(map(escape, names)), rows, flexible=list(map(escape, names)))
     elif document["kind"] == "array":
         for row in head if document["dimensions"] else [head]:

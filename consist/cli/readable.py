@@ -52,6 +52,12 @@ def one_line(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(json_ready(value), ensure_ascii=False)
 
 
+def cell_text(value: Any) -> str:
+    """Return a value of a table as text: what has a text in JSON, such as a date, as it is, without quotes."""
+    ready = json_ready(value)
+    return ready if isinstance(ready, str) else json.dumps(ready, ensure_ascii=False)
+
+
 def _unbounded(value: float) -> str:
     if math.isnan(value):
         return "NaN"

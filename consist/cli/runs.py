@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, complete_run, complete_step
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,7 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     from consist.index.records import COMPLETED, FAILED, FORGOTTEN
     from consist.store.names import find_run
 
-    if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is less than none")
+    limit = checked_limit(limit)
     if status not in {None, COMPLETED, FAILED, FORGOTTEN}:
         raise UsageError(f"no run has the status {status!r:.60}", hint=f"write {COMPLETED}, {FAILED} or {FORGOTTEN}")
     begin = None if since is None else parse_time(since)

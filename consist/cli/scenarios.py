@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,10 +52,8 @@ def scenarios(
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
     from consist.cli.shapes import head
-    from consist.errors import UsageError
 
-    if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is less than none")
+    limit = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
     found = or_hint(opened, islice(_scenarios(opened, name), limit))
     if as_json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,11 +52,9 @@ def search(
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
     from consist.cli.shapes import head, run_line
-    from consist.errors import UsageError
     from consist.store.search import search as search_store
 
-    if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is less than none")
+    limit = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
     found = or_hint(opened, itertools.islice(search_store(opened, text), limit))
     if as_json:

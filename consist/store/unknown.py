@@ -25,7 +25,7 @@ def lacks_runs(store: Store) -> bool:
     """
     if not store.backend.capabilities.files:
         return False
-    found = islice(store.backend.list(f"{layout.RESULTS}/"), _LOOKED_AT)
+    found = islice(store.backend.list(layout.RESULTS), _LOOKED_AT)
     return any(not _is_known(store, each.key) for each in found)
 
 
