@@ -5,7 +5,8 @@ the first is the input of the same run of the next step; a hundredth of the outp
 straight to the store's objects and the index, so that 100,000 of them take half a minute and not an hour.
 
 Each command is measured in turn with a bare start of Python, round by round. Printed are the medians of the time to the
-first byte of its output and to its end, and the median of the rounds' ratios of the end to the bare start.
+first line of its output, to its end, and of the processor time that it took; and the last as a multiple of the bare
+start's in the same round, which holds where other work makes the times long.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Timed(NamedTuple):
 
     first: float
     end: float
+    cpu: float
 
 
 def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
@@ -165,31 +167,35 @@ def commands(folder: Path, count: int) -> dict[str, list[str]]:
 def timed(arguments: list[str], environment: dict[str, str]) -> Timed:
     """Run a process and read all that it prints."""
     start = time.perf_counter()
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment, bufsize=0) as process:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
-        process.stdout.read(1)
+        process.stdout.readline()
         first = time.perf_counter() - start
         while process.stdout.read(1 << 16):
             pass
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, arguments
-    return Timed(first, time.perf_counter() - start)
+    return Timed(first, time.perf_counter() - start, used.ru_utime + used.ru_stime)
 
 
 def measure(lines: dict[str, list[str]], rounds: int) -> None:
     """Measure each command in turn with a bare start, and print a row."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    left_out = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     environment["PYTHONPATH"] = str(_ROOT)
     bare = [sys.executable, "-c", "print()"]
-    print("| command | first byte, s | end, s | x bare start |\n| --- | --- | --- | --- |")
+    print("| command | first line, s | end, s | processor, s | x bare start |\n| --- | --- | --- | --- | --- |")
     for name, arguments in lines.items():
         found, ratios = [], []
         for _ in range(rounds):
-            floor = timed(bare, environment).end
+            floor = timed(bare, environment)
             took = timed([sys.executable, "-m", "consist", *arguments], environment)
             found.append(took)
-            ratios.append(took.end / floor)
-        first, end = (statistics.median(each[n] for each in found) for n in range(2))
-        print(f"| `{name}` | {first:.2f} | {end:.2f} | {statistics.median(ratios):.1f} |", flush=True)
+            ratios.append(took.cpu / floor.cpu)
+        first, end, cpu = (statistics.median(each[n] for each in found) for n in range(3))
+        ratio = statistics.median(ratios)
+        print(f"| `{name}` | {first:.2f} | {end:.2f} | {cpu:.2f} | {ratio:.0f} |", flush=True)
 
 
 def main() -> None:

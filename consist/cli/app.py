@@ -7,7 +7,6 @@ neither LMDB nor fsspec, numpy or rich.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
@@ -86,6 +85,8 @@ class Verbs(Group):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the verb; of one that there is not, say which was perhaps meant."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], VERBS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`consist --help` lists them"
             raise UsageError(f"there is no verb {args[0]!r:.60}", hint=hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from typing import Any
@@ -35,6 +34,8 @@ def json_ready(value: Any) -> Any:
             return {key: json_ready(item) for key, item in value.items()}
         return [[json_ready(key), json_ready(item)] for key, item in value.items()]
     if cls is bytes:
+        import base64  # 2 ms that few values need
+
         return {"base64": base64.b64encode(value).decode("ascii")}
     return _by_text(value)
 
