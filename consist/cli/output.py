@@ -32,7 +32,9 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexible: Sequence[str] = ()) -> None:
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexible: Sequence[str] = (), spare: str = ""
+) -> None:
     """Write rows, each as soon as it is there.
 
     Parameters
@@ -43,9 +45,11 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexi
         The cells of each row.
     flexible : sequence of str
         Columns that give way first where a terminal is narrow.
+    spare : str
+        The last column, if it is left out where a terminal is narrow.
     """
     if on_terminal():
-        _write_terminal(columns, rows, flexible)
+        _write_terminal(columns, rows, flexible, spare)
         return
     write_line("\t".join(columns))
     write_lines("\t".join(map(plain, row)) for row in rows)
@@ -128,7 +132,9 @@ def complain(text: str) -> None:
     sys.stderr.flush()
 
 
-def _write_terminal(columns: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str]) -> None:
+def _write_terminal(
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str], spare: str
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -138,6 +144,8 @@ def _write_terminal(columns: Sequence[str], rows: Iterable[Sequence[Cell]], flex
     for batch in _batches(rows):
         is_first = not widths
         cells = [[shown(cell) for cell in row] for row in batch]
+        if is_first and columns[-1] == spare and _needed(columns, cells) > console.width:
+            columns = columns[:-1]
         widths = widths or _fit(columns, cells, console.width, flexible)
         table = Table(box=None, show_header=is_first, pad_edge=False, padding=(0, _GAP, 0, 0))
         for number, column in enumerate(columns):
@@ -151,7 +159,7 @@ def _write_terminal(columns: Sequence[str], rows: Iterable[Sequence[Cell]], flex
                 header_style="bold",
             )
         for row in cells:
-            table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in row))
+            table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in row[: len(columns)]))
         console.print(table)
 
 
@@ -174,11 +182,20 @@ def _batch(source: Iterator[Sequence[Cell]]) -> list[Sequence[Cell]]:
     return batch
 
 
-def _fit(columns: Sequence[str], cells: list[list[str]], width: int, flexible: Sequence[str]) -> list[int]:
-    """Choose widths of columns that fit a terminal."""
+def _needed(columns: Sequence[str], cells: list[list[str]]) -> int:
+    """Return the width at which nothing is cut."""
+    return sum(_widths(columns, cells)) + _GAP * (len(columns) - 1)
+
+
+def _widths(columns: Sequence[str], cells: list[list[str]]) -> list[int]:
     from rich.cells import cell_len
 
-    widths = [max(cell_len(text) for text in (column, *(row[n] for row in cells))) for n, column in enumerate(columns)]
+    return [max(cell_len(text) for text in (column, *(row[n] for row in cells))) for n, column in enumerate(columns)]
+
+
+def _fit(columns: Sequence[str], cells: list[list[str]], width: int, flexible: Sequence[str]) -> list[int]:
+    """Choose widths of columns that fit a terminal."""
+    widths = _widths(columns, cells)
     room = width - _GAP * (len(columns) - 1)
     for yielding in ([n for n, column in enumerate(columns) if column in flexible], list(range(len(columns)))):
         while sum(widths) > room and yielding:

@@ -74,7 +74,7 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     if as_json:
         write_json_list(head("runs"), "runs", (run_line(opened, record) for record in records))
     else:
-        write_table(COLUMNS, _rows(opened, records), flexible=("model",))
+        write_table(COLUMNS, _rows(opened, records), flexible=("model",), spare="kind")
 
 
 def _rows(store: "Store", records: "Iterator[RunRecord]") -> "Iterator[tuple[Cell, ...]]":

@@ -65,11 +65,9 @@ def scenarios(
 def _scenarios(store: "Store", name: str | None) -> "Iterator[_Scenario]":
     from consist.index.records import SCENARIO
 
-    kind = SCENARIO.encode()
-    for record in store.index.passing(lambda data: kind in data):
-        if record.kind == SCENARIO and name in {None, record.step}:
-            inside = {run.id: run.parent == record.id for run in store.index.runs(parent=record.id)}
-            yield _Scenario(record, len(inside), list(inside.values()).count(False))
+    for record in store.index.runs(kind=SCENARIO, step=name):
+        executed = [run.parent == record.id for run in store.index.runs(parent=record.id)]
+        yield _Scenario(record, len(executed), executed.count(False))
 
 
 def _document(store: "Store", scenario: _Scenario) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def one_line(answer):
         (("runs", "--lmit", "3"), "see `consist runs --help`"),
         (("runs", "--limit", "many"), "many"),
         (("runs", "--limit", "-1"), "--limit -1"),
-        (("runs", "--status", "done"), "completed or failed"),
+        (("runs", "--status", "done"), "completed, failed or forgotten"),
         (("runs", "more"), "see `consist runs --help`"),
         (("show",), "TARGET"),
         (("cat",), "PATH"),

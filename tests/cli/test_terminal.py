@@ -100,7 +100,15 @@ def test_colours_follow_no_color(world):
 
 def test_an_empty_list_still_names_its_columns(world):
     text = _ESCAPE.sub("", on_terminal("runs", "--step", "nobody", "--db-path", world.db_path))
-    assert text.split() == ["run", "id", "model", "status", "started", "execution", "time", "hits"]
+    assert text.split() == ["run", "id", "model", "status", "started", "execution", "time", "hits", "kind"]
+
+
+def test_the_kind_is_shown_where_there_is_room_for_it(world):
+    heads = {
+        width: _ESCAPE.sub("", on_terminal("runs", "--db-path", world.db_path, width=width)).splitlines()[0]
+        for width in (80, 100)
+    }
+    assert [width for width, head in heads.items() if "kind" in head] == [100]
 
 
 def test_a_long_list_keeps_its_columns(world):
