@@ -36,6 +36,7 @@ check: $(VENV)/dev.stamp  ## Check style, types, layers, and that the documentat
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports"
 	"$(BIN)/python" docs/reference/generate.py --check
+	"$(BIN)/python" docs/reference/schemas.py --check
 	"$(BIN)/python" docs/blocks.py run $(PAGES)
 
 .PHONY: bench
@@ -45,6 +46,7 @@ bench: $(VENV)/dev.stamp  ## Measure, as ratios to a floor that is measured in t
 .PHONY: docs
 docs: $(VENV)/docs.stamp  ## Build the documentation into site/; a warning is an error
 	"$(BIN)/python" docs/reference/generate.py
+	"$(BIN)/python" docs/reference/schemas.py
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict
 
 .PHONY: clean

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from consist.runs.run import Run, RunResult
     from consist.runs.runset import RunSet
     from consist.runs.scenario import Scenario
+    from consist.runs.shell import exec  # noqa: A004 - as shells call it
     from consist.runs.step import Step
     from consist.runs.tracker import Tracker
     from consist.store.conditions import at_least, at_most, between
@@ -81,6 +82,7 @@ _HOMES = {
     "create_tracker": "consist.runs.disabled",
     "current_run": "consist.runs.context",
     "current_tracker": "consist.runs.current",
+    "exec": "consist.runs.shell",
     "define_step": "consist.runs.api",
     "load": "consist.runs.loading",
     "load_df": "consist.runs.loading",
@@ -129,6 +131,7 @@ __all__ = [
     "current_run",
     "current_tracker",
     "define_step",
+    "exec",
     "load",
     "load_df",
     "log_artifact",

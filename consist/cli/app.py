@@ -7,7 +7,6 @@ neither LMDB nor fsspec, numpy or rich.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
@@ -27,12 +26,26 @@ if TYPE_CHECKING:
 
 VERBS = {
     "runs": "List runs, the newest first.",
-    "show": "Show all that is recorded of a run, or of the run that made a file.",
+    "show": "Show what is recorded of a run, or of the run that made a file.",
+    "search": "List the runs that say something: a name, a tag, a config value.",
+    "scenarios": "List scenarios: runs that hold others.",
+    "artifacts": "List the outputs of runs.",
+    "lineage": "Show what something was made from, or what was made from it.",
     "why": "Say why a run was not found as an earlier one: what differs.",
+    "diff": "Compare two runs: what went in, and what came out.",
     "ls": "List what the store holds, as folders.",
     "cat": "Write content to standard output.",
-    "get": "Restore an output or a blob to a file.",
+    "preview": "Show what a content is, and its first rows.",
+    "get": "Restore outputs or blobs to files.",
     "put": "Store a file, and keep it.",
+    "exec": "Run a command once, and bring back what it made the next time.",
+    "tag": "Give a run tags.",
+    "untag": "Take tags from a run.",
+    "pin": "Keep what a run made.",
+    "unpin": "Take the pins from a run.",
+    "forget": "Say that the result of a run is wrong, on every machine.",
+    "export": "Write what is recorded as tables for other tools.",
+    "summary": "Show what all runs come to: how many, how long, what hits saved.",
     "du": "Show how much there is, and how much room it takes.",
     "verify": "Check that everything is there, and is what it says.",
     "doctor": "Check settings, versions, index and store, and say what to do.",
@@ -72,6 +85,8 @@ class Verbs(Group):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the verb; of one that there is not, say which was perhaps meant."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], VERBS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`consist --help` lists them"
             raise UsageError(f"there is no verb {args[0]!r:.60}", hint=hint)

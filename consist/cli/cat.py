@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 _BLOCK = 1 << 20
-_PLAIN = "plain"
+_CSV, _JSON, _TEXT = FORMS = ("csv", "json", "text")
+_SHOWN = 20
+"""Rows of an array that are shown as text."""
 
 
 def command() -> Any:
@@ -24,44 +26,66 @@ def command() -> Any:
         name="cat",
         examples=(
             "consist cat steps/summarise/summary",
+            "consist cat steps/clean/table --as csv | head",
             "consist cat steps/plots/charts/2026/may.svg",
-            "consist cat runs/3f2a/table > table.csv",
+            "consist cat runs/3f2a/table > table.parquet",
             "consist cat blobs/9afe02 | head -c 100",
         ),
     )
 
 
-def cat(
-    path: Annotated[list[str], typer.Argument(metavar="PATH", help="What to write.", show_default=False)],
+def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
+    path: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", help="What to write.", show_default=False, autocompletion=complete_path),
+    ],
     raw: Annotated[bool, typer.Option("--raw", help="Write values as the bytes that are stored, too.")] = False,
+    form: Annotated[
+        str | None,
+        typer.Option("--as", metavar="csv|json|text", help="Write what it holds in this form.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
 ) -> None:
     """Write content to standard output, one path after the other.
 
-    Files, bytes and blobs come byte for byte, in pieces, whatever their size. A plain value is written to be read:
-    text as it is, anything else as JSON; with --raw as it is stored. Of an output that is a folder name a file.
+    Files, bytes and blobs come byte for byte, in pieces, whatever their size; so do tables (Parquet) and arrays (npy).
+    A plain value is written to be read: text as it is, anything else as JSON; with --raw as it is stored. Of an output
+    that is a folder name a file.
+
+    With --as, a table is written as CSV, as a JSON array with an object a row, or as lines with tabs (on a terminal as
+    a table); an array as CSV (a row a line), as nested JSON arrays, or as text, of which the first rows are shown; a
+    value as JSON or text. Files count as tables or arrays if they are called *.parquet or *.npy.
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list
     from consist.cli.shapes import head
+    from consist.errors import UsageError
     from consist.store.names import find_output
 
-    opened = open_existing(find_place(db_path, store))
+    if form not in {None, *FORMS}:
+        raise UsageError(f"--as {form!r:.60} is no form", hint=f"write one of {', '.join(FORMS)}")
+    if form is not None and (raw or as_json):
+        raise UsageError(f"--as does not go with --{'raw' if raw else 'json'}", hint="choose one")
+    opened = open_to_read(find_place(db_path, store))
     found = [(each, find_output(opened, each)) for each in path]  # a wrong name is told before anything is written
     if as_json:
         write_json_list(head("cat"), "contents", _documents(opened, found, raw=raw))
         return
     for _, item in found:
-        if _is_value(item) and not raw:
+        if form is not None:
+            _write_as(opened, item, form)
+        elif _is_value(item) and not raw:
             _write_value(opened, item)
         else:
             _copy(opened, item)
 
 
 def _is_value(found: "Found") -> bool:
-    return found.format == _PLAIN
+    from consist.cli.content import VALUE, kind_of
+
+    return kind_of(found) == VALUE
 
 
 def _copy(store: "Store", found: "Found") -> None:
@@ -84,40 +108,130 @@ def _copy(store: "Store", found: "Found") -> None:
 def _write_value(store: "Store", found: "Found") -> None:
     import sys
 
+    from consist.cli.content import read_value, said
     from consist.cli.readable import readable_text
 
-    sys.stdout.write(_said(found, readable_text, _value(store, found)))
+    sys.stdout.write(said(found, readable_text, read_value(store, found)))
 
 
-def _value(store: "Store", found: "Found") -> Any:
-    """Read a plain value back."""
+# In another form ---------------------------------------------------------------------------------------------------
+
+
+def _write_as(store: "Store", found: "Found", form: str) -> None:
+    from consist.cli.content import ARRAY, FOLDER, TABLE, VALUE, kind_of
     from consist.errors import UsageError
-    from consist.runs.formats.plain import decode
+
+    kind = kind_of(found)
+    if kind == TABLE:
+        _write_table(store, found, form)
+    elif kind == ARRAY:
+        _write_array(store, found, form)
+    elif kind == VALUE and form != _CSV:
+        _write_value_as(store, found, form)
+    elif form == _TEXT and kind != FOLDER:
+        _write_text(store, found)
+    else:
+        what = {FOLDER: "a folder", VALUE: "a value"}.get(kind, "a file or bytes")
+        raise UsageError(
+            f"{found.name!r} is {what}, and has no form as {form}", hint="`consist preview` says what it is"
+        )
+
+
+def _write_table(store: "Store", found: "Found", form: str) -> None:
+    from consist.cli.content import opened_table
+    from consist.cli.output import write_json_array, write_table
+    from consist.cli.readable import cell_text, json_ready
+
+    with opened_table(store, found) as table:
+        if form == _CSV:
+            _write_csv([list(table.columns)], table.rows)
+        elif form == _JSON:
+            names = list(table.columns)
+            write_json_array(dict(zip(names, map(json_ready, row), strict=True)) for row in table.rows)
+        else:
+            rows = ([None if cell is None else cell_text(cell) for cell in row] for row in table.rows)
+            write_table(list(table.columns), rows, flexible=list(table.columns))
+
+
+def _write_array(store: "Store", found: "Found", form: str) -> None:
+    from consist.cli.content import read_array
+    from consist.cli.output import write_json_array, write_line
+    from consist.cli.readable import json_ready
+    from consist.errors import UsageError
+
+    array = read_array(store, found, _SHOWN if form == _TEXT else None)
+    rows = array.items if array.shape else [array.items]
+    if form == _JSON:
+        write_json_array(map(json_ready, rows))
+        return
+    if form == _CSV and len(array.shape) > 2:  # noqa: PLR2004 - a row a line
+        raise UsageError(f"{found.name!r} has {len(array.shape)} dimensions, which CSV has not", hint="use --as json")
+    lines = [row if isinstance(row, list) else [row] for row in rows]
+    if form == _CSV:
+        _write_csv([], lines)
+        return
+    write_line(f"{array.dtype} {' x '.join(map(str, array.shape))}".rstrip())
+    for row in lines:
+        write_line(" ".join(str(json_ready(item)) for item in row))
+    if array.shape and array.shape[0] > len(lines):
+        write_line(f"… {array.shape[0] - len(lines)} more")
+
+
+def _write_csv(heads: "list[list[str]]", rows: Any) -> None:
+    """Write CSV as RFC 4180 has it, but for the ends of its lines; what is no text, number or date as JSON."""
+    import csv
+    import sys
+
+    from consist.cli.readable import cell_text
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerows(heads)
+    for row in rows:
+        writer.writerow(["" if cell is None else cell_text(cell) for cell in row])
+
+
+def _write_value_as(store: "Store", found: "Found", form: str) -> None:
+    import sys
+
+    from consist.cli.content import read_value, said
+    from consist.cli.output import write_json
+    from consist.cli.readable import json_ready, readable_text
+
+    value = read_value(store, found)
+    if form == _JSON:
+        write_json(said(found, json_ready, value))
+    else:
+        sys.stdout.write(said(found, readable_text, value))
+
+
+def _write_text(store: "Store", found: "Found") -> None:
+    """Write bytes as text that no terminal is steered by: other than UTF-8 and control characters escaped."""
+    import codecs
+    import sys
+
+    from consist.cli.text import escape
     from consist.store.names import open_found
 
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     with open_found(store, found) as source:
-        data = source.read()
-    try:
-        return decode(data)
-    except ImportError as error:
-        raise UsageError(f"{found.name!r} holds a value of {error.name}, which is not installed", hint=_RAW) from error
+        while piece := source.read(_BLOCK):
+            sys.stdout.write("".join(map(_harmless, decoder.decode(piece).splitlines(keepends=True))))
+    sys.stdout.write(escape(decoder.decode(b"", final=True)))
 
 
-def _said(found: "Found", say: Any, value: Any) -> Any:
-    from consist.errors import UsageError
+def _harmless(line: str) -> str:
+    from consist.cli.text import escape
 
-    try:
-        return say(value)
-    except RecursionError:
-        raise UsageError(f"{found.name!r} nests too deeply to be written as text", hint=_RAW) from None
+    return "".join(c if c in "\n\t" else escape(c) for c in line) if not line.isprintable() else line
 
 
-_RAW = "--raw writes the stored bytes"
+# JSON --------------------------------------------------------------------------------------------------------------
 
 
 def _documents(store: "Store", found: "list[tuple[str, Found]]", *, raw: bool) -> "Iterator[dict[str, Any]]":
     import base64
 
+    from consist.cli.content import read_value, said
     from consist.cli.readable import json_ready
     from consist.store.names import open_found
 
@@ -130,7 +244,7 @@ def _documents(store: "Store", found: "list[tuple[str, Found]]", *, raw: bool) -
             "run_id": item.run.id if item.run is not None else None,
         }
         if _is_value(item) and not raw:
-            yield {**document, "encoding": "value", "content": _said(item, json_ready, _value(store, item))}
+            yield {**document, "encoding": "value", "content": said(item, json_ready, read_value(store, item))}
             continue
         with open_found(store, item) as source:
             data = source.read()

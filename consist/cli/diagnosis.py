@@ -4,12 +4,13 @@ Nothing is made and nothing is changed here. A check that fails is one that says
 """
 
 # Paths are plain strings: they come from settings, and go to the system as they are.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH120
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
 
 from __future__ import annotations
 
 import os
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 
 from consist.cli.opening import Place, find_place
@@ -179,6 +180,7 @@ def _folder(root: str, config: StoreConfig | None) -> Iterator[Check]:
         there = os.path.dirname(there)
     if config is not None:
         yield _permissions(there, config)
+        yield tried(STORE, "leftovers", lambda: _leftovers(there))
     elif not os.access(there, os.W_OK | os.X_OK):
         yield Check(STORE, "permissions", PROBLEM, f"{there} cannot be written", advice="choose another folder")
     free = shutil.disk_usage(there).free
@@ -199,6 +201,26 @@ def _permissions(root: str, config: StoreConfig) -> Check:
     elif config.sharing == GROUP and mode & shared != shared:
         level, advice = WARNING, f"its group cannot use it: chmod g+rwxs {root}"
     return Check(STORE, "permissions", level, f"{mode:04o}", advice=advice)
+
+
+def _leftovers(root: str) -> Check:
+    """Count what killed writers left in the folder of temporary files, and how much room that takes."""
+    from consist.blobs.layout import TEMP
+    from consist.store.store import SWEEP_AGE
+
+    try:
+        with os.scandir(os.path.join(root, TEMP)) as entries:
+            found = [entry.stat(follow_symlinks=False) for entry in entries]
+    except FileNotFoundError:
+        found = []
+    newest = max((each.st_mtime for each in found), default=0.0)
+    old = [each for each in found if newest - each.st_mtime >= SWEEP_AGE or time.time() - each.st_mtime >= SWEEP_AGE]
+    if not old:
+        said = f"none of more than a day ago, {len(found)} newer" if found else "none"
+        return Check(STORE, "leftovers", OK, said)
+    size = sum(each.st_size for each in old)
+    advice = "nothing is lost by them; the next Tracker that closes removes them"
+    return Check(STORE, "leftovers", WARNING, f"{len(old)} temporary files, {size} bytes", advice=advice)
 
 
 # The index ---------------------------------------------------------------------------------------------------------

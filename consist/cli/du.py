@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consist.cli.text import Cell
-    from consist.store.usage import Usage
+    from consist.store.usage import Measuring, StepUsage, Usage
 
-COLUMNS = ("step", "runs", "logical", "inline", "unique")
+COLUMNS = ("step", "runs", "logical", "inline", "unique", "saved", "stored")
 
 
 def command() -> Any:
@@ -31,33 +31,40 @@ def du(
     db_path: DbPath = None,
     store: StorePlace = None,
 ) -> None:
-    """Show how much runs made, and how much room that takes.
+    """Show how much runs made, and how much room that takes, step by step and in sum.
 
     Of each step: logical bytes are those of all outputs of all its runs; inline are those of them that lie in the
-    records; unique are those that differ, a large output counted by its chunks. Then the same of all steps together,
-    what is stored, and how many logical bytes there are for each stored one (the ratio).
+    records; unique are those that differ, a large output counted by its chunks; saved are those that need not be
+    stored since they are there already; stored is what its objects take, with the records. Then the same of all steps
+    together, and how many logical bytes there are for each stored one (the ratio).
 
     Without a PATH, what is stored is all that lies in the store, referred to or not. Of a step, a run, an output or a
     blob it is what that needs, and may share with others.
     """
     from consist.cli.opening import find_place, open_existing
-    from consist.cli.output import write_json
+    from consist.cli.output import write_json_list
     from consist.cli.progress import progress, things
     from consist.cli.shapes import head
-    from consist.store.usage import usage
+    from consist.store.usage import Measuring
 
     opened = open_existing(find_place(db_path, store))
     with progress(f"measuring {path or opened.backend.url}", unit=things("object")) as seen:
-        found = usage(opened, path, seen=seen)
-    if as_json:
-        write_json({**head("du"), "path": path, **_document(found)})
-    else:
-        _write(found)
-    if found.unreadable:
-        _warn(found.unreadable)
+        measuring = Measuring(opened, path, seen=seen)
+        if as_json:
+            steps = (_step(step) for step in measuring.steps())
+            write_json_list({**head("du"), "path": path}, "steps", steps, tail=lambda: _sums(measuring.sums()))
+        else:
+            _write(measuring)
+    _warn(measuring.unreadable)
 
 
-def _document(found: "Usage") -> dict[str, Any]:
+def _step(step: "StepUsage") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(step), "saved": step.saved}
+
+
+def _sums(found: "Usage") -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -65,21 +72,26 @@ def _document(found: "Usage") -> dict[str, Any]:
         "logical": found.logical,
         "inline": found.inline,
         "unique": found.unique,
+        "saved": found.saved,
         "stored": {"total": found.stored.total, **asdict(found.stored)},
         "ratio": found.ratio,
         "unreadable": found.unreadable,
-        "steps": [asdict(step) for step in found.steps],
     }
 
 
-def _write(found: "Usage") -> None:
+def _write(measuring: "Measuring") -> None:
     from consist.cli.output import write_facts, write_line, write_table
+
+    write_table(COLUMNS, map(_row, measuring.steps()), flexible=("step",))
+    write_line("")
+    write_facts(_facts(measuring.sums()))
+
+
+def _row(step: "StepUsage") -> "tuple[Cell, ...]":
     from consist.cli.text import Size
 
-    rows = ((each.step, each.runs, Size(each.logical), Size(each.inline), Size(each.unique)) for each in found.steps)
-    write_table(COLUMNS, rows, flexible=("step",))
-    write_line("")
-    write_facts(_facts(found))
+    sizes = (step.logical, step.inline, step.unique, step.saved, step.stored)
+    return (step.step, step.runs, *map(Size, sizes))
 
 
 def _facts(found: "Usage") -> "Iterator[tuple[str, Cell]]":
@@ -91,6 +103,7 @@ def _facts(found: "Usage") -> "Iterator[tuple[str, Cell]]":
     yield "logical", Size(found.logical)
     yield "inline", Size(found.inline)
     yield "unique", Size(found.unique)
+    yield "saved", Size(found.saved)
     yield "stored", Size(found.stored.total)
     for kind, size in asdict(found.stored).items():
         yield f"stored.{kind}", Size(size)
@@ -103,8 +116,9 @@ def _warn(count: int) -> None:
     from consist.cli.text import counted
     from consist.errors import DamagedWarning
 
-    warnings.warn(
-        f"{counted(count, 'blob')} could not be taken apart, and counted as one piece each (see `consist verify`)",
-        DamagedWarning,
-        stacklevel=2,
-    )
+    if count:
+        warnings.warn(
+            f"{counted(count, 'blob')} could not be taken apart, and counted as one piece each (see `consist verify`)",
+            DamagedWarning,
+            stacklevel=2,
+        )

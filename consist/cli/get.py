@@ -1,11 +1,16 @@
 """``consist get``."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consist.store.names import Found
 
 
 def command() -> Any:
@@ -16,17 +21,27 @@ def command() -> Any:
         examples=(
             "consist get steps/clean/table",
             "consist get runs/3f2a/table old/table.csv",
-            "consist get steps/plots/charts",
+            "consist get steps/plots/charts steps/clean/table results/",
+            "consist get steps/clean/table steps/clean/log --to .",
             "consist get blobs/9afe02 /tmp/",
         ),
     )
 
 
 def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
-    path: Annotated[str, typer.Argument(metavar="PATH", help="What to restore.", show_default=False)],
-    target: Annotated[
-        str, typer.Argument(metavar="[TARGET]", help="A new name, or a folder that is there.", show_default=False)
-    ] = ".",
+    path: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH... [TARGET]",
+            help="What to restore; then a new name, or a folder that is there. Default: this folder.",
+            show_default=False,
+            autocompletion=complete_path,
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TARGET", help="The target; every argument is a path then.", show_default=False),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace what is there: a file by a file, a folder by a folder.")
     ] = False,
@@ -34,7 +49,9 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     db_path: DbPath = None,
     store: StorePlace = None,
 ) -> None:
-    """Restore an output or a blob, byte for byte, and print the path of the file or folder that was made.
+    """Restore outputs or blobs, byte for byte, and print the path of each file or folder that was made.
+
+    Of several arguments the last is the target, unless --to names it. Several paths go into a folder that is there.
 
     In a folder it is called as it was when it was made; other outputs by their key, blobs by their digest. It appears
     whole, or not at all. With --force a file replaces a regular file, and a folder a folder with all that is in it;
@@ -43,20 +60,48 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
     one to be read, use `consist cat PATH > FILE`.
     """
-    from consist.cli.opening import find_place, open_existing
-    from consist.cli.output import write_json, write_line
+    from consist.cli.opening import find_place, open_to_read
+    from consist.cli.output import write_json_list, write_lines
     from consist.cli.progress import progress
     from consist.cli.shapes import head
     from consist.cli.text import escape
     from consist.store.names import find_output
-    from consist.store.restore import restore, target_of
+    from consist.store.restore import restore
 
-    opened = open_existing(find_place(db_path, store))
-    found = find_output(opened, path)
-    file = target_of(found, target)
-    with progress(f"getting {path}", total=found.size) as seen:
-        restore(opened, found, file, force=force, seen=seen)
+    paths, target = (path, to) if to is not None else (path[:-1] or path, path[-1] if len(path) > 1 else ".")
+    opened = open_to_read(find_place(db_path, store))
+    found = [find_output(opened, each) for each in paths]
+    files = _targets(found, target)
+
+    def restored(each: str, item: "Found", file: str) -> dict[str, Any]:
+        with progress(f"getting {each}", total=item.size) as seen:
+            restore(opened, item, file, force=force, seen=seen)
+        return {"path": each, "target": file, "digest": item.digest.hex, "size": item.size}
+
+    done = map(restored, paths, found, files)
     if as_json:
-        write_json({**head("get"), "path": path, "target": file, "digest": found.digest.hex, "size": found.size})
+        write_json_list(head("get"), "restored", done)
     else:
-        write_line(escape(file))
+        write_lines(escape(document["target"]) for document in done)
+
+
+def _targets(found: "Sequence[Found]", target: str) -> list[str]:
+    """Choose the files and folders that are made, before the first of them is.
+
+    Raises
+    ------
+    UsageError
+        If several would have one name, or there is no folder for them.
+    """
+    import os
+
+    from consist.errors import UsageError
+    from consist.store.restore import target_of
+
+    if len(found) > 1 and not os.path.isdir(target):  # noqa: PTH112 - plain strings throughout
+        raise UsageError(f"there is no folder {target} for {len(found)} paths", hint="make it first")
+    files = [target_of(item, target) for item in found]
+    for file in files:
+        if files.count(file) > 1:
+            raise UsageError(f"two of them would be called {file}", hint="get them one by one, each with a name")
+    return files

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from consist.cli.text import Cell
     from consist.store.listing import Entry
 
 COLUMNS = ("name", "size", "format", "stored", "time", "digest")
@@ -25,14 +26,34 @@ def command() -> Any:
             "consist ls steps/clean -l",
             "consist ls runs/3f2a",
             "consist ls steps/plots/charts/2026",
-            "consist ls blobs --json",
+            "consist ls blobs --sort size --limit 10 -h",
+            'consist ls blobs --filter "size>1GB" --filter "time>2026-11-01"',
         ),
     )
 
 
-def ls(
-    path: Annotated[str, typer.Argument(metavar="[PATH]", help="What to list.", show_default=False)] = "",
+def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
+    path: Annotated[
+        str, typer.Argument(metavar="[PATH]", help="What to list.", show_default=False, autocompletion=complete_path)
+    ] = "",
     long: Annotated[bool, typer.Option("-l", "--long", help="Show size, format, time and digest.")] = False,
+    human: Annotated[
+        bool, typer.Option("-h", "--human", help="The same, with sizes as 3.0 MiB also where nobody looks.")
+    ] = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="size|time|name", help="The largest, the newest, or A first.", show_default=False),
+    ] = None,
+    only: Annotated[
+        list[str],
+        typer.Option(
+            "--filter",
+            metavar="FILTER",
+            help='Only what fits: FIELD, < <= > >= = != or ~, VALUE, such as "size>1GB"; may be repeated.',
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - as Typer wants it
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.", show_default=False)] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -41,42 +62,50 @@ def ls(
 
     Names stand one a line, without a heading; what is a folder of files ends in a slash, and content that lies in a
     record, and is no object of its own, is marked as inline. With -l the columns are headed by their names.
+
+    Filters are on size, time, name, format, kind and stored; ~ means "holds". Sizes may have units, of ten (GB) and of
+    two (GiB, G); times are UTC. A list is shown as it is read; --sort waits for the end of it.
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.choosing import chosen
+    from consist.cli.nearby import or_hint
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
     from consist.cli.shapes import entry, head
-    from consist.cli.text import Size, Time
     from consist.store.listing import list_path
 
-    opened = open_existing(find_place(db_path, store))
-    entries = list_path(opened, path)
+    opened = open_to_read(find_place(db_path, store))
+    entries = or_hint(opened, chosen(list_path(opened, path), only, sort=sort, limit=checked_limit(limit)))
     if as_json:
         write_json_list({**head("ls"), "path": path}, "entries", map(entry, entries))
-    elif long:
-        rows = (
-            (
-                _name(item),
-                None if item.size is None else Size(item.size),
-                item.format,
-                item.stored,
-                None if item.time is None else Time(item.time),
-                item.digest,
-            )
-            for item in entries
-        )
-        write_table(COLUMNS, rows, flexible=("name",))
+    elif long or human:
+        write_table(COLUMNS, (_row(item, human=human) for item in entries), flexible=("name",))
     else:
         _write_names(entries)
 
 
+def _row(item: "Entry", *, human: bool) -> "tuple[Cell, ...]":
+    from consist.cli.text import Size, Time, shown
+
+    size: Cell = None if item.size is None else Size(item.size)
+    return (
+        _name(item),
+        shown(size) if human and size is not None else size,
+        item.format,
+        item.stored,
+        None if item.time is None else Time(item.time),
+        item.digest,
+    )
+
+
 def _write_names(entries: "Iterable[Entry]") -> None:
-    from consist.cli.output import write_line
+    from consist.cli.output import write_lines
     from consist.cli.text import escape
     from consist.store.listing import BLOB, INLINE
 
-    for item in entries:
-        mark = f"\t{INLINE}" if item.kind == BLOB and item.stored == INLINE else ""
-        write_line(escape(_name(item)) + mark)
+    inline = f"\t{INLINE}"
+    write_lines(
+        escape(_name(item)) + (inline if item.kind == BLOB and item.stored == INLINE else "") for item in entries
+    )
 
 
 def _name(item: "Entry") -> str:

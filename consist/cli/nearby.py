@@ -1,4 +1,4 @@
-"""Indexes in a folder, for a hint to who asked at the wrong place. A cheap look: no file is opened by LMDB."""
+"""Hints to who asked at the wrong place: other indexes in the folder, runs that the index lacks. Cheap looks only."""
 
 # Paths are plain strings: pathlib would be imported for this alone.
 # ruff: noqa: PTH112, PTH118
@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from consist.store.store import Store
+
+T = TypeVar("T")
 
 _LOOKED_AT = 2000
 """Names in a folder that are looked at: a hint must not list a folder of a million files."""
@@ -14,6 +22,28 @@ _SHOWN = 3
 _SCANNED = 64 << 20
 """Bytes of the largest file that is searched for consist's mark, at about 1 GB/s."""
 _SUFFIXES = (".lmdb", ".duckdb")
+
+
+def or_hint(store: Store, found: Iterable[T]) -> Iterator[T]:
+    """Yield what was found; where that is nothing, say on standard error that the index may not know it.
+
+    Parameters
+    ----------
+    store : Store
+        Where it was looked for.
+    found : iterable
+        The lines of a listing.
+    """
+    nothing = True
+    for item in found:
+        nothing = False
+        yield item
+    if nothing:
+        from consist.cli.output import complain
+        from consist.store.unknown import lacks_runs
+
+        if lacks_runs(store):
+            complain("the store has runs that this index does not know; `consist index rebuild` reads them in")
 
 
 def indexes_in(folder: str) -> list[str]:

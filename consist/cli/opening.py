@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,6 +68,21 @@ def _origin(setting: Setting) -> str:
     return "--db-path" if setting.origin == "argument" else f"db_path: {setting.origin}"
 
 
+def open_to_read(place: Place) -> Store:
+    """Open a store and its index, both of which must be there; a remote store that is known here is not asked.
+
+    Raises
+    ------
+    NotFoundError
+        If either is not.
+    """
+    from consist.store.opening import open_known
+
+    require_index(place)
+    known = open_known(place.store, place.db_path, storage_options=place.storage_options)
+    return open_existing(place) if known is None else _complete(known, place)
+
+
 def open_existing(place: Place) -> Store:
     """Open a store and its index, both of which must be there.
 
@@ -76,12 +92,16 @@ def open_existing(place: Place) -> Store:
         If either is not.
     """
     require_index(place)
-    store = open_place(place)
+    return _complete(open_place(place), place)
+
+
+def _complete(store: Store, place: Place) -> Store:
+    """Warn if the index lacks runs of the store."""
     if store.index.needs_rebuild:
         warnings.warn(
             f"the index {place.db_path} may lack runs of the store (run `consist index rebuild`)",
             ConsistWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return store
 
@@ -136,6 +156,11 @@ def open_place(place: Place, *, create: bool = False) -> Store:
     create : bool
         Make the store if there is none.
     """
+    from consist.blobs.urls import is_remote, normalise_url
+    from consist.cli.progress import WAITING, progress
     from consist.store.opening import open_store
 
-    return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)
+    url = normalise_url(place.store)
+    waiting = progress(f"asking {url}", unit=WAITING) if is_remote(url) else contextlib.nullcontext()
+    with waiting:
+        return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)

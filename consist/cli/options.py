@@ -1,5 +1,6 @@
-"""The options that verbs share, said once."""
+"""The options that verbs share, said once, and what a shell completes of their arguments."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -23,3 +24,46 @@ StorePlace = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/reference/json.md describes it.")]
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """Return a limit that `itertools.islice` takes.
+
+    Raises
+    ------
+    UsageError
+        If it is less than none.
+    """
+    if limit is not None and limit < 0:
+        from consist.errors import UsageError
+
+        raise UsageError(f"--limit {limit} is less than none")
+    return None if limit is None else min(limit, sys.maxsize)
+
+
+def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete a path of the store."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.paths)
+
+
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of a run."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.run_ids)
+
+
+def complete_target(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the id of a run, or a path of the store."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.targets)
+
+
+def complete_step(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a step."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.steps)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from consist.cli.text import Cell, Seconds, Size, escape, plain, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _BATCH = 200
 """Rows that widths are measured on, on a terminal; the rows after them keep these widths."""
+_PATIENCE = 0.05
+"""Seconds in which rows are gathered for that, and lines for a pipe; then those that are there are shown."""
 
 _GAP = 2
 _NARROWEST = 4
@@ -45,8 +48,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexi
         _write_terminal(columns, rows, flexible)
         return
     write_line("\t".join(columns))
-    for row in rows:
-        write_line("\t".join(map(plain, row)))
+    write_lines("\t".join(map(plain, row)) for row in rows)
 
 
 def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]]) -> None:
@@ -66,12 +68,34 @@ def write_line(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def write_json(document: dict[str, Any]) -> None:
+def write_lines(lines: Iterable[str], end: str = "\n") -> None:
+    """Write lines that come one by one, so that whoever reads them through a pipe waits for none of them for long."""
+    sys.stdout.flush()
+    flushed = 0.0
+    for line in lines:
+        sys.stdout.write(line + end)
+        now = time.monotonic()
+        if now - flushed > _PATIENCE:
+            sys.stdout.flush()
+            flushed = now
+
+
+def write_json(document: Any) -> None:
     """Write one JSON document, in ASCII so that no terminal and no encoding can spoil it."""
     write_line(_dumps(document, indent=2))
 
 
-def write_json_list(head: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+def write_json_array(items: Iterable[Any]) -> None:
+    """Write a JSON array, an item a line, each as soon as it is there."""
+    sys.stdout.write("[")
+    between = itertools.chain(["\n  "], itertools.repeat(",\n  "))
+    write_lines((before + _dumps(item) for before, item in zip(between, items, strict=False)), end="")
+    write_line("\n]")
+
+
+def write_json_list(
+    head: dict[str, Any], name: str, items: Iterable[Any], *, tail: Callable[[], dict[str, Any]] = dict
+) -> None:
     """Write a JSON document whose last member is a list, an item a line, each as soon as it is there.
 
     Parameters
@@ -82,14 +106,15 @@ def write_json_list(head: dict[str, Any], name: str, items: Iterable[Any]) -> No
         The list's name.
     items : iterable
         What is in it.
+    tail : callable
+        Returns the members after the list, once that is written.
     """
     members = "".join(f"{_dumps(key)}: {_dumps(value)}, " for key, value in head.items())
     sys.stdout.write(f"{{{members}{_dumps(name)}: [")
-    between = "\n  "
-    for item in items:
-        sys.stdout.write(between + _dumps(item))
-        between = ",\n  "
-    write_line("\n]}")
+    between = itertools.chain(["\n  "], itertools.repeat(",\n  "))
+    write_lines((before + _dumps(item) for before, item in zip(between, items, strict=False)), end="")
+    rest = "".join(f", {_dumps(key)}: {_dumps(value)}" for key, value in tail().items())
+    write_line(f"\n]{rest}}}")
 
 
 def _dumps(value: Any, indent: int | None = None) -> str:
@@ -126,17 +151,27 @@ def _write_terminal(columns: Sequence[str], rows: Iterable[Sequence[Cell]], flex
                 header_style="bold",
             )
         for row in cells:
-            table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in row))
+            table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in row[: len(columns)]))
         console.print(table)
 
 
 def _batches(rows: Iterable[Sequence[Cell]]) -> Iterator[list[Sequence[Cell]]]:
     """Yield the rows in batches; one empty batch if there are none, so that the columns are named all the same."""
     source = iter(rows)
-    batch = list(itertools.islice(source, _BATCH))
-    yield batch
-    while batch := list(itertools.islice(source, _BATCH)):
+    yield _batch(source)
+    while batch := _batch(source):
         yield batch
+
+
+def _batch(source: Iterator[Sequence[Cell]]) -> list[Sequence[Cell]]:
+    """Take rows until there are many, or they come slowly."""
+    until = time.monotonic() + _PATIENCE
+    batch: list[Sequence[Cell]] = []
+    for row in source:
+        batch.append(row)
+        if len(batch) == _BATCH or time.monotonic() > until:
+            break
+    return batch
 
 
 def _fit(columns: Sequence[str], cells: list[list[str]], width: int, flexible: Sequence[str]) -> list[int]:

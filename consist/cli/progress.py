@@ -44,6 +44,8 @@ def _say_bytes(count: int) -> str:
 
 
 BYTES = Unit(_say_bytes)
+WAITING = Unit(lambda _count: "")
+"""For what is waited for, and cannot be counted."""
 
 
 def things(noun: str) -> Unit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from typing import Any
@@ -35,6 +34,8 @@ def json_ready(value: Any) -> Any:
             return {key: json_ready(item) for key, item in value.items()}
         return [[json_ready(key), json_ready(item)] for key, item in value.items()]
     if cls is bytes:
+        import base64  # 2 ms that few values need
+
         return {"base64": base64.b64encode(value).decode("ascii")}
     return _by_text(value)
 
@@ -50,6 +51,12 @@ def readable_text(value: Any) -> str:
 def one_line(value: Any) -> str:
     """Return a value as JSON on one line; a str as it is."""
     return value if isinstance(value, str) else json.dumps(json_ready(value), ensure_ascii=False)
+
+
+def cell_text(value: Any) -> str:
+    """Return a value of a table as text: what has a text in JSON, such as a date, as it is, without quotes."""
+    ready = json_ready(value)
+    return ready if isinstance(ready, str) else json.dumps(ready, ensure_ascii=False)
 
 
 def _unbounded(value: float) -> str:

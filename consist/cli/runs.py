@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,15 +27,25 @@ def command() -> Any:
         examples=(
             "consist runs --limit 5",
             "consist runs --step clean --status failed",
+            "consist runs --since 2026-11-26 --tag published",
             "consist runs --db-path ./provenance.duckdb --json",
         ),
     )
 
 
 def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
-    step: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this step.")] = None,
-    status: Annotated[str | None, typer.Option(metavar="completed|failed", help="Only runs that ended so.")] = None,
+    step: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only runs of this step.", autocompletion=complete_step)
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="completed|failed|forgotten", help="Only runs that are so now.")
+    ] = None,
     tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only runs that have this tag now.")] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Only runs in this one: a scenario.", autocompletion=complete_run),
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only runs that began then or later (UTC).")] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -46,18 +56,23 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     The model is the step's name; the execution time is in seconds; hits say how often the run was found again; the
     kind is run, trace (a block that always runs) or scenario (it holds others).
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.choosing import parse_time
+    from consist.cli.nearby import or_hint
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import on_terminal, write_json_list, write_table
     from consist.cli.shapes import head, run_line
     from consist.errors import UsageError
-    from consist.index.records import COMPLETED, FAILED
+    from consist.index.records import COMPLETED, FAILED, FORGOTTEN
+    from consist.store.names import find_run
 
-    if limit is not None and limit < 0:
-        raise UsageError(f"--limit {limit} is less than none")
-    if status not in {None, COMPLETED, FAILED}:
-        raise UsageError(f"no run has the status {status!r:.60}", hint=f"write {COMPLETED} or {FAILED}")
-    opened = open_existing(find_place(db_path, store))
-    records = opened.index.runs(step=step, status=status, tag=tag, limit=limit)
+    limit = checked_limit(limit)
+    if status not in {None, COMPLETED, FAILED, FORGOTTEN}:
+        raise UsageError(f"no run has the status {status!r:.60}", hint=f"write {COMPLETED}, {FAILED} or {FORGOTTEN}")
+    begin = None if since is None else parse_time(since)
+    opened = open_to_read(find_place(db_path, store))
+    inside = None if parent is None else find_run(opened, parent).id
+    found = opened.index.runs(step=step, status=status, tag=tag, parent=inside, since=begin, limit=limit)
+    records = or_hint(opened, found)
     if as_json:
         write_json_list(head("runs"), "runs", (run_line(opened, record) for record in records))
     elif on_terminal():

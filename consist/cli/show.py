@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,12 @@ def command() -> Any:
 def show(
     target: Annotated[
         str,
-        typer.Argument(metavar="TARGET", help="A run, or what a run made: output, digest, file.", show_default=False),
+        typer.Argument(
+            metavar="TARGET",
+            help="A run, or what a run made: output, digest, file.",
+            show_default=False,
+            autocompletion=complete_target,
+        ),
     ],
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -48,12 +53,12 @@ def show(
 
     A line is a fact: what it is about, a tab, and its values.
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
     from consist.cli.shapes import head, run_in_full
     from consist.store.origin import find_origin
 
-    opened = open_existing(find_place(db_path, store))
+    opened = open_to_read(find_place(db_path, store))
     origin = find_origin(opened, target)
     if as_json:
         document = {"output": origin.output, "also_made_by": list(origin.also), "run": run_in_full(opened, origin.run)}

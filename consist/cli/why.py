@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,17 @@ def command() -> Any:
 
 
 def why(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or what a run made.", show_default=False)],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run, or what a run made.", show_default=False, autocompletion=complete_target
+        ),
+    ],
     other: Annotated[
-        str | None, typer.Argument(metavar="OTHER", help="The run to compare it with.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="OTHER", help="The run to compare it with.", show_default=False, autocompletion=complete_target
+        ),
     ] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -48,11 +56,11 @@ def why(
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """
-    from consist.cli.opening import find_place, open_existing
+    from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
     from consist.cli.shapes import difference, head
 
-    opened = open_existing(find_place(db_path, store))
+    opened = open_to_read(find_place(db_path, store))
     record, found = _explained(opened, run, other)
     if as_json:
         near = found.run.id if found.run is not None else None

@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from consist.errors import DamagedError
-from consist.index import events, filestat, lineage, lookup, marks, stores, writing
+from consist.index import events, filestat, lineage, lookup, marks, outline, stores, writing
 from consist.index.bound import Bound
 from consist.index.chunks import Chunks
 from consist.index.memo import Memo
 from consist.index.records import decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from consist.hashing.digest import Digest
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from consist.index.filestat import FileEntry
     from consist.index.lineage import BlobEntry, Edge
     from consist.index.marks import Change, Mark
+    from consist.index.outline import Outline
     from consist.index.records import Event, RunRecord
     from consist.index.stores import KnownStore
 
@@ -238,6 +239,14 @@ class Index:
         """
         return lookup.starts(self._bound)
 
+    def outlines(self, step: str | None = None) -> Iterator[Outline]:
+        """Yield what is summed up of all runs, or of those of a step, the newest first, a page a transaction."""
+        return outline.outlines(self._bound, step)
+
+    def passing(self, test: Callable[[bytes], object], also: Collection[str] = ()) -> Iterator[RunRecord]:
+        """Yield the runs whose framed bytes pass a test, and those with an id in `also`, the newest first."""
+        return outline.passing(self._bound, test, also)
+
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""
         return iter(self._bound.read(lookup.steps))
@@ -332,6 +341,10 @@ class Index:
     def hits(self, run_id: str) -> Hits:
         """Return how often a run was found again, and when last (microseconds since 1970; 0 if never)."""
         return self._bound.read(lambda view: events.hits(view, run_id))
+
+    def hit_counts(self) -> dict[str, int]:
+        """Return how often each run was found again, by id; runs that never were are left out."""
+        return self._bound.read(events.hit_counts)
 
     def tags(self, run_id: str) -> tuple[str, ...]:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.chunker import Chunking
+from consist.hashing.hasher import hash_bytes
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
@@ -71,7 +72,7 @@ def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreCo
         return found, False
     config = StoreConfig(FORMAT, os.urandom(16).hex(), "blake3", sharing, Chunking().as_json())
     try:
-        backend.create(layout.CONFIG, json.dumps(config._asdict(), indent=2).encode() + b"\n")
+        backend.create(layout.CONFIG, encode(config))
         backend.put(layout.CACHEDIR_TAG, _CACHEDIR_TAG)
     except AlreadyExistsError:  # another process made the store at the same time: its config holds
         found = load(backend)
@@ -90,6 +91,12 @@ def load(backend: Backend) -> StoreConfig | None:
     return parse(data, f"{backend.url}/{layout.CONFIG}")
 
 
+def encode(config: StoreConfig) -> bytes:
+    """Return the bytes of a config, with a check: else one flipped bit could make it one of a newer format."""
+    fields = config._asdict()
+    return json.dumps({**fields, "check": _check_of(fields)}, indent=2).encode() + b"\n"
+
+
 def parse(data: bytes, where: str) -> StoreConfig:
     """Take the bytes of a config apart.
 
@@ -101,7 +108,7 @@ def parse(data: bytes, where: str) -> StoreConfig:
         If it cannot be read.
     """
     try:
-        fields = json.loads(data)
+        fields = _checked(json.loads(data))
         found = fields["format"]
         if isinstance(found, int) and found > FORMAT:
             raise FormatError(
@@ -116,6 +123,21 @@ def parse(data: bytes, where: str) -> StoreConfig:
     if config.hash != "blake3":
         raise FormatError(f"{where} names content by {config.hash!r}, which this consist does not know")
     return config
+
+
+def _checked(fields: Any) -> dict[str, Any]:
+    """Return the members of a config without its check; one without a check is older than checks are."""
+    if type(fields) is not dict:
+        raise TypeError("it is no object")
+    check = fields.pop("check", None)
+    if check is not None and check != _check_of(fields):
+        raise ValueError("it does not match its check, so it was altered")
+    return fields
+
+
+def _check_of(fields: dict[str, Any]) -> str:
+    """Return the digest of a config's members as JSON without white space, sorted; that is so in every format."""
+    return hash_bytes(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hex
 
 
 def _check(config: StoreConfig) -> None:

@@ -51,6 +51,21 @@ def keep_config(config: StoreConfig) -> None:
         file.release()
 
 
+def known_config(url: str, environment: Environment) -> StoreConfig | None:
+    """Return the copy of a store's config that this machine has, without asking the store; None if it has none.
+
+    Parameters
+    ----------
+    url : str
+        Where the store is.
+    environment : Environment
+        The index, which remembers the stores that it was used with.
+    """
+    place = normalise_url(url)
+    ids = [store.store_id for store in known(environment) if store.location == place]
+    return _parsed(ids[-1]) if ids else None  # the last, if a store was made anew at this place
+
+
 def kept_config(url: str, environment: Environment, error: UnreachableError) -> StoreConfig:
     """Return the config of a store that does not answer, with a warning.
 
@@ -68,9 +83,7 @@ def kept_config(url: str, environment: Environment, error: UnreachableError) -> 
     UnreachableError
         The same, if this machine has no copy.
     """
-    place = normalise_url(url)
-    ids = [store.store_id for store in known(environment) if store.location == place]
-    config = _parsed(ids[-1]) if ids else None  # the last, if a store was made anew at this place
+    config = known_config(url, environment)
     if config is None:
         raise error
     warn(f"the store does not answer, so what this machine has of it is used: {error.message}", ConsistWarning)

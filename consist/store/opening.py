@@ -8,6 +8,7 @@ from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
+from consist.blobs.urls import is_remote
 from consist.errors import ConsistWarning, NotFoundError, SettingsError, UnreachableError, warn
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
@@ -87,7 +88,6 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         from consist.store.offline import kept_config
 
         config, is_new = kept_config(url, environment, error), False
-    chunking = Chunking.parse(config.chunking)
     if config.sharing != sharing:
         backend = open_backend(url, **place, sharing=config.sharing)
     index = Index(environment, config.id)
@@ -95,15 +95,58 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     if is_new:
         index.mark_rebuilt()
         _warn_of_another(index, normalise_url(url))
+    store = _assembled(config, backend, index, compression=compression, cache_limit=cache_limit)
+    if not trusted:
+        from consist.store.rebuild import rebuild
+
+        rebuild(store)
+    return store
+
+
+def open_known(url: str, db_path: str, *, storage_options: dict[str, Any] | None = None) -> Store | None:
+    """Open a remote store that this machine knows, to read from, without asking it for anything.
+
+    What is in the index needs no network then, and a server that does not answer keeps nobody waiting. A folder is as
+    near as its copy would be, and is opened by `open_store`.
+
+    Parameters
+    ----------
+    url, db_path, storage_options
+        As for `open_store`.
+
+    Returns
+    -------
+    Store or None
+        None if the store must be asked: it is a folder, this machine has no copy of its config, or the index must be
+        made anew.
+    """
+    if not is_remote(normalise_url(url)):
+        return None
+    from consist.store.offline import known_config
+
+    environment = Environment(db_path)
+    try:
+        config = known_config(url, environment)
+    except UntrustedIndexError:
+        return None
+    if config is None:
+        return None
+    backend = open_backend(url, storage_options=storage_options, memory=Findings(environment))
+    return _assembled(config, backend, Index(environment, config.id), compression=AUTO, cache_limit=None)
+
+
+def _assembled(
+    config: StoreConfig, backend: Backend, index: Index, *, compression: str, cache_limit: int | None
+) -> Store:
     blobs = BlobStore(
         backend,
         suspects=index.suspects,
         table=index.chunks,
-        chunking=chunking,
+        chunking=Chunking.parse(config.chunking),
         compression=compression,
         cache=_read_cache(backend, config, cache_limit),
     )
-    store = Store(
+    return Store(
         config=config,
         backend=backend,
         blobs=blobs,
@@ -113,11 +156,6 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         locks=_lock_folder(backend, config.id),
         trees=Trees(blobs),
     )
-    if not trusted:
-        from consist.store.rebuild import rebuild
-
-        rebuild(store)
-    return store
 
 
 def _warn_of_another(index: Index, place: str) -> None:

@@ -112,6 +112,8 @@ def _checked(table: Any, path: Path) -> dict[str, Setting]:
         expected = dict if key == "storage_options" else str
         if not isinstance(value, expected):
             raise SettingsError(f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}")
+        if isinstance(value, str) and (not value.strip() or "\0" in value):
+            raise SettingsError(f"the setting {key!r} in {path} names no place: {value!r:.60}")
     return {key: Setting(_relative_to(path.parent, key, value), str(path)) for key, value in table.items()}
 
 

@@ -5,8 +5,9 @@ plain files, one copy a run. *Unique* bytes are those of them that differ: a blo
 and a large one by its chunks, so that versions which differ little add little. *Stored* bytes are what the objects
 take: unique content after compression, with the records, manifests and directories that belong to it.
 
-Runs are those that the index knows, objects those that the store lists; both are read in a stream. What grows is the
-set of chunks that were counted, by 120 bytes for each 320 KiB of content. Nothing is checked: `verify` does that.
+Runs are those that the index knows, objects those that the store lists; both are read in a stream, and each step is
+told when its runs were added up. What grows is the set of contents that were counted, by 120 bytes for each small one
+and for each 320 KiB of a large one. Nothing is checked: `verify` does that.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from consist.blobs.blobstore import LARGE
 from consist.blobs.manifest import encode_manifest
 from consist.blobs.tree import Tree
 from consist.blobs.treeget import read_tree
-from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, RunNotFoundError
+from consist.hashing.digest import Digest
+from consist.index.outline import outline_of
 from consist.index.records import TREE
-from consist.store.names import BLOBS, RUNS, STEPS, find_output, find_run, parse_path
+from consist.store.names import BLOBS, RUNS, STEPS, Found, find_output, find_run, parse_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from consist.hashing.digest import Digest
-    from consist.index.records import ArtifactRecord, RunRecord
-    from consist.store.names import Found
+    from consist.index.outline import Outline, OutputOutline
     from consist.store.store import Store
 
 
@@ -48,6 +49,9 @@ class StepUsage:
         Those of them that lie in the records themselves.
     unique : int
         Bytes of content that differs, among the outputs of this step.
+    stored : int
+        What its objects take: content after compression, manifests, and the records. What other steps share with it
+        is counted in each.
     """
 
     step: str
@@ -55,6 +59,12 @@ class StepUsage:
     logical: int
     inline: int
     unique: int
+    stored: int
+
+    @property
+    def saved(self) -> int:
+        """Bytes that need not be stored, since they are there already: logical without unique."""
+        return self.logical - self.unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +127,18 @@ class Usage:
     unreadable: int
 
     @property
+    def saved(self) -> int:
+        """Bytes that need not be stored, since they are there already: logical without unique."""
+        return self.logical - self.unique
+
+    @property
     def ratio(self) -> float | None:
         """Logical bytes for each one that is stored; None where nothing is."""
         return self.logical / self.stored.total if self.stored.total else None
 
 
-def usage(store: Store, path: str = "", *, seen: Callable[[int], object] = int) -> Usage:
-    """Measure a store, or a part of it.
+class Measuring:
+    """A measurement under way: first `steps`, then `sums`.
 
     Parameters
     ----------
@@ -142,20 +157,58 @@ def usage(store: Store, path: str = "", *, seen: Callable[[int], object] = int) 
     NotFoundError
         If there is nothing of that name.
     """
-    place = parse_path(path)
-    count = _Count(store, seen, is_part=bool(place.name))
-    if not place.name:
-        for step, _ in store.index.steps():
-            count.step(step, store.index.runs(step=step))
-        return count.result(stored_bytes(store, seen=seen))
-    if place.area == BLOBS or place.key:
-        count.found(find_output(store, path))
-    elif place.area == RUNS:
-        run = find_run(store, place.name)
-        count.step(run.step, [run])
-    else:
-        count.step(place.name, _runs_of(store, place.name))
-    return count.result(count.needed())
+
+    def __init__(self, store: Store, path: str = "", *, seen: Callable[[int], object] = int) -> None:
+        self._store = store
+        self._seen = seen
+        self._place = parse_path(path)
+        self._count = _Count(store, seen)
+        self._found = self._find(path)
+
+    def steps(self) -> Iterator[StepUsage]:
+        """Yield what the runs of each step made, in order of its name, each as soon as it is known."""
+        if isinstance(self._found, Found):
+            self._count.found(self._found)
+        elif self._found is not None:
+            self._count.step(*self._found)
+        else:
+            for step, _ in self._store.index.steps():
+                yield self._count.step(step, self._store.index.outlines(step))
+            return
+        yield from (step for step in self._count.steps if step.step)
+
+    def sums(self) -> Usage:
+        """Return all of it, once the last step was told."""
+        whole = self._found is None
+        return self._count.result(stored_bytes(self._store, seen=self._seen) if whole else self._count.needed())
+
+    @property
+    def unreadable(self) -> int:
+        """How many large blobs and folders could not be taken apart so far."""
+        return self._count.unreadable
+
+    def _find(self, path: str) -> Found | tuple[str, Iterable[Outline]] | None:
+        """Find what a path names: a content, or a step's name with runs of it; None for the whole store."""
+        place = self._place
+        if not place.name:
+            return None
+        if place.area == BLOBS or place.key:
+            return find_output(self._store, path)
+        if place.area == RUNS:
+            run = find_run(self._store, place.name)
+            outline = outline_of(self._store.index.framed(run.id) or b"")
+            return run.step, [outline] if outline is not None else []
+        if all(known != place.name for known, _ in self._store.index.steps()):
+            raise RunNotFoundError(f"there is no step {place.name!r}", hint=f"see `consist ls {STEPS}`")
+        return place.name, self._store.index.outlines(place.name)
+
+
+def usage(store: Store, path: str = "", *, seen: Callable[[int], object] = int) -> Usage:
+    """Measure a store, or a part of it, to the end; the parameters and errors are those of `Measuring`."""
+    measuring = Measuring(store, path, seen=seen)
+    for _ in measuring.steps():
+        pass
+    return measuring.sums()
 
 
 def stored_bytes(store: Store, *, seen: Callable[[int], object] = int) -> Stored:
@@ -177,12 +230,7 @@ _AREAS = {
 }
 
 
-def _runs_of(store: Store, step: str) -> Iterator[RunRecord]:
-    from consist.errors import RunNotFoundError
-
-    if all(known != step for known, _ in store.index.steps()):
-        raise RunNotFoundError(f"there is no step {step!r}", hint=f"see `consist ls {STEPS}`")
-    return store.index.runs(step=step)
+_INLINE = "inline"
 
 
 class _Piece(NamedTuple):
@@ -202,7 +250,7 @@ class _Distinct:
 
     unique: int = 0
     stored: dict[str, int] = field(default_factory=dict)
-    blobs: set[Digest] = field(default_factory=set)
+    blobs: set[bytes] = field(default_factory=set)
     """Blobs and trees that were taken apart: their pieces are counted."""
     _known: dict[str, set[bytes]] = field(default_factory=dict)
 
@@ -212,34 +260,42 @@ class _Distinct:
         if piece.name not in known:
             known.add(piece.name)
             self.unique += piece.raw
-            self.stored[piece.kind] = self.stored.get(piece.kind, 0) + piece.stored
+            if piece.kind != _INLINE:
+                self.stored[piece.kind] = self.stored.get(piece.kind, 0) + piece.stored
+
+    @property
+    def taken(self) -> int:
+        """Bytes of the objects that the pieces are."""
+        return sum(self.stored.values())
 
 
 class _Count:
     """Adds up runs, step by step."""
 
-    def __init__(self, store: Store, seen: Callable[[int], object], *, is_part: bool) -> None:
+    def __init__(self, store: Store, seen: Callable[[int], object]) -> None:
         self._store = store
         self._seen = seen
-        self._is_part = is_part
-        self._steps: list[StepUsage] = []
+        self.steps: list[StepUsage] = []
         self._all = _Distinct()
         self._records = 0
         self._unreadable: set[Digest] = set()
 
-    def step(self, step: str, runs: Iterable[RunRecord]) -> None:
+    def step(self, step: str, runs: Iterable[Outline]) -> StepUsage:
         """Count runs of one step."""
         own = _Distinct()
-        count = logical = inline = 0
+        count = logical = inline = records = 0
         for run in runs:
             count += 1
-            self._record(run)
+            records += run.framed
             for output in run.outputs:
-                logical += output.content_size
-                inline += 0 if output.inline is None else output.size
-                self._add(own, output.digest, lambda output=output: self._output(output))  # type: ignore[misc]
+                logical += output.content
+                inline += output.size if output.inline else 0
+                self._add(own, output)
             self._seen(1)
-        self._steps.append(StepUsage(step, count, logical, inline, own.unique))
+        self._records += records
+        found = StepUsage(step, count, logical, inline, own.unique, own.taken + records)
+        self.steps.append(found)
+        return found
 
     def found(self, found: Found) -> None:
         """Count what a path named: an output, a part of one, or a blob, which is of no step."""
@@ -248,20 +304,19 @@ class _Count:
         for piece in self._found(found):
             own.add(piece)
             self._all.add(piece)
-        if found.run is not None:
-            self._record(found.run)
+        self._records = 0 if found.run is None else len(self._store.index.framed(found.run.id) or b"")
         self._seen(1)
         step = "" if found.run is None else found.run.step
-        self._steps.append(StepUsage(step, int(found.run is not None), found.size, inline, own.unique))
+        taken = own.taken + self._records
+        self.steps.append(StepUsage(step, int(found.run is not None), found.size, inline, own.unique, taken))
 
     def needed(self) -> Stored:
         """Return what the objects take that were counted."""
-        stored = {kind: size for kind, size in self._all.stored.items() if kind != _INLINE}
-        return Stored(**stored, records=self._records)
+        return Stored(**self._all.stored, records=self._records)
 
     def result(self, stored: Stored) -> Usage:
         """Return all of it."""
-        steps = self._steps
+        steps = self.steps
         return Usage(
             steps=tuple(step for step in steps if step.step),
             runs=sum(step.runs for step in steps),
@@ -269,33 +324,32 @@ class _Count:
             inline=sum(step.inline for step in steps),
             unique=self._all.unique,
             stored=stored,
-            unreadable=len(self._unreadable),
+            unreadable=self.unreadable,
         )
+
+    @property
+    def unreadable(self) -> int:
+        """How many contents are missing or damaged."""
+        return len(self._unreadable)
 
     # Parts ---------------------------------------------------------------------------------------------------------
 
-    def _record(self, run: RunRecord) -> None:
-        """Add the record of a run; those of a whole store are listed, which spares a third of what a run costs."""
-        if self._is_part:
-            self._records += len(self._store.index.framed(run.id) or b"")
-
-    def _add(self, own: _Distinct, digest: Digest, pieces: Callable[[], Iterator[_Piece]]) -> None:
+    def _add(self, own: _Distinct, output: OutputOutline) -> None:
         """Count the pieces of an output; a manifest or a tree is read once a step, however many runs made it."""
-        if digest in own.blobs:
+        if output.digest in own.blobs:
             return
-        own.blobs.add(digest)
-        self._all.blobs.add(digest)
-        for piece in pieces():
+        own.blobs.add(output.digest)
+        for piece in self._output(output):
             own.add(piece)
             self._all.add(piece)
 
-    def _output(self, output: ArtifactRecord) -> Iterator[_Piece]:
-        if output.inline is not None:
-            yield _Piece(_INLINE, output.digest.raw, output.size, 0)
+    def _output(self, output: OutputOutline) -> Iterator[_Piece]:
+        if output.inline:
+            yield _Piece(_INLINE, output.digest, output.size, 0)
         elif output.format == TREE:
-            yield from self._tree(output.digest, output.size, "")
+            yield from self._tree(Digest(output.digest), output.size, "")
         else:
-            yield from self._blob(output.digest, output.size)
+            yield from self._blob(Digest(output.digest), output.size)
 
     def _found(self, found: Found) -> Iterator[_Piece]:
         if found.inline is not None:
@@ -339,6 +393,3 @@ class _Count:
         yield _Piece("manifests", digest.raw, 0, len(encode_manifest(manifest)))
         for chunk in manifest.chunks:
             yield _Piece("packs", chunk.digest, chunk.raw, chunk.stored)
-
-
-_INLINE = "inline"

@@ -143,7 +143,7 @@ def test_get_replaces_a_link_to_a_file_and_not_the_file(world, ask):
 
 
 def test_get_writes_a_plain_value_as_it_is_stored_and_its_help_says_so(world, ask, call):
-    document = json.loads(ask("get", "steps/clean/rows", "--json").out)
+    (document,) = json.loads(ask("get", "steps/clean/rows", "--json").out)["restored"]
     assert (world.folder / "rows").read_bytes() == b"\x03"  # msgpack's fixint
     assert document["digest"] == blake3.blake3(b"\x03").hexdigest()
     said = " ".join(call("get", "--help").out.split())

@@ -26,6 +26,8 @@ def test_steps_and_sums_are_those_of_the_disk(world, ask):
         "logical": str(big),
         "inline": "0",
         "unique": by_step["big"]["unique"],
+        "saved": str(big - int(by_step["big"]["unique"])),
+        "stored": by_step["big"]["stored"],
     }
     assert int(by_step["big"]["unique"]) < big  # the same 256 bytes again and again
     assert by_step["fail"]["logical"] == "0"

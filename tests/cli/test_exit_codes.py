@@ -77,7 +77,7 @@ def one_line(answer):
         (("runs", "--lmit", "3"), "see `consist runs --help`"),
         (("runs", "--limit", "many"), "many"),
         (("runs", "--limit", "-1"), "--limit -1"),
-        (("runs", "--status", "done"), "completed or failed"),
+        (("runs", "--status", "done"), "completed, failed or forgotten"),
         (("runs", "more"), "see `consist runs --help`"),
         (("show",), "TARGET"),
         (("cat",), "PATH"),
@@ -227,6 +227,7 @@ def test_a_store_of_a_newer_format_exits_5(world, call):
     config = world.store / "consist.json"
     fields = json.loads(config.read_bytes())
     config.chmod(0o600)
+    del fields["check"]
     config.write_text(json.dumps({**fields, "format": 99}), encoding="utf-8")
     for verb in (("runs",), ("verify",), ("index", "rebuild"), ("put", __file__)):
         answer = call(*verb, "--db-path", world.db_path)

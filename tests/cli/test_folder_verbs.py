@@ -117,9 +117,9 @@ def test_get_restores_a_folder_a_part_of_it_and_a_file(drawn, ask):
     assert content("year") == {"may.svg": FILES["2026/may.svg"], "june.svg": FILES["2026/june.svg"]}
     assert ask("get", "steps/draw/charts/run.sh", "year").out == "year/run.sh\n"
     assert os.access("year/run.sh", os.X_OK)
-    document = json.loads(ask("get", "steps/draw/charts", "again", "--json").out)
+    (document,) = json.loads(ask("get", "steps/draw/charts", "again", "--json").out)["restored"]
     assert (document["target"], document["size"]) == ("again", TOTAL + len(BIG))
-    part = json.loads(ask("get", "steps/draw/charts/empty", "part", "--json").out)
+    (part,) = json.loads(ask("get", "steps/draw/charts/empty", "part", "--json").out)["restored"]
     assert part["digest"] == hexed(msgpack.packb([0, [["inner/", 0, False, None]]]))
 
 

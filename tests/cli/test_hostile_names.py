@@ -72,12 +72,22 @@ def hostile(world):
         ("ls", f"runs/{RUN}"),
         ("ls", "-l", f"runs/{RUN}"),
         ("ls", "runs"),
+        ("artifacts",),
+        ("search", "owned"),
+        ("diff", RUN, RUN[:-1] + "1"),
+        ("lineage", RUN, "--both"),
+        ("lineage", RUN, "--both", "--mermaid"),
+        ("lineage", RUN, "--both", "--dot"),
+        ("summary",),
+        ("preview", f"runs/{RUN}/up"),
     ],
 )
 def test_whatever_steers_a_terminal_is_escaped(hostile, ask, verb):
     text = ask(*verb).out
     assert all(letter.isprintable() or letter in "\t\n" for letter in text)
-    assert "red" in text or verb == ("ls", "runs")
+    assert "red" in text or verb[0] in {"ls", "preview"}
+    if verb[-1] in {"--mermaid", "--dot"}:
+        return
     text = ask(*verb, "--json").out
     assert text.isascii()
     assert all(letter.isprintable() or letter == "\n" for letter in text)

@@ -1,12 +1,18 @@
 """Every JSON document is what docs/reference/json.md says: the same members, of the types named there."""
 
+import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
+from consist.cli.app import VERBS
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -23,18 +29,21 @@ _SIMPLE = {
 }
 
 
+def load_generator():
+    spec = importlib.util.spec_from_file_location("schemas", REFERENCE / "schemas.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def shapes():
     """Read the page: by heading, the type of each member."""
-    found = {}
-    title = ""
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            title = line.lstrip("# ").strip("`")
-        elif (row := re.fullmatch(r"\| `(\w+)` \| (.+?) \| (.+) \|", line)) is not None:
-            found.setdefault(title, {})[row[1]] = (row[2], row[3])
-        elif line.startswith("All members of a [run]"):
-            found[title] = dict(found["run"])
-    return found
+    return load_generator().read_page((REFERENCE / "json.md").read_text(encoding="utf-8"))
+
+
+def schema_of(document):
+    """Read the schema that a document names."""
+    return json.loads((REFERENCE / "schemas" / f"{document['shape']}.json").read_text(encoding="utf-8"))
 
 
 def check(value, kind, where, known):
@@ -92,7 +101,29 @@ def verbs(world):
             ("ls", "steps/big"),
         ],
         "consist cat": [("cat", "steps/clean/note", "steps/clean/raw", "steps/clean/table", "steps/summarise/summary")],
-        "consist get": [("get", "steps/clean/table"), ("get", "steps/put/pages", "again")],
+        "consist get": [("get", "steps/clean/table"), ("get", "steps/put/pages", "steps/clean/rows", "pages")],
+        "consist artifacts": [("artifacts",), ("artifacts", "--limit", "0"), ("artifacts", "--run", clean)],
+        "consist preview": [
+            *(("preview", f"steps/clean/{key}") for key in ("table", "rows", "raw", "note")),
+            ("preview", "steps/put/pages"),
+            ("preview", "steps/big/value"),
+        ],
+        "consist diff": [("diff", clean, world.runs["fail"].id), ("diff", clean, clean)],
+        "consist search": [("search", "clean"), ("search", "limit=3"), ("search", "nothing of that kind")],
+        "consist summary": [("summary",)],
+        "consist scenarios": [("scenarios",)],
+        "consist lineage": [
+            ("lineage", "steps/summarise/summary"),
+            ("lineage", clean, "--both"),
+            ("lineage", "summary.json", "--down"),
+        ],
+        "consist tag": [("tag", clean, "new", "all")],
+        "consist untag": [("untag", clean, "new", "none")],
+        "consist pin": [("pin", clean, "--reason", "why not"), ("pin", clean)],
+        "consist unpin": [("unpin", clean)],
+        "consist forget": [("forget", clean, "--dry-run"), ("forget", world.runs["big"].id, "--yes")],
+        "consist export parquet": [("export", "parquet", "tables")],
+        "consist exec": [("exec", "--db-path", world.db_path, "--json", "--", "true")] * 2,
         "consist du": [("du",), ("du", "steps/big"), ("du", f"runs/{clean}/table")],
         "consist verify": [("verify",), ("verify", "--read-data"), ("verify", "--read-data=0.5")],
         "consist doctor": [("doctor",), ("doctor", "--no-write")],
@@ -101,17 +132,43 @@ def verbs(world):
     }
 
 
-def test_every_document_has_the_members_and_types_of_the_page(world, ask):
+def test_every_document_has_the_members_and_types_of_the_page(world, ask, call):
     known = shapes()
     calls = verbs(world)
     assert calls.keys() == {title for title in known if title.startswith("consist ")}
     for title, lines in calls.items():
         for line in lines:
-            out = ask(*line, "--json").out
+            out = (call(*line) if line[0] == "exec" else ask(*line, "--json")).out
             assert out.isascii()
             document = json.loads(out)
-            check_object(document, title, " ".join(line), known)
+            check_object(document, title, " ".join(map(str, line)), known)
             assert f"`{document['shape']}`" == known[title]["shape"][1]
+            jsonschema.validate(document, schema_of(document))
+
+
+def test_a_schema_refuses_what_is_not_so(ask):
+    document = json.loads(ask("runs", "--json").out)
+    schema = schema_of(document)
+    jsonschema.validate({**document, "more": 1}, schema)
+    for name in ("run_id", "signature", "hits"):
+        spoilt = {**document, "runs": [{**document["runs"][0], name: 1.5}]}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(spoilt, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"shape": document["shape"]}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**document, "shape": "consist.runs.v2"}, schema)
+
+
+def test_the_schemas_are_what_the_page_says():
+    script = REFERENCE / "schemas.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_every_verb_has_a_form():
+    described = {title.split()[1] for title in shapes() if title.startswith("consist ")}
+    assert described == set(VERBS)
 
 
 def test_finding_of_verify_is_as_the_page_says(world, call):

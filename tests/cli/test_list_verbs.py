@@ -9,6 +9,7 @@ import blake3
 import pytest
 
 import consist
+from consist.cli.app import VERBS
 
 
 def test_runs_are_listed_newest_first_under_their_titles(world, ask):
@@ -150,11 +151,11 @@ def test_version_says_what_matters_in_a_report(call):
 
 def test_help_names_every_verb_and_each_verb_has_examples(call):
     answer = call("--help")
-    verbs = ["runs", "show", "why", "ls", "cat", "get", "put", "du", "verify", "doctor", "index", "version"]
+    verbs = list(VERBS)
     assert [line.split()[0] for line in answer.out.partition("Verbs:\n")[2].splitlines()] == verbs
     assert call().out == answer.out
     for verb in verbs:
-        name = ("index", "rebuild") if verb == "index" else (verb,)
+        name = {"index": ("index", "rebuild"), "export": ("export", "parquet")}.get(verb, (verb,))
         page = call(*name, "--help")
         assert page.code == 0
         assert f"\n  Examples:\n    consist {' '.join(name)}" in page.out

@@ -100,3 +100,33 @@ def test_the_shell_is_told_the_verbs(world):
     words = {"_CONSIST_COMPLETE": "complete_bash", "COMP_WORDS": "consist ve", "COMP_CWORD": "1"}
     done = shell("consist", **words)
     assert done.stdout.split() == [b"verify", b"version"]
+
+
+_SLOW = """
+import sys
+from consist.cli.output import write_json_list, write_table
+
+def rows():
+    yield ("one", 1)
+    sys.stdin.readline()  # the next row takes as long as somebody wants
+    yield ("two", 2)
+
+write_table(("name", "n"), rows()) if sys.argv[1] == "table" else write_json_list({"a": 1}, "rows", rows())
+"""
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_row_comes_through_a_pipe_before_the_next_is_known(form):
+    with subprocess.Popen(
+        [sys.executable, "-c", _SLOW, form],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+    ) as process:
+        seen = b""
+        while b"one" not in seen:
+            seen += os.read(process.stdout.fileno(), 100)
+        assert b"two" not in seen
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert b"two" in process.stdout.read()

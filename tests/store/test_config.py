@@ -10,6 +10,7 @@ import re
 import stat
 from pathlib import Path
 
+import blake3
 import pytest
 
 from consist import errors
@@ -26,6 +27,10 @@ GOOD = {
 }
 
 
+def check_of(fields: dict) -> str:
+    return blake3.blake3(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def put(root: Path, text: str | bytes) -> LocalBackend:
     root.mkdir(exist_ok=True)
     (root / "consist.json").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -36,7 +41,7 @@ def test_a_new_store_says_what_it_is(tmp_path):
     config, is_new = store_config.load_or_create(LocalBackend(str(tmp_path / "s")))
     assert is_new
     written = json.loads((tmp_path / "s/consist.json").read_text())
-    assert written == {**GOOD, "id": config.id}
+    assert written == {**GOOD, "id": config.id, "check": check_of({**GOOD, "id": config.id})}
     assert re.fullmatch("[0-9a-f]{32}", config.id)
     assert (tmp_path / "s/CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55\n")
 
@@ -77,6 +82,28 @@ def test_a_newer_format_is_refused_and_left_alone(tmp_path, more):
         store_config.load_or_create(backend)
     assert (tmp_path / "s/consist.json").read_text() == text
     assert os.listdir(tmp_path / "s") == ["consist.json"]
+
+
+def test_a_newer_format_with_its_check_is_refused(tmp_path):
+    fields = {**GOOD, "format": 8, "sharding": "of tomorrow"}
+    backend = put(tmp_path / "s", json.dumps({**fields, "check": check_of(fields)}))
+    with pytest.raises(errors.FormatError, match=r"is of format 8; .*upgrade consist"):
+        store_config.load(backend)
+
+
+def test_a_flipped_bit_is_damage_and_never_another_format(tmp_path):
+    good, _ = store_config.load_or_create(LocalBackend(str(tmp_path / "s")))
+    data = (tmp_path / "s/consist.json").read_bytes()
+    assert json.loads(data)["format"] == 0
+    for position in range(len(data)):
+        for bit in range(8):
+            spoilt = bytearray(data)
+            spoilt[position] ^= 1 << bit
+            try:
+                found = store_config.parse(bytes(spoilt), "it")
+            except errors.DamagedError:
+                continue
+            assert found == good  # white space may become other white space
 
 
 def test_another_hash_is_refused(tmp_path):

@@ -1,0 +1,169 @@
+"""Which lines of a listing are shown, and in which order: ``--filter "size>1GB"``, ``--sort size``.
+
+A filter is a field, an operator and a value. Sizes have units: those of ten (kB, MB, GB, TB) and of two (KiB, MiB, GiB,
+TiB, or only the letter). A line that has no such field fits no filter on it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import itertools
+import operator
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from consist.store.listing import Entry
+
+FIELDS = ("size", "time", "name", "format", "kind", "stored")
+SORTS = ("name", "size", "time")
+
+_FILTER = re.compile(r"\s*(\w+)\s*(<=|>=|!=|==|=|<|>|~)\s*(.*?)\s*\Z", re.DOTALL)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([kmgtKMGT]?)(i?)(B?|bytes)\Z")
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "~": lambda text, part: part in text,
+}
+
+
+class Filter(NamedTuple):
+    """What a line must be."""
+
+    field: str
+    compare: Callable[[Any, Any], bool]
+    value: Any
+
+    def fits(self, entry: Entry) -> bool:
+        """Tell whether a line is so."""
+        found = getattr(entry, self.field)
+        return found is not None and self.compare(found, self.value)
+
+
+def parse_filter(text: str) -> Filter:
+    """Read a filter.
+
+    Raises
+    ------
+    UsageError
+        If it is none; the message says what is wrong with it.
+
+    Examples
+    --------
+    >>> parse_filter("size > 1.5 GB").value, parse_filter("size<2MiB").value, parse_filter("name~csv").value
+    (1500000000, 2097152, 'csv')
+    """
+    found = _FILTER.match(text)
+    if found is None:
+        raise UsageError(
+            f"{text!r:.80} is no filter", hint='write a field, < <= > >= = != or ~, and a value: "size>1GB"'
+        )
+    field, sign, value = found.groups()
+    if field not in FIELDS:
+        import difflib
+
+        near = difflib.get_close_matches(field, FIELDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FIELDS)}"
+        raise UsageError(f"there is no field {field!r:.40} to filter by", hint=hint)
+    if sign == "~" and field in _VALUES:
+        raise UsageError(f"{field} is a number, in which ~ finds nothing", hint="compare it with < or >")
+    return Filter(field, _COMPARE[sign], _VALUES.get(field, str)(value))
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes, with or without a unit.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> parse_size("100"), parse_size("1kB"), parse_size("1KiB"), parse_size("1K")
+    (100, 1000, 1024, 1024)
+    """
+    found = _SIZE.match(text)
+    if found is None:
+        raise UsageError(f"{text!r:.40} is no size", hint="write a number and a unit, such as 500, 10MB or 1.5GiB")
+    number, letter, binary, end = found.groups()
+    base = 1000 if letter and end and not binary else 1024
+    return int(float(number) * base ** _POWERS[letter.lower()])
+
+
+def parse_time(text: str) -> int:
+    """Read a date or a time, in UTC if it says nothing else, as microseconds since 1970.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> parse_time("1970-01-02"), parse_time("1970-01-01T01:00:00+01:00")
+    (86400000000, 0)
+    """
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r:.40} is no time", hint="write 2026-11-26 or 2026-11-26T08:30") from None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
+    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+
+
+_VALUES: dict[str, Callable[[str], Any]] = {"size": parse_size, "time": parse_time}
+
+
+def chosen(
+    entries: Iterable[Entry], filters: Iterable[str], *, sort: str | None = None, limit: int | None = None
+) -> Iterator[Entry]:
+    """Yield the lines that fit all filters; sorted, if that is asked for, else as they come.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        A listing.
+    filters : iterable of str
+        As `parse_filter` reads them.
+    sort : {"name", "size", "time"}, optional
+        Names by their letters; the largest and the newest first. What has no size or time comes last.
+    limit : int, optional
+        At most so many lines; of those that are sorted no more are kept in memory.
+
+    Raises
+    ------
+    UsageError
+        If a filter or the order is none, before anything is listed.
+    """
+    tests = [parse_filter(text) for text in filters]
+    if sort not in {None, *SORTS}:
+        raise UsageError(f"--sort {sort!r:.40} is no order", hint=f"write one of {', '.join(SORTS)}")
+    fitting = (entry for entry in entries if all(test.fits(entry) for test in tests))
+    return _cut(fitting, sort, limit)
+
+
+def _cut(entries: Iterator[Entry], sort: str | None, limit: int | None) -> Iterator[Entry]:
+    if sort is None:
+        yield from itertools.islice(entries, limit)
+        return
+    key = _BY[sort]
+    yield from sorted(entries, key=key) if limit is None else heapq.nsmallest(limit, entries, key=key)
+
+
+_BY: dict[str, Callable[[Entry], Any]] = {
+    "name": lambda entry: entry.name,
+    "size": lambda entry: (entry.size is None, -(entry.size or 0), entry.name),
+    "time": lambda entry: (entry.time is None, -(entry.time or 0), entry.name),
+}

@@ -1,0 +1,149 @@
+"""``consist exec``."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from consist.runs.run import RunResult
+    from consist.runs.tracker import Tracker
+
+_SIGNALLED = 128
+
+
+def command() -> Any:
+    """Make the verb."""
+    verb = make_verb(
+        exec_,
+        name="exec",
+        examples=(
+            "consist exec --input raw.csv --output out.parquet -- python model.py --n 5",
+            "consist exec --output plots -- Rscript draw.R",
+            "consist exec --input old=a/x.csv --input new=b/x.csv --output diff.txt -- ./compare.sh",
+            "consist exec --env MODEL_SIZE --name train --output weights.bin -- make weights.bin",
+        ),
+    )
+    verb.context_settings["allow_interspersed_args"] = False  # what follows the command is the command's
+    return verb
+
+
+def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
+    argv: Annotated[
+        list[str],
+        typer.Argument(metavar="COMMAND [ARGS]...", help="The program and its arguments.", show_default=False),
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--input", "-i", metavar="[NAME=]PATH", help="A file or folder that it reads.", show_default=False
+        ),
+    ] = [],  # noqa: B006 - as Typer wants it
+    outputs: Annotated[
+        list[str],
+        typer.Option(
+            "--output", "-o", metavar="[NAME=]PATH", help="A file or folder that it writes.", show_default=False
+        ),
+    ] = [],  # noqa: B006 - the same
+    env: Annotated[
+        list[str],
+        typer.Option("--env", metavar="VARIABLE", help="A variable whose value counts.", show_default=False),
+    ] = [],  # noqa: B006 - the same
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="STEP", help="The step's name. Default: the program's or script's.", show_default=False),
+    ] = None,
+    tag: Annotated[
+        list[str], typer.Option(metavar="TAG", help="A tag of the run; may be repeated.", show_default=False)
+    ] = [],  # noqa: B006 - the same
+    cache_mode: Annotated[
+        str, typer.Option(metavar="reuse|overwrite|readonly|off", help="How the cache is used.")
+    ] = "reuse",
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> int:
+    """Run a command once, and bring back what it made the next time: a step of the pipeline that is no Python.
+
+    It is found again if the program, its arguments, every file that an argument names, the inputs, and the variables
+    given by --env are the same, by content. Then its outputs are restored to their paths, and what it printed is
+    printed again; else it runs, and what it prints is shown while it comes. Other variables, the folder and the
+    program's libraries do not count.
+
+    The exit code is the command's. A command that fails is recorded, and runs again the next time. Ctrl-C and other
+    signals are passed on to it. It gets nothing from standard input. With --json what it prints is kept and not shown.
+    """
+    import subprocess
+
+    from consist.cli.codes import OK
+
+    with _tracker(db_path, store) as tracker:
+        try:
+            result = _run(
+                tracker,
+                argv,
+                inputs=_named("input", inputs),
+                outputs=_named("output", outputs),
+                env=env,
+                name=name,
+                tags=tag,
+                cache_mode=cache_mode,
+                show=None if as_json else _show,
+            )
+        except subprocess.CalledProcessError as error:
+            return error.returncode if error.returncode > 0 else _SIGNALLED - error.returncode
+    if as_json:
+        _write(result)
+    return OK
+
+
+def _tracker(db_path: str | None, store: str | None) -> "Tracker":
+    from consist.cli.opening import find_place
+    from consist.runs.tracker import Tracker
+
+    place = find_place(db_path, store)
+    return Tracker(db_path=place.db_path, store=place.store, storage_options=place.storage_options or None)
+
+
+def _run(tracker: "Tracker", argv: list[str], **options: Any) -> "RunResult":
+    from consist.runs.current import use_tracker
+    from consist.runs.shell import exec as run_command
+
+    with use_tracker(tracker):
+        return run_command(argv, **options)
+
+
+def _named(kind: str, given: list[str]) -> dict[str, str]:
+    """Take names and paths apart; a file whose own name holds an equals sign needs a name before it."""
+    import os
+
+    from consist.errors import UsageError
+
+    found: dict[str, str] = {}
+    for text in given:
+        name, sign, path = text.partition("=")
+        if not sign or "/" in name:
+            name, path = os.path.basename(text.rstrip("/")), text  # noqa: PTH119 - plain strings throughout
+        if name in found:
+            raise UsageError(f"two {kind}s would be called {name!r:.80}", hint=f"name them: --{kind} NAME=PATH")
+        found[name] = path
+    return found
+
+
+def _show(stream: str, piece: bytes) -> None:
+    import sys
+
+    out = getattr(sys, stream)
+    out.flush()
+    out.buffer.write(piece)
+    out.buffer.flush()
+
+
+def _write(result: "RunResult") -> None:
+    from consist.cli.output import write_json
+    from consist.cli.shapes import head, output
+
+    run = {"run_id": result.run.id, "model": result.run.step, "cache_hit": result.cache_hit}
+    write_json({**head("exec"), **run, "outputs": [output(item) for item in result.run.record.outputs]})

@@ -1,0 +1,95 @@
+"""``consist forget``."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from consist.cli.building import make_verb
+from consist.cli.marking import RunTarget
+from consist.cli.options import AsJson, DbPath, StorePlace
+
+if TYPE_CHECKING:
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+
+def command() -> Any:
+    """Make the verb."""
+    return make_verb(
+        forget,
+        name="forget",
+        examples=(
+            "consist forget 3f2a --dry-run",
+            "consist forget 3f2a --yes --reason 'the sensor was upside down'",
+            "consist forget plot.png",
+        ),
+    )
+
+
+def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
+    run: RunTarget,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is wrong.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    as_json: AsJson = False,
+    db_path: DbPath = None,
+    store: StorePlace = None,
+) -> int:
+    """Say that the result of a run is wrong: no call finds it any more, on any machine, and the step runs again.
+
+    RUN is named as for `consist show`. The run stays listed, as forgotten, and what it made can be read by its id.
+    What was made from it is named, and not forgotten with it.
+
+    What will be done is shown, and asked about on a terminal; elsewhere --yes is needed.
+    """
+    from consist.cli.codes import OK
+    from consist.cli.marking import opened_run
+    from consist.cli.output import write_json, write_line
+    from consist.cli.shapes import head
+    from consist.errors import RefusedError
+    from consist.store.marking import forget as forget_run
+
+    opened, record = opened_run(db_path, store, run)
+    users = _users(opened, record)
+    if not as_json:
+        for line in _plan(record, users):
+            write_line(line)
+    if not dry_run and not yes and not _agreed():
+        raise RefusedError(f"run {record.id} was not forgotten", hint="say --yes")
+    if not dry_run:
+        record = forget_run(opened, record, reason)
+    if as_json:
+        about = {"run_id": record.id, "model": record.step, "status": record.status, "dry_run": dry_run}
+        write_json({**head("forget"), **about, "used_by": users})
+    elif not dry_run:
+        write_line("forgotten")
+    return OK
+
+
+def _users(store: "Store", record: "RunRecord") -> list[str]:
+    """Return the ids of the runs that read what a run made."""
+    found = [edge.run_id for output in record.outputs for edge in store.index.consumers(output.digest)]
+    return [run_id for run_id in dict.fromkeys(found) if run_id != record.id]
+
+
+def _plan(record: "RunRecord", users: list[str]) -> list[str]:
+    from consist.cli.text import counted, escape
+
+    lines = [
+        f"run {record.id} of {escape(record.step)!r} will not be found any more: its next call runs again",
+        f"its {counted(len(record.outputs), 'output')} can still be read by its id",
+    ]
+    if users:
+        some = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")  # noqa: PLR2004
+        lines.append(f"what it made was read by {counted(len(users), 'run')}, which stay: {some}")
+    return lines
+
+
+def _agreed() -> bool:
+    """Ask, if there is somebody to ask."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    sys.stdout.write("forget it? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

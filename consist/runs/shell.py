@@ -1,0 +1,369 @@
+"""`exec`: a command of the shell as a step, run once for the same program, arguments, inputs and environment.
+
+What counts: the arguments as they are typed, but for the place of the program; the content of the program and of each
+file that an argument names; the inputs, by content; the environment variables that are named. What does not: the folder
+that it runs in, all other variables, and what the program loads by itself, such as its libraries.
+
+Standard output and standard error are kept as outputs, and shown while they come. Nothing is read from standard input.
+The command is a process group of its own: signals that end this process are passed on to it, and waited for.
+"""
+
+# Paths are plain strings: they are arguments of a command.
+# ruff: noqa: PTH100, PTH113, PTH114, PTH119, PTH120
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
+from consist.fileops import perform
+from consist.identity.names import check_name
+from consist.runs.current import current_tracker
+from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from consist.runs.context import RunContext
+    from consist.runs.run import RunResult
+    from consist.store.store import Store
+
+    Named = Mapping[str, str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
+    Show = Callable[[str, bytes], object]
+
+STREAMS = STDOUT, STDERR = ("stdout", "stderr")
+"""The keys of what a command prints, among its outputs."""
+
+_VERSION = "consist exec 0"
+"""Stands for the code of a step that is a command; what of it counts is in its config."""
+_INTERPRETERS = ("python", "bash", "sh", "zsh", "Rscript", "julia", "node", "perl", "ruby")
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE = 3
+"""Signals after which a command that does not end is killed."""
+_BLOCK = 1 << 16
+_TAIL = 2000
+
+
+class Command(NamedTuple):
+    """A command, looked at.
+
+    Attributes
+    ----------
+    argv : tuple of str
+        As typed.
+    program : str
+        The file that is executed.
+    inputs, outputs : dict of str to str
+        Paths by name.
+    environment : tuple of str
+        The variables that count.
+    """
+
+    argv: tuple[str, ...]
+    program: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    environment: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What the step is called if nobody says: as the program, or as the script that an interpreter is given."""
+        base = os.path.basename(self.argv[0])
+        if base.startswith(_INTERPRETERS):
+            return next((os.path.basename(word) for word in self.argv[1:] if os.path.isfile(word)), base)
+        return base
+
+    def files(self) -> dict[str, str]:
+        """Return the paths of the files that arguments name, by argument; neither inputs nor outputs."""
+        others = {os.path.abspath(path) for path in (*self.inputs.values(), *self.outputs.values())}
+        found = {}
+        for word in self.argv[1:]:
+            for path in (word, word.partition("=")[2]):
+                if path and os.path.isfile(path) and os.path.abspath(path) not in others:
+                    found[word] = path
+        return found
+
+
+def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of, by name
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    inputs: Named = (),
+    outputs: Named = (),
+    env: Iterable[str] = (),
+    name: str | None = None,
+    tags: Iterable[str] = (),
+    description: str = "",
+    cache_mode: str = "reuse",
+    show: Show | None = None,
+) -> RunResult:
+    r"""Run a command, or bring back what it made for the same program, arguments, inputs and environment.
+
+    Parameters
+    ----------
+    argv : sequence of str or path
+        The program and its arguments; no shell looks at them.
+    inputs : mapping or sequence of path
+        Files and folders that it reads, with or without names. Files that `argv` names count by themselves.
+    outputs : mapping or sequence of path
+        Files and folders that it writes.
+    env : iterable of str
+        Environment variables that count; their values are recorded, so no secrets.
+    name : str, optional
+        The step's name. Default: the program's, or of an interpreter the script's.
+    tags, description
+        What the run is found by.
+    cache_mode : str
+        As of `CacheOptions`.
+    show : callable, optional
+        Gets ``"stdout"`` or ``"stderr"`` and what was printed there: while it comes, and again on a hit.
+
+    Returns
+    -------
+    RunResult
+        Its outputs are those named, ``stdout`` and ``stderr``. On a hit the named ones are restored to their paths,
+        over what is there, as the command would have written them.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If the command ends with another code than 0: the run is recorded as failed, and not cached.
+    NotFoundError
+        If there is no such program.
+    UsageError
+        If something given cannot be used; nothing was run.
+    OutputError
+        If it did not write an output.
+
+    Examples
+    --------
+    >>> import consist, sys, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with consist.use_tracker(consist.Tracker(run_dir=folder, db_path=f"{folder}/index.lmdb")):
+    ...     first = consist.exec([sys.executable, "-c", "print(6 * 7)"])
+    ...     again = consist.exec([sys.executable, "-c", "print(6 * 7)"])
+    >>> again.cache_hit, again.outputs["stdout"].read_bytes()
+    (True, b'42\n')
+    """
+    tracker = current_tracker()
+    command = _command(argv, inputs, outputs, env)
+    before = _digests(tracker.store, command)
+
+    def call(_consist_ctx: RunContext) -> dict[str, Path]:
+        return _call(command, _consist_ctx.run_dir, show)
+
+    result = tracker.run(
+        call,
+        name=name or check_name("step", command.name),
+        config=_config(tracker.store, command, before),
+        inputs=command.inputs,
+        output_paths=command.outputs,
+        execution_options=ExecutionOptions(inject_context=True),
+        cache_options=CacheOptions(cache_mode=cache_mode),
+        code_options=CodeOptions(version=_VERSION),
+        tags=tags,
+        description=description,
+    )
+    if result.cache_hit:
+        _restore(tracker.store, result, command)
+        _show_again(result, show)
+    else:
+        _warn_of_written(command, before, _digests(tracker.store, command))
+    return result
+
+
+# Looking at a command ----------------------------------------------------------------------------------------------
+
+
+def _command(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str]) -> Command:
+    if isinstance(argv, (str, bytes)) or not argv:
+        raise UsageError(f"a command is a list of words, not {argv!r:.60}", hint='write ["sort", "data.csv"]')
+    words = tuple(os.fspath(word) for word in argv)
+    program = shutil.which(words[0])
+    if program is None:
+        raise NotFoundError(f"there is no program {words[0]!r:.200}", hint="check its name and PATH")
+    named = _named("output", outputs)
+    for key in STREAMS:
+        if key in named:
+            raise UsageError(f"an output cannot be called {key!r}: what is printed is", hint="write NAME=PATH")
+    return Command(words, program, _named("input", inputs), named, tuple(sorted(set(env))))
+
+
+def _named(kind: str, given: Any) -> dict[str, str]:
+    """Return paths by name; without one a path is called as its file."""
+    if isinstance(given, Mapping):
+        return {check_name(kind, name): os.fspath(path) for name, path in given.items()}
+    if isinstance(given, (str, bytes)):
+        raise UsageError(f"{kind}s is {given!r:.60}", hint="give a list of paths")
+    found: dict[str, str] = {}
+    for path in map(os.fspath, given):
+        name = check_name(kind, os.path.basename(path.rstrip("/")))
+        if name in found:
+            raise UsageError(f"two {kind}s would be called {name!r}", hint="name them: NAME=PATH, or a mapping")
+        found[name] = path
+    return found
+
+
+def _config(store: Store, command: Command, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return what of a command counts; of the program its content, wherever it lies."""
+    return {
+        "argv": [os.path.basename(command.argv[0]), *command.argv[1:]],
+        "program": _digest(store, os.path.realpath(command.program)),
+        "files": dict(files),
+        "env": {name: os.environ.get(name) for name in command.environment},
+    }
+
+
+def _digests(store: Store, command: Command) -> dict[str, str]:
+    return {word: _digest(store, path) for word, path in command.files().items()}
+
+
+def _digest(store: Store, path: str) -> str:
+    """Digest a file; one that may only be executed counts by its name."""
+    try:
+        return store.files.digest(path).digest.hex
+    except InputError:
+        return f"unreadable {os.path.basename(path)}"
+
+
+def _warn_of_written(command: Command, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Warn of files that arguments name and the command wrote: the next call is not this one."""
+    written = [word for word, digest in after.items() if before.get(word) != digest]
+    if written:
+        warnings.warn(
+            f"the command {command.argv[0]!r} wrote {written[0]!r}, which an argument names, so that the next call is a"
+            " miss: declare it as an output",
+            UncacheableWarning,
+            stacklevel=3,
+        )
+
+
+# Running it --------------------------------------------------------------------------------------------------------
+
+
+def _call(command: Command, folder: Path, show: Show | None) -> dict[str, Path]:
+    """Run a command to its end; return the files that hold what it printed."""
+    files = {stream: folder / stream for stream in STREAMS}
+    with contextlib.ExitStack() as stack:
+        sinks = {key: stack.enter_context(path.open("wb", buffering=0)) for key, path in files.items()}
+        signals = stack.enter_context(_passing_signals_on())
+        process = stack.enter_context(_start(command))
+        signals.lead_to(process)
+        pumps = [
+            threading.Thread(target=_pump, args=(getattr(process, key), sinks[key], key, show), name=f"consist-{key}")
+            for key in STREAMS
+        ]
+        for pump in pumps:
+            pump.start()
+        for pump in pumps:
+            pump.join()
+        code = process.wait()
+    if signal.SIGINT in signals.received:
+        raise KeyboardInterrupt
+    code = -signals.received[0] if signals.received else code
+    if code:
+        with files[STDERR].open("rb") as file:
+            file.seek(max(0, files[STDERR].stat().st_size - _TAIL))
+            raise subprocess.CalledProcessError(code, list(command.argv), stderr=file.read())
+    return files
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own."""
+    try:
+        return subprocess.Popen(  # noqa: S603 - running what was asked for is the point
+            command.argv,
+            executable=command.program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot execute {command.program}: {reason}") from error
+
+
+def _pump(source: BinaryIO, sink: BinaryIO, key: str, show: Show | None) -> None:
+    """Bring what is printed to a file and to whoever looks; who looks away does not stop the command."""
+    while piece := os.read(source.fileno(), _BLOCK):
+        sink.write(piece)
+        if show is not None:
+            try:
+                show(key, piece)
+            except (OSError, ValueError):
+                show = None
+
+
+class _Signals:
+    """The signals that came, and the process group that they are for."""
+
+    def __init__(self) -> None:
+        self.received: list[signal.Signals] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def lead_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Pass on what came before there was a process, and what comes from now on."""
+        self._process = process
+        for number in self.received:
+            self._pass_on(number)
+
+    def take(self, number: int, _frame: object) -> None:
+        """Take a signal, as a handler."""
+        self.received.append(signal.Signals(number))
+        self._pass_on(number if len(self.received) < _PATIENCE else signal.SIGKILL)
+
+    def _pass_on(self, number: int) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+
+@contextlib.contextmanager
+def _passing_signals_on() -> Iterator[_Signals]:
+    """Take signals for the command that is started meanwhile; only a main thread can."""
+    signals = _Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    before = {number: signal.signal(number, signals.take) for number in _PASSED_ON}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# On a hit ----------------------------------------------------------------------------------------------------------
+
+
+def _restore(store: Store, result: RunResult, command: Command) -> None:
+    """Bring outputs to their paths, unless they are there already."""
+    from consist.store.names import output_of
+    from consist.store.restore import restore
+
+    for key, path in command.outputs.items():
+        if _is_there(store, path, result.outputs[key].digest.hex):
+            continue
+        perform("mkdir", os.path.dirname(path) or ".", os.makedirs, os.path.dirname(path) or ".", exist_ok=True)
+        restore(store, output_of(result.run.record, key), path, force=True)
+
+
+def _is_there(store: Store, path: str, digest: str) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path) and _digest(store, path) == digest
+
+
+def _show_again(result: RunResult, show: Show | None) -> None:
+    """Show what was printed then."""
+    for key in STREAMS if show is not None else ():
+        with result.outputs[key].open() as source:
+            while show is not None and (piece := source.read(_BLOCK)):
+                show(key, piece)

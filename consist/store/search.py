@@ -1,0 +1,176 @@
+"""Which runs say something: a text in names and values, or a value under a key. Reads the index only.
+
+Records lie in the index as bytes, and a text in them as UTF-8, a number in msgpack: what cannot be in a record is told
+from its bytes alone, and only what may be is decoded and looked at. Letters from A to Z are found in either case;
+others as they are written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from consist.errors import UsageError
+from consist.hashing.codec import pack
+from consist.index.marks import TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+
+class Place(NamedTuple):
+    """Where something was found in a run.
+
+    Attributes
+    ----------
+    name : str
+        ``step``, ``tag``, ``description``, ``config.KEY``, ``facet.KEY``, ``output.KEY``, ``input.KEY``, ``error``.
+    value : object
+        What stands there.
+    """
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for.
+
+    Attributes
+    ----------
+    text : str
+        In lower case as far as letters from A to Z go; for KEY=VALUE the value.
+    key : str or None
+        The key that must have the value; with dots, the keys that lead to it.
+    numbers : tuple
+        The numbers that the text is, and True, False or None.
+    """
+
+    text: str
+    key: str | None
+    numbers: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, typed: str) -> Wanted:
+        """Read what was typed.
+
+        Raises
+        ------
+        UsageError
+            If it is empty.
+
+        Examples
+        --------
+        >>> Wanted.of("model.depth=3")
+        Wanted(text='3', key='model.depth', numbers=(3, 3.0))
+        >>> Wanted.of("Draft").text
+        'draft'
+        """
+        key, sign, value = typed.partition("=")
+        is_pair = bool(sign and key.strip())
+        text = value if is_pair else typed
+        if not typed.strip():
+            raise UsageError("there is nothing to search for", hint="give a text, or KEY=VALUE")
+        return cls(_lower(text), key.strip() if is_pair else None, _numbers(text))
+
+    def may_hold(self, data: bytes) -> bool:
+        """Tell whether the framed bytes of a record may have it; what they have not, the record has not."""
+        if self.key is not None and self.key.rpartition(".")[2].encode(errors="replace") not in data:
+            return False
+        return self.text.encode(errors="replace") in data.lower() or any(pack(each) in data for each in self.numbers)
+
+    def fits(self, value: Any) -> bool:
+        """Tell whether a value is it, or as a text holds it; under a key it must be all of the value."""
+        if isinstance(value, str):
+            return _lower(value) == self.text if self.key is not None else self.text in _lower(value)
+        return any(type(value) is type(each) and value == each for each in self.numbers)
+
+
+def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:
+    """Yield the runs that say something, the newest first, each with where.
+
+    Parameters
+    ----------
+    store : Store
+        Whose runs.
+    typed : str
+        A text, which is looked for in the names of steps, inputs and outputs, tags, descriptions, errors, and in keys
+        and values of config and facet, of which numbers must be equal; or ``KEY=VALUE`` for one of those values.
+
+    Raises
+    ------
+    UsageError
+        If it is empty.
+    """
+    wanted = Wanted.of(typed)
+    tagged: set[str] = set()
+    if wanted.key is None:
+        tagged = {run_id for run_id, mark in store.index.marked(TAG) if wanted.text in _lower(mark.text)}
+
+    def found() -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:
+        for record in store.index.passing(wanted.may_hold, tagged):
+            places = tuple(_places(store, record, wanted))
+            if places:
+                yield record, places
+
+    return found()
+
+
+def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
+    if wanted.key is None:
+        names = [
+            ("step", record.step),
+            ("description", record.description),
+            *(("error", text) for text in record.error),
+        ]
+        names += [("tag", tag) for tag in store.index.tags(record.id)]
+        names += [(f"input.{item.key}", item.key) for item in record.inputs]
+        names += [(f"output.{item.key}", item.key) for item in record.outputs]
+        yield from (Place(name, text) for name, text in names if wanted.text in _lower(text))
+    for area, values in (("config", record.config), ("facet", record.facet)):
+        for path, value in _leaves(values):
+            by_key = wanted.key is None and any(wanted.text in _lower(key) for key in path)
+            if by_key or (_is_named(wanted, path) and wanted.fits(value)):
+                yield Place(".".join((area, *path)), value)
+
+
+def _is_named(wanted: Wanted, path: tuple[str, ...]) -> bool:
+    """Tell whether a value lies under the key: the last ones of the way to it, as many as were typed."""
+    if wanted.key is None:
+        return True
+    keys = tuple(wanted.key.split("."))
+    return path[-len(keys) :] == keys or ".".join(path) == wanted.key
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the values in nested maps and lists, each with the keys that lead to it."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, path)
+    else:
+        yield path, value
+
+
+def _lower(text: str) -> str:
+    """Write the letters from A to Z small, as `bytes.lower` does with UTF-8."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+
+
+def _numbers(text: str) -> tuple[Any, ...]:
+    word = text.strip()
+    if word.lower() in {"true", "false", "null", "none"}:
+        return ({"true": True, "false": False}.get(word.lower()),)
+    found: list[Any] = []
+    for kind in (int, float):
+        try:
+            found.append(kind(word))
+        except ValueError:
+            continue
+    return tuple(each for each in found if not (isinstance(each, int) and each.bit_length() > 63))  # noqa: PLR2004

@@ -1,0 +1,225 @@
+"""`exec`: real commands, whose effects are counted on the disk, by hand."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import blake3
+import pytest
+
+import consist
+
+PYTHON = sys.executable
+MODEL = """\
+import os, pathlib, sys
+with open("calls", "a") as calls:
+    calls.write("x")
+source, target = map(pathlib.Path, sys.argv[1:3])
+print("read", len(source.read_text()))
+print("careful", file=sys.stderr)
+target.write_text(source.read_text() * int(os.environ.get("TIMES", "2")))
+"""
+INNER = """\
+import pathlib, signal, sys
+
+def end(number, frame):
+    pathlib.Path("inner").write_text("inner")
+    sys.exit()
+
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
+print("up", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text(MODEL, encoding="utf-8")
+    (tmp_path / "raw.txt").write_text("abc", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, start):
+    def run(*arguments, env=(), **variables):
+        done = start(
+            "exec",
+            *(f"--env={name}" for name in env),
+            *("--input", "raw.txt", "--output", "out.txt", "--"),
+            *(PYTHON, "model.py", "raw.txt", "out.txt"),
+            *arguments,
+            env={**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1]), **variables},
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    return run
+
+
+def calls(folder):
+    path = folder / "calls"
+    return len(path.read_text(encoding="utf-8")) if path.exists() else 0
+
+
+def test_the_second_call_is_spared_prints_the_same_and_restores_the_output(folder, run):
+    assert run() == (0, "read 3\n", "careful\n")
+    assert (folder / "out.txt").read_text() == "abcabc"
+    (folder / "out.txt").unlink()
+    assert run() == (0, "read 3\n", "careful\n")
+    assert (folder / "out.txt").read_text() == "abcabc"
+    assert calls(folder) == 1
+
+
+def test_an_output_that_was_changed_is_what_it_was_again(folder, run):
+    run()
+    (folder / "out.txt").write_text("something longer than that", encoding="utf-8")
+    assert run()[0] == 0
+    assert (folder / "out.txt").read_text() == "abcabc"
+    assert calls(folder) == 1
+
+
+def test_input_script_arguments_and_named_variables_count(folder, run):
+    run()
+    (folder / "raw.txt").write_text("wxyz", encoding="utf-8")
+    assert run()[1] == "read 4\n"
+    assert calls(folder) == 2
+    run("--more")
+    assert calls(folder) == 3
+    (folder / "model.py").write_text(MODEL + "print('new')\n", encoding="utf-8")
+    assert run()[1] == "read 4\nnew\n"
+    assert calls(folder) == 4
+    run(env=["TIMES"], TIMES="3")
+    assert (folder / "out.txt").read_text() == "wxyz" * 3
+    run(env=["TIMES"], TIMES="1")
+    assert (folder / "out.txt").read_text() == "wxyz"
+    run(env=["TIMES"], TIMES="3")
+    assert (folder / "out.txt").read_text() == "wxyz" * 3
+    assert calls(folder) == 6
+    run(TIMES="1")
+    assert calls(folder) == 6  # which does not count, unless it is named
+
+
+def test_the_program_counts_by_its_content_wherever_it_lies(folder, call):
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / "tool").write_text("#!/bin/sh\necho x >> calls; echo done\n", encoding="utf-8")
+        (folder / name / "tool").chmod(0o755)
+        assert call("exec", f"./{name}/tool", "--n", "5").code == 0
+    assert (folder / "calls").read_text() == "x\n"
+    (folder / "b" / "tool").write_text("#!/bin/sh\necho y >> calls; echo done\n", encoding="utf-8")
+    assert call("exec", "./b/tool", "--n", "5").code == 0
+    assert (folder / "calls").read_text() == "x\ny\n"
+
+
+@pytest.mark.parametrize(("ends", "code"), [("exit 7", 7), ("kill -9 $$", 137), ("exit 255", 255)])
+def test_the_exit_code_is_the_commands_and_a_failure_is_recorded_and_not_cached(folder, call, start, ends, code):
+    for _ in range(2):
+        done = start("exec", "--name", "fails", "sh", "-c", f"echo no >&2; echo x >> calls; {ends}")
+        assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"no\n")
+    assert (folder / "calls").read_text() == "x\nx\n"
+    rows = call("runs").rows()
+    assert [(row["model"], row["status"]) for row in rows] == [("fails", "failed")] * 2
+    error = json.loads(call("show", rows[0]["run_id"], "--json").out)["run"]["error"]
+    assert error["type"] == "CalledProcessError"
+
+
+def test_what_it_is_not_given_is_an_error_and_nothing_is_recorded(folder, call):
+    for arguments, code, said in (
+        (("no-such-program",), 3, "there is no program 'no-such-program'"),
+        (("--input", "nothing", "true"), 2, "nothing"),
+        (("--output", "stdout", "true"), 2, "what is printed"),
+        (("--input", "a/x", "--input", "b/x", "true"), 2, "two inputs would be called 'x'"),
+        (("--cache-mode", "never", "true"), 2, "cache_mode"),
+        ((), 2, "COMMAND"),
+    ):
+        answer = call("exec", *arguments)
+        assert (answer.code, answer.out) == (code, ""), arguments
+        assert said in answer.err
+    assert call("exec", "--output", "never", "true").code == 2  # it ran, and did not write it
+    assert [row["status"] for row in call("runs").rows()] == ["failed"]
+
+
+def test_a_folder_is_an_output_and_comes_back(folder, start):
+    line = ("exec", "--output", "plots", "sh", "-c", "mkdir -p plots/a; echo 1 > plots/a/x; echo x >> calls")
+    assert start(*line).returncode == 0
+    (folder / "plots" / "a" / "x").write_text("2", encoding="utf-8")
+    assert start(*line).returncode == 0
+    assert (folder / "plots" / "a" / "x").read_text() == "1\n"
+    assert (folder / "calls").read_text() == "x\n"
+
+
+def test_what_is_printed_is_kept_byte_for_byte_and_shown_while_it_comes(folder, start, call):
+    noise = os.urandom(300_000)
+    (folder / "noise").write_bytes(noise)
+    for _ in range(2):
+        done = start("exec", "--name", "noisy", "cat", "noise")
+        assert done.stdout == noise
+    kept = json.loads(call("ls", "steps/noisy", "--json").out)["entries"]
+    assert {entry["name"]: entry["digest"] for entry in kept} == {
+        "stdout": blake3.blake3(noise).hexdigest(),
+        "stderr": blake3.blake3(b"").hexdigest(),
+    }
+
+
+def test_nothing_comes_from_standard_input(folder, start):
+    assert start("exec", "cat", input=b"not this").stdout == b""
+
+
+def test_a_file_that_an_argument_names_and_the_command_writes_is_warned_of(folder, call):
+    answer = call("exec", "sh", "-c", "echo y > $0", "result.txt")
+    assert answer.code == 0
+    assert "wrote 'result.txt'" in answer.err
+    assert "declare it as an output" in answer.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_reach_the_whole_command_and_end_in_their_code(folder, call, number, code):
+    (folder / "inner.py").write_text(INNER, encoding="utf-8")
+    process = subprocess.Popen(
+        [PYTHON, "-m", "consist", "exec", "--name", "slow", "sh", "-c", f"trap 'exit 3' INT TERM; {PYTHON} inner.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])},
+    )
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (code, b"", b"")
+    assert (folder / "inner").read_text() == "inner"
+    assert [row["status"] for row in call("runs").rows()] == ["failed"]
+    assert call("verify").code == 0
+
+
+def test_a_command_that_will_not_end_is_killed_by_the_third_signal(folder):
+    process = subprocess.Popen(
+        [PYTHON, "-m", "consist", "exec", "sh", "-c", "trap 'echo no' INT; echo up; while :; do sleep 0.05; done"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])},
+    )
+    assert process.stdout.readline() == b"up\n"
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"no\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_the_function_gives_a_result_and_is_quiet(folder, capfd):
+    command = [PYTHON, "model.py", "raw.txt", "out.txt"]
+    with consist.use_tracker(consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False)):
+        first = consist.exec(command, inputs=["raw.txt"], outputs={"result": "out.txt"}, tags=["a"])
+        again = consist.exec(command, inputs=["raw.txt"], outputs={"result": "out.txt"}, tags=["a"])
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            consist.exec(["sh", "-c", "echo why >&2; exit 3"])
+    assert (first.cache_hit, again.cache_hit) == (False, True)
+    assert again.run.step == "model.py"
+    assert sorted(again.outputs) == ["result", "stderr", "stdout"]
+    assert again.outputs["stdout"].read_bytes() == b"read 3\n"
+    assert again.outputs["result"].read_bytes() == b"abcabc"
+    assert (caught.value.returncode, caught.value.stderr) == (3, b"why\n")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,221 @@
+"""`search`, `artifacts`, `diff`, `summary`, `scenarios`, `lineage`, `export`, against what the runs are known to be."""
+
+import json
+import random
+
+import pyarrow.parquet as pq
+import pytest
+
+import consist
+from consist.index.records import COMPLETED, SCENARIO, Event, RunRecord
+from consist.store.publish import keep
+
+
+def steps_of(answer):
+    return [row["model"] for row in answer.rows()]
+
+
+@pytest.fixture
+def said(world):
+    """Add runs that say things in every place that is searched."""
+    with consist.Tracker(run_dir="runs", db_path=world.db_path, durable=False) as tracker:
+        tracker.run(
+            pow,
+            name="power",
+            config={"base": 2, "exp": 3},
+            tags=["Draft"],
+            description="Größe of the harbour",
+            facet={"area": {"name": "North"}, "loss": 0.125, "ok": True},
+        )
+        tracker.run(pow, name="power", config={"base": 2, "exp": 33})
+    return world
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        ("summ", ["summarise"]),
+        ("SUMM", ["summarise"]),
+        ("draft", ["power"]),
+        ("first", ["clean"]),
+        ("harbour", ["power"]),
+        ("Größe", ["power"]),
+        ("größe", ["power"]),
+        ("GRÖSSE", []),
+        ("north", ["power"]),
+        ("limit", ["clean"]),
+        ("rained", ["fail"]),
+        ("exp=3", ["power"]),
+        ("exp=33", ["power"]),
+        ("base=2", ["power", "power"]),
+        ("base=2.0", []),
+        ("exp", ["power", "power"]),
+        ("loss=0.125", ["power"]),
+        ("0.125", ["power"]),
+        ("ok=true", ["power"]),
+        ("ok=1", []),
+        ("area.name=North", ["power"]),
+        ("name=north", ["power"]),
+        ("name=nort", []),
+        ("area.nam=North", []),
+        ("table", ["summarise", "clean"]),
+        ("nothing says this", []),
+    ],
+)
+def test_search_finds_what_is_said_and_nothing_else(said, ask, text, models):
+    assert steps_of(ask("search", text)) == models
+
+
+def test_search_says_where_and_sees_tags_that_came_and_went(said, ask):
+    (row,) = ask("search", "harbour").rows()
+    assert row["found"] == "description: Größe of the harbour"
+    run = said.runs["clean"].id
+    ask("tag", run, "harbour-new")
+    ask("untag", run, "first")
+    assert steps_of(ask("search", "harbour")) == ["power", "clean"]
+    assert steps_of(ask("search", "first")) == []
+    found = json.loads(ask("search", "harbour", "--json", "--limit", "1").out)["runs"]
+    assert [each["found"] for each in found] == [[{"name": "description", "value": "Größe of the harbour"}]]
+
+
+def test_search_agrees_with_a_look_at_every_record(said, ask):
+    """Whatever is looked for, the bytes of a record must never rule out what is in it."""
+    dice = random.Random(5)  # noqa: S311 - any choice
+    runs = json.loads(ask("runs", "--json").out)["runs"]
+    texts = {run["run_id"]: json.loads(ask("show", run["run_id"], "--json").out)["run"] for run in runs}
+    for _ in range(40):
+        record = dice.choice(list(texts.values()))
+        key = dice.choice([*record["config"], "limit"])
+        value = record["config"].get(key)
+        if isinstance(value, dict) or value is None:
+            continue
+        expected = [run["run_id"] for run in runs if (texts[run["run_id"]]["config"] or {}).get(key) == value]
+        assert [row["run_id"] for row in ask("search", f"{key}={value}").rows()] == expected
+
+
+def test_artifacts_are_the_outputs_of_the_runs(world, ask):
+    rows = ask("artifacts").rows()
+    assert [(row["model"], row["key"]) for row in rows] == [
+        ("big", "value"),
+        ("summarise", "summary"),
+        *(("clean", key) for key in ("table", "rows", "raw", "note")),
+    ]
+    assert {row["run_id"] for row in rows if row["model"] == "clean"} == {world.runs["clean"].id}
+    assert [row["key"] for row in ask("artifacts", "--step", "clean", "--format", "plain").rows()] == ["rows", "note"]
+    assert [row["key"] for row in ask("artifacts", "--key", "raw").rows()] == ["raw"]
+    assert [row["key"] for row in ask("artifacts", "--run", world.runs["big"].id[:8]).rows()] == ["value"]
+    assert len(ask("artifacts", "--limit", "2").rows()) == 2
+
+
+def test_diff_tells_inputs_outputs_and_facets(said, ask):
+    one, other = (row["run_id"] for row in reversed(ask("runs", "--step", "power").rows()))
+    rows = {(row["part"], row["name"]): row for row in ask("diff", one, other).rows()}
+    assert (rows["config", "exp"]["before"], rows["config", "exp"]["after"]) == ("3", "33")
+    assert rows["facet", "loss"]["change"] == "removed"
+    assert rows["output", "value"]["change"] == "changed"
+    assert rows["output", "value"]["before"].endswith(" plain 1 B")
+    assert ("config", "base") not in rows
+    assert ask("diff", one, one).rows()[-1]["name"] == "execution_time"
+    assert len(ask("diff", one, one).rows()) == 1
+
+
+def test_summary_adds_up_what_the_runs_are(world, ask):
+    rows = {row["step"]: row for row in table(ask("summary"))}
+    runs = world.runs
+    assert (rows["clean"]["completed"], rows["clean"]["failed"], rows["clean"]["hits"]) == ("1", "0", "1")
+    assert (rows["fail"]["completed"], rows["fail"]["failed"]) == ("0", "1")
+    assert rows["clean"]["outputs"] == "4"
+    assert float(rows["clean"]["saved"]) == pytest.approx(runs["clean"].seconds, abs=1e-6)
+    assert float(rows["big"]["spent"]) == pytest.approx(runs["big"].seconds, abs=1e-6)
+    total = json.loads(ask("summary", "--json").out)["total"]
+    assert (total["completed"], total["failed"], total["hits"], total["outputs"]) == (3, 1, 1, 6)
+    assert total["spent"] == pytest.approx(sum(run.seconds for run in runs.values()), abs=1e-5)
+
+
+def table(answer):
+    head, *rows = [line.split("\t") for line in answer.out.partition("\n\n")[0].splitlines()]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_scenarios_count_what_was_executed_in_them_and_what_was_found(world, ask):
+    store = world.open()
+    scenario = RunRecord("5" * 20, None, "growth", COMPLETED, 10, 20, kind=SCENARIO)
+    inside = RunRecord("6" * 20, None, "inner", COMPLETED, 11, 12, parent=scenario.id)
+    for record in (scenario, inside, RunRecord("7" * 20, None, "other", COMPLETED, 1, 2, kind=SCENARIO)):
+        keep(store, record)
+    store.events.add(Event("member", world.runs["clean"].id, 15, 1, scenario.id))
+    store.events.flush()
+    rows = ask("scenarios").rows()
+    assert [(row["name"], row["runs"], row["found"]) for row in rows] == [("growth", "2", "1"), ("other", "0", "0")]
+    assert [row["name"] for row in ask("scenarios", "--name", "other").rows()] == ["other"]
+    assert len(ask("scenarios", "--limit", "1").rows()) == 1
+    assert sorted(steps_of(ask("runs", "--parent", "5555"))) == ["clean", "inner"]
+
+
+def test_runs_can_be_chosen_by_when_they_began(world, ask):
+    began = world.runs["big"].started_at
+    assert steps_of(ask("runs", "--since", began.isoformat())) == ["fail", "big"]
+    assert steps_of(ask("runs", "--since", "2200-01-01")) == []
+
+
+def test_lineage_leads_from_a_result_to_what_it_was_made_from_and_back(world, ask):
+    clean, summarise = world.runs["clean"].id, world.runs["summarise"].id
+    lines = ask("lineage", "steps/summarise/summary").lines
+    assert [line.strip("└─ ").split(" ")[0] for line in lines] == ["summary", "run", "table", "run"]
+    assert clean[:12] in lines[3]
+    lines = ask("lineage", f"runs/{clean}/table", "--down").lines
+    assert summarise[:12] in lines[1]
+    (world.folder / "copy.csv").write_bytes(b"a,b\n" + b"1,2\n" * 3)
+    document = json.loads(ask("lineage", "copy.csv", "--json").out)
+    assert f"runs/{clean}" in {node["id"] for node in document["nodes"]}
+    assert ask("lineage", clean, "--both", "--dot").out.startswith("digraph lineage {\n")
+    assert ask("lineage", clean, "--mermaid").out.startswith("flowchart LR\n")
+    assert "… and more" in ask("lineage", "steps/summarise/summary", "--depth", "1").out
+
+
+def test_lineage_refuses_what_does_not_go_together(world, call):
+    for options in (("--dot", "--json"), ("--depth", "-1"), ("--limit", "0")):
+        assert call("lineage", "steps/clean/table", *options, "--db-path", world.db_path).code == 2
+    assert call("lineage", "steps/clean/nothing", "--db-path", world.db_path).code == 3
+
+
+def test_export_writes_the_four_tables(said, ask, call):
+    ask("export", "parquet", "tables")
+    tables = {path.stem: pq.read_table(path).to_pylist() for path in (said.folder / "tables").iterdir()}
+    assert sorted(tables) == ["artifacts", "config", "edges", "runs"]
+    runs = {row["run_id"]: row for row in tables["runs"]}
+    clean = runs[said.runs["clean"].id]
+    assert (clean["model"], clean["status"], clean["hits"], clean["tags"]) == (
+        "clean",
+        "completed",
+        1,
+        ["all", "first"],
+    )
+    assert clean["started"] == said.runs["clean"].started_at
+    assert runs[said.runs["fail"].id]["error"] == "RuntimeError: it\nrained"
+    assert len(runs) == len(tables["runs"]) == 6
+    assert sum(row["run_id"] == clean["run_id"] for row in tables["artifacts"]) == 4
+    values = {(row["area"], row["key"]): (row["value"], row["number"]) for row in tables["config"]}
+    assert values["config", "limit"] == ("3", 3.0)
+    assert values["facet", "area.name"] == ("North", None)
+    read = {row["digest"] for row in tables["edges"] if row["direction"] == "input"}
+    made = {row["digest"]: row["run_id"] for row in tables["edges"] if row["direction"] == "output"}
+    assert [made[digest] for digest in read] == [clean["run_id"]]
+    before = {path.name: path.read_bytes() for path in (said.folder / "tables").iterdir()}
+    answer = call("export", "parquet", "tables", "--db-path", said.db_path)
+    assert (answer.code, answer.out) == (5, "")
+    assert "--force" in answer.err
+    assert {path.name: path.read_bytes() for path in (said.folder / "tables").iterdir()} == before
+    ask("export", "parquet", "tables", "--force")
+
+
+def test_an_empty_list_says_if_the_store_has_runs_that_the_index_lacks(world, call):
+    with consist.Tracker(run_dir="runs", db_path="mine.lmdb", store=world.store) as tracker:
+        tracker.store.index.mark_rebuilt()
+    for verb in (("runs",), ("artifacts",), ("ls", "runs"), ("search", "x"), ("summary",)):
+        answer = call(*verb, "--db-path", "mine.lmdb", "--store", world.store)
+        assert answer.code == 0
+        assert answer.err == (
+            "consist: the store has runs that this index does not know; `consist index rebuild` reads them in\n"
+        ), verb
+    assert call("runs", "--step", "nobody", "--db-path", world.db_path).err == ""

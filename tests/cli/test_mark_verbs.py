@@ -1,0 +1,50 @@
+"""`tag`, `untag`, `pin`, `unpin` and `forget`: what they say is seen by an index that is made anew from the store."""
+
+import consist
+
+
+def marks_of(ask, run):
+    facts = [line.split("\t") for line in ask("show", run).lines]
+    return {(name, values[0]) for name, *values in facts if name in {"tag", "pin"}}
+
+
+def test_tags_and_pins_are_given_taken_and_known_to_another_index(world, ask, call):
+    run = world.runs["clean"].id
+    assert ask("tag", run[:8], "b", "a").lines == [
+        f"run_id\t{run}",
+        "model\tclean",
+        *(f"tag\t{tag}" for tag in ("a", "all", "b", "first")),
+    ]
+    ask("untag", run, "first", "b", "never had")
+    ask("pin", "steps/clean/table", "--reason", "figure 3")
+    ask("pin", run)
+    assert marks_of(ask, run) == {("tag", "a"), ("tag", "all"), ("pin", ""), ("pin", "figure 3")}
+    assert call("index", "rebuild", "--db-path", "other.lmdb", "--store", world.store).code == 0
+    other = call("show", run, "--db-path", "other.lmdb", "--store", world.store)
+    assert [line for line in other.lines if line.startswith(("tag\t", "pin\t"))] == [
+        line for line in ask("show", run).lines if line.startswith(("tag\t", "pin\t"))
+    ]
+    assert ask("unpin", run, "--reason", "figure 3").lines[-1] == "pin\tno reason given"
+    assert not any(line.startswith("pin") for line in ask("unpin", run).lines)
+
+
+def test_what_cannot_be_a_tag_changes_nothing(world, call):
+    before = call("show", world.runs["clean"].id, "--db-path", world.db_path).out
+    answer = call("tag", world.runs["clean"].id, "good", "a/b", "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert call("show", world.runs["clean"].id, "--db-path", world.db_path).out == before
+
+
+def test_forget_says_what_it_will_do_and_needs_a_yes(world, ask, call):
+    run = world.runs["clean"].id
+    plan = ask("forget", run, "--dry-run")
+    assert world.runs["summarise"].id in plan.out
+    assert call("forget", run, "--db-path", world.db_path).code == 5
+    assert "completed" in ask("runs", "--step", "clean").out
+    assert ask("forget", run, "--yes", "--reason", "wrong").lines[-1] == "forgotten"
+    assert [row["status"] for row in ask("runs", "--step", "clean").rows()] == ["forgotten"]
+    assert ask("cat", f"runs/{run}/rows").out == "3\n"
+    with consist.Tracker(run_dir="runs", db_path="other.lmdb", store=world.store) as tracker:
+        assert not tracker.run(pow, name="clean", config={"base": 1, "exp": 1}).cache_hit
+    answer = call("forget", world.runs["fail"].id, "--yes", "--db-path", world.db_path)
+    assert answer.code == 2

@@ -1,0 +1,65 @@
+"""Outlines say of every run what its whole record says, and a test of the bytes finds what is in the record."""
+
+import dataclasses
+
+from consist.hashing.codec import pack
+from consist.hashing.frame import Kind, encode_frame
+from consist.index.outline import outline_of
+from consist.index.records import ArtifactRecord, encode_record
+
+
+def test_outlines_agree_with_the_records_newest_first(index, make, put):
+    runs = [make(n, n if n % 3 else None, outputs=["x", "y"], step=f"s{n % 2}") for n in range(40)]
+    index.put_runs((run, encode_record(run)) for run in runs)
+    told = list(index.outlines())
+    records = list(index.runs())
+    assert [run.id for run in told] == [f"{number:020x}" for number in reversed(range(40))]
+    for outline, record in zip(told, records, strict=True):
+        assert (outline.step, outline.status, outline.started, outline.ended) == (
+            record.step,
+            record.status,
+            record.started,
+            record.ended,
+        )
+        assert [(each.key, each.digest, each.size, each.content, each.inline) for each in outline.outputs] == [
+            (each.key, each.digest.raw, each.size, each.size, True) for each in record.outputs
+        ]
+        assert outline.framed == len(index.framed(record.id))
+    assert [run.id for run in index.outlines("s1")] == [run.id for run in told if run.step == "s1"]
+    assert list(index.outlines("nobody")) == []
+
+
+def test_a_folder_counts_by_its_files(index, make, put, digest):
+    tree = ArtifactRecord("plots", digest("tree"), 40, "tree", None, {"total": 5000, "files": 2})
+    put(index, make(1, outputs=(), step="draw"))
+    put(index, dataclasses.replace(make(2), outputs=(tree,)))
+    (output,) = next(index.outlines()).outputs
+    assert (output.size, output.content, output.inline) == (40, 5000, False)
+
+
+def test_what_is_damaged_or_of_other_types_is_no_outline(make):
+    good = encode_record(make(1, outputs=["x"]))
+    assert outline_of(good) is not None
+    for position in range(0, len(good), 7):
+        assert outline_of(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :]) is None
+    for length in range(len(good)):
+        assert outline_of(good[:length]) is None
+    for payload in ([], [0], None, 7, {}, [0] * 23, [0, "x", None, *["y"] * 9, [["k", b"short", 1, "f", None, {}]]]):
+        assert outline_of(encode_frame(Kind.RECORD, b"key", pack(payload))) is None
+
+
+def test_a_damaged_record_is_passed_over(index, make, put, environment):
+    kept, lost = make(1, "one", outputs=["x"]), make(2, "two", outputs=["x"])
+    put(index, kept)
+    framed = put(index, lost)
+    spoilt = framed[:-1] + bytes([framed[-1] ^ 1])
+    index._bound.write(lambda view: view.put("results", lost.signature.raw, spoilt))
+    assert [run.id for run in index.outlines()] == [kept.id]
+    assert list(index.passing(lambda _: True)) == [kept]
+
+
+def test_runs_whose_bytes_pass_a_test_are_found_newest_first(index, make, put):
+    runs = [make(number, number, description="a needle" if number % 10 == 3 else "hay") for number in range(60)]
+    index.put_runs((run, encode_record(run)) for run in runs)
+    found = list(index.passing(lambda data: b"needle" in data, also={runs[1].id}))
+    assert found == [runs[number] for number in (53, 43, 33, 23, 13, 3, 1)]
