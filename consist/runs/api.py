@@ -1,4 +1,4 @@
-"""The functions of the package: on the current tracker, or whichever will be current, and in the run under way."""
+"""The functions of the package: on the current tracker, in the run that is under way; `define_step` for any tracker."""
 
 from __future__ import annotations
 
@@ -110,6 +110,13 @@ def define_step(
     return define(fn, _Current(), declared, CodeOptions(version=version, code=code, ignore=ignore))
 
 
+class _Current:
+    """Runs steps on the tracker that is current then."""
+
+    def run(self, fn: Callable[..., Any], /, **given: Unpack[RunArguments]) -> RunResult:
+        return current_tracker().run(fn, **given)
+
+
 def trace(name: str, **options: Any) -> AbstractContextManager[RunContext]:
     """Record a ``with`` block as a run of the current tracker: `Tracker.trace`, which documents the options.
 
@@ -207,10 +214,3 @@ def log_meta(**values: Any) -> None:
         If no run is under way here.
     """
     current_run().log_meta(**values)
-
-
-class _Current:
-    """Runs steps on the tracker that is current then."""
-
-    def run(self, fn: Callable[..., Any], /, **given: Unpack[RunArguments]) -> RunResult:
-        return current_tracker().run(fn, **given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from consist.errors import UsageError
 from consist.index.records import TRACE
@@ -11,6 +11,7 @@ from consist.runs import active
 from consist.runs.block import block
 from consist.runs.context import RunContext, running, runs_under_way
 from consist.runs.coupler import Coupler
+from consist.runs.request import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from consist.runs.block import Block
     from consist.runs.logbook import Logbook
     from consist.runs.perform import Workshop
+    from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
 
 
@@ -44,7 +46,7 @@ class Scenario(RunContext):
         self._workshop = workshop
         logbook.told = self._take
 
-    def run(self, fn: Callable[..., Any], **given: Any) -> RunResult:
+    def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
         """Run a step, or find it again: `Tracker.run`, within the scenario.
 
         Parameters
@@ -60,8 +62,9 @@ class Scenario(RunContext):
         NotFoundError
             If the coupler has not what `inputs` names.
         UsageError
-            If the scenario has ended.
+            If the scenario has ended, or something given cannot be used.
         """
+        check_names(given)
         if "inputs" in given:
             given["inputs"] = self.coupler.resolve(given["inputs"])
         with self._within():
