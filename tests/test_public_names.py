@@ -65,3 +65,29 @@ def loaded_after(code: str) -> set[str]:
     code += "\nimport sys; print(*(name for name in sys.modules if '.' not in name))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_a_tracker_has_the_methods_that_were_decided_on():
+    """A method more needs a reason: docs/decisions/0024-nineteen-methods-of-a-tracker.md."""
+    assert sorted(name for name in dir(consist.Tracker) if not name.startswith("_")) == [
+        "close",
+        "define_step",
+        "diff_runs",
+        "explain",
+        "find_latest_run",
+        "find_runs",
+        "forget",
+        "get_artifact",
+        "get_run",
+        "lineage",
+        "load_run_output",
+        "outputs_of",
+        "run",
+        "run_set",
+        "scenario",
+        "start_run",
+        "store",
+        "tag",
+        "trace",
+        "untag",
+    ]
