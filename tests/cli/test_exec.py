@@ -60,6 +60,30 @@ def run(folder, start):
     return run
 
 
+@pytest.fixture
+def begin(folder):
+    """Start `consist exec`, and wait for its first line; what a failing test leaves is ended with all its children."""
+    started = []
+
+    def begin(*arguments):
+        process = subprocess.Popen(
+            [PYTHON, "-m", "consist", "exec", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])},
+        )
+        started.append(process)
+        assert process.stdout.readline() == b"up\n"
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            for _ in range(3):  # the third kills the command
+                process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+
 def calls(folder):
     path = folder / "calls"
     return len(path.read_text(encoding="utf-8")) if path.exists() else 0
@@ -177,15 +201,9 @@ def test_a_file_that_an_argument_names_and_the_command_writes_is_warned_of(folde
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_reach_the_whole_command_and_end_in_their_code(folder, call, number, code):
+def test_signals_reach_the_whole_command_and_end_in_their_code(folder, begin, call, number, code):
     (folder / "inner.py").write_text(INNER, encoding="utf-8")
-    process = subprocess.Popen(
-        [PYTHON, "-m", "consist", "exec", "--name", "slow", "sh", "-c", f"trap 'exit 3' INT TERM; {PYTHON} inner.py"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])},
-    )
-    assert process.stdout.readline() == b"up\n"
+    process = begin("--name", "slow", "sh", "-c", f"trap 'exit 3' INT TERM; {PYTHON} inner.py")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (code, b"", b"")
@@ -194,13 +212,8 @@ def test_signals_reach_the_whole_command_and_end_in_their_code(folder, call, num
     assert call("verify").code == 0
 
 
-def test_a_command_that_will_not_end_is_killed_by_the_third_signal(folder):
-    process = subprocess.Popen(
-        [PYTHON, "-m", "consist", "exec", "sh", "-c", "trap 'echo no' INT; echo up; while :; do sleep 0.05; done"],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])},
-    )
-    assert process.stdout.readline() == b"up\n"
+def test_a_command_that_will_not_end_is_killed_by_the_third_signal(begin):
+    process = begin("sh", "-c", "trap 'echo no' INT; echo up; while :; do sleep 0.05; done")
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == b"no\n"
