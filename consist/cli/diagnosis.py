@@ -213,8 +213,8 @@ def _leftovers(root: str) -> Check:
             found = [entry.stat(follow_symlinks=False) for entry in entries]
     except FileNotFoundError:
         found = []
-    newest = max((each.st_mtime for each in found), default=0.0)
-    old = [each for each in found if newest - each.st_mtime >= SWEEP_AGE or time.time() - each.st_mtime >= SWEEP_AGE]
+    now = max([time.time(), *(each.st_mtime for each in found)])  # a file server's clock may be ahead
+    old = [each for each in found if now - each.st_mtime >= SWEEP_AGE]
     if not old:
         said = f"none of more than a day ago, {len(found)} newer" if found else "none"
         return Check(STORE, "leftovers", OK, said)

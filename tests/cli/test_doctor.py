@@ -223,3 +223,18 @@ def test_people_read_what_to_do_below_what_is_wrong(away, call, monkeypatch):
     (number,) = [n for n, line in enumerate(lines) if line.split()[:2] == ["warning", "kind"]]
     assert lines[number + 1].split() == ["->", *["a", "Tracker", "makes", "it", "with", "its", "first", "run"]]
     assert lines[-1] == "no problem, 2 warnings"
+
+
+def test_what_killed_writers_left_is_counted(world, look):
+    _, _, checks = look("--db-path", world.db_path)
+    assert (checks["store", "leftovers"]["level"], checks["store", "leftovers"]["value"]) == ("ok", "none")
+    folder = world.store / "tmp"
+    folder.mkdir(exist_ok=True)
+    (folder / "new").write_bytes(b"on its way")
+    for name in ("one", "two"):
+        (folder / name).write_bytes(b"x" * 1000)
+        os.utime(folder / name, (1_600_000_000, 1_600_000_000))
+    answer, _, checks = look("--db-path", world.db_path)
+    assert (answer.code, bad(checks)) == (0, {("store", "leftovers"): "warning"})
+    assert checks["store", "leftovers"]["value"] == "2 temporary files, 2000 bytes"
+    assert (folder / "one").exists()
