@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -219,15 +220,20 @@ def main() -> int:
     if options.command == "extract":
         sys.stdout.write(find_saved(options.page.read_text(encoding="utf-8"), options.name))
         return 0
-    failed = 0
-    for page in options.pages:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                print(f"{page}: {run_page(page.read_text(encoding='utf-8'), Path(folder))} blocks")
-            except BlockError as error:
-                failed += 1
-                print(f"{page}: {error}", file=sys.stderr)
-    return 1 if failed else 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        good = list(pool.map(_report_page, options.pages))
+    return 0 if all(good) else 1
+
+
+def _report_page(page: Path) -> bool:
+    """Run a page in a folder of its own, print how it went, and tell whether it went well."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            print(f"{page}: {run_page(page.read_text(encoding='utf-8'), Path(folder))} blocks")
+        except BlockError as error:
+            print(f"{page}: {error}", file=sys.stderr)
+            return False
+    return True
 
 
 if __name__ == "__main__":

@@ -20,6 +20,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "home")
 os.register_at_fork(before=gc.freeze, after_in_parent=gc.unfreeze)
 
 
+def pytest_xdist_auto_num_workers():
+    """Run one worker more than there are cores (`-n auto`): of a test's time, nearly half is waiting."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Begin with what forks thousands of times, while the process is small: a fork takes as long as it is large.
