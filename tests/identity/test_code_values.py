@@ -284,3 +284,20 @@ def test_an_extension_of_the_project_counts_by_its_bytes(project, tmp_path, monk
     assert digests[0] != digests[1]
     for name in [name for name in sys.modules if name.partition(".")[0] == "native"]:
         del sys.modules[name]
+
+
+class Place(type(pathlib.Path())):
+    def inside(self, name):
+        return self / name
+
+
+def test_a_path_of_a_subclass_is_the_same_after_it_was_used():
+    """A path remembers its text and its hash once it was asked for them."""
+
+    def identity(place):
+        return fresh_code_identity(lambda: place.inside("x")).digest
+
+    used = Place("a/b")
+    assert (str(used), hash(used), used.parts) == ("a/b", hash(Place("a/b")), ("a", "b"))
+    assert identity(used) == identity(used) == identity(Place("a/b")) == identity(Place("a//b"))
+    assert identity(Place("a/c")) != identity(used)

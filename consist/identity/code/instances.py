@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import pathlib
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ CONTENT: dict[type, Callable[[Any], Any]] = {
     collections.deque: lambda value: (value.maxlen, list(collections.deque.__iter__(value))),
     BaseException: BaseException.args.__get__,  # type: ignore[attr-defined]
     types.SimpleNamespace: lambda _: None,
+    pathlib.PurePath: pathlib.PurePath.__str__,  # whose own slots fill up as it is used
 }
 """How what a builtin base holds is taken by the builtin's own method, so that a subclass cannot answer for it."""
 
@@ -58,7 +60,7 @@ def state_of(value: Any) -> Iterator[tuple[str, Any]]:
         if not issubclass(type(_class_attribute(cls, name)), functools.cached_property):
             yield str(name), attributes[name]
     for base in cls.__mro__:
-        for name, member in sorted(vars(base).items()):
+        for name, member in () if base in CONTENT else sorted(vars(base).items()):
             if issubclass(type(member), types.MemberDescriptorType):
                 try:
                     yield name, member.__get__(value)
