@@ -4,6 +4,9 @@
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
+# These tests fork by the thousand, and a fork takes as long as its process is large: they run by themselves, without the
+# libraries that the other tests import.
+BELOW := tests/blobs tests/contract tests/crash tests/index tests/store
 PAGES = README.md $(shell find docs -name '*.md' | sort)
 
 .DEFAULT_GOAL := help
@@ -27,7 +30,8 @@ quickstart: $(VENV)/core.stamp  ## See a run that is executed, the same run foun
 
 .PHONY: test
 test: $(VENV)/dev.stamp  ## Run the tests
-	"$(BIN)/python" -m pytest -n auto -q
+	"$(BIN)/python" -m pytest -n auto -q $(BELOW)
+	"$(BIN)/python" -m pytest -n auto -q tests $(BELOW:%=--ignore=%)
 
 .PHONY: check
 check: $(VENV)/dev.stamp  ## Check style, types, layers, and that the documentation is true
