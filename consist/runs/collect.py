@@ -14,7 +14,7 @@ from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
 from consist.runs.declared import MISSING, UNSTORED, Lacking, Returned
 from consist.runs.formats.registry import FILE, Format, formats_for
-from consist.runs.leftovers import refuse_left_over
+from consist.runs.leftovers import NOTHING, refuse_left_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from consist.runs.declared import Declared
     from consist.runs.formats.extensions import Extension
     from consist.runs.formats.registry import AnyFormat, StreamFormat
+    from consist.runs.leftovers import Stamp
 
 T = TypeVar("T")
 
@@ -96,7 +97,9 @@ class Collector:
         self._allow_pickle = allow_pickle
         self._failure: StorageError | None = None
 
-    def collect(self, returned: Returned, declared: Declared, *, started: float) -> Iterator[ArtifactRecord | Lacking]:
+    def collect(
+        self, returned: Returned, declared: Declared, *, before: frozenset[Stamp] = NOTHING
+    ) -> Iterator[ArtifactRecord | Lacking]:
         """Store each output and yield its record, or why there is none.
 
         Parameters
@@ -104,9 +107,9 @@ class Collector:
         returned : Returned
             What the function returned.
         declared : Declared
-            What the caller declared; a declared file must have been written since `started`.
-        started : float
-            Seconds since 1970: when the function was called.
+            What the caller declared.
+        before : frozenset of Stamp
+            What lay at the declared places when the function was called: what is unchanged is none of its outputs.
 
         Raises
         ------
@@ -122,8 +125,13 @@ class Collector:
             except OutputError as error:
                 why = f"output {key!r}: {_why_one_value(value)}{error.message}"
                 yield Lacking(UNSTORED, OutputError(why, hint=error.hint))
+        taken = {key for key, _ in returned.values}
         for key, path in declared.paths:
-            missing = _not_written(key, path, started, declared)
+            if key in taken:
+                clash = f"output {key!r} is returned and is a file as well"
+                yield Lacking(UNSTORED, OutputError(clash, hint="name them differently"))
+                continue
+            missing = _not_written(key, path, before, declared)
             if missing is not None:
                 yield Lacking(MISSING, missing)
                 continue
@@ -235,14 +243,14 @@ def _why_one_value(value: Any) -> str:
     return ""
 
 
-def _not_written(key: str, path: str, started: float, declared: Declared) -> OutputError | None:
+def _not_written(key: str, path: str, before: frozenset[Stamp], declared: Declared) -> OutputError | None:
     """Say why a declared file or folder is none of this run's: it is not there, or was there before."""
     if not os.path.lexists(path):
         return OutputError(
             f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
         )
     try:
-        refuse_left_over(key, path, started, symlinks=declared.symlinks)
+        refuse_left_over(key, path, before, symlinks=declared.symlinks)
     except OutputError as error:
         return error
     return None

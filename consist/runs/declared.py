@@ -159,6 +159,9 @@ def declare(outputs: object, output_paths: object, policy: OutputPolicyOptions =
     if not isinstance(output_paths, Mapping):
         raise OutputError(f"output_paths is {type(output_paths).__name__}", hint="give a mapping of names to paths")
     paths = tuple((check_name("output", key), os.fspath(path)) for key, path in output_paths.items())
+    twice = next((key for key, _ in paths if key in keys), None)
+    if twice is not None:
+        raise OutputError(f"output {twice!r} is in outputs and in output_paths", hint="name them differently")
     return Declared(keys, paths, policy)
 
 

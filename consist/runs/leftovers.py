@@ -1,30 +1,65 @@
 """Declared outputs that the function did not write: what was there before is another run's, and no outcome of this one.
 
-A folder is looked at file by file. One that a run wrote into and that still holds another run's files (a partition, a
-page of a report that this config does not make) would be recorded as made by this run, and found again as such.
+What is there is looked at before the function is called, and again afterwards. A folder is looked at file by file. One
+that a run wrote into and that still holds another run's files (a partition, a page of a report that this config does
+not make) would be recorded as made by this run, and found again as such.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from consist.errors import OutputError, UsageError
 
-CLOCK_SLACK = 2.0
-"""Seconds by which the clock of a file's system may be behind ours."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TICK = 20_000_000
+"""Nanoseconds within which two changes of a file may get the same time: Linux counts them by ticks of 1 to 10 ms."""
 
 
-def refuse_left_over(key: str, path: str, started: float, *, symlinks: str) -> None:
+class Stamp(NamedTuple):
+    """A file as it was last changed. Copying and unpacking can set back other times than the one of change (ctime)."""
+
+    place: str
+    inode: int
+    changed: int
+
+
+NOTHING: frozenset[Stamp] = frozenset()
+
+
+def what_is_there(paths: Iterable[str], *, symlinks: str) -> frozenset[Stamp]:
+    """Take down what lies at the places of declared outputs before the function is called.
+
+    Where something was changed a moment ago, the moment is waited out, so that another change gets another time.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        The places.
+    symlinks : str
+        What to do about links in folders.
+    """
+    found = frozenset(one for path in paths for one in _stamps(path, symlinks))
+    age = time.time_ns() - max((one.changed for one in found), default=0)
+    if 0 <= age < TICK:
+        time.sleep((TICK - age) / 1e9)
+    return found
+
+
+def refuse_left_over(key: str, path: str, before: frozenset[Stamp], *, symlinks: str) -> None:
     """Refuse what was there before and was not written since.
 
     Parameters
     ----------
     key, path : str
         A declared output.
-    started : float
-        Seconds since 1970: when the function was called. Times of change (ctime) are compared with it, which copying
-        and unpacking cannot set back.
+    before : frozenset of Stamp
+        What was there when the function was called.
     symlinks : str
         What to do about links in folders.
 
@@ -33,22 +68,28 @@ def refuse_left_over(key: str, path: str, started: float, *, symlinks: str) -> N
     OutputError
         The message names the file; of a folder, one file in it.
     """
+    if not before:
+        return
+    for one in _stamps(path, symlinks):
+        if one in before:
+            alone = one.place == path
+            raise OutputError(
+                f"output {key!r}: {one.place} was there before, and the function did not write it",
+                hint="write it in every case, or return its Path only where it was written"
+                if alone
+                else "empty the folder before it is written, so that it holds this run's files only",
+            )
+
+
+def _stamps(path: str, symlinks: str) -> list[Stamp]:
+    """Return the stamp of a file, or of all files in a folder; nothing of what is missing or cannot be read."""
     from consist.blobs.folderscan import scan
 
-    oldest = started - CLOCK_SLACK
     try:
         found = os.stat(path)  # noqa: PTH116 - strings throughout
         files = scan(path, symlinks=symlinks).files if stat.S_ISDIR(found.st_mode) else []
     except (OSError, UsageError):
-        return  # it is missing, or cannot be read: that is said where it is read
-    if not files and found.st_ctime < oldest:
-        raise OutputError(
-            f"output {key!r}: {path} was there before, and the function did not write it",
-            hint="write it in every case, or return its Path only where it was written",
-        )
-    for file in files:
-        if file.found.st_ctime < oldest:
-            raise OutputError(
-                f"output {key!r}: {file.place} was there before, and the function did not write it",
-                hint="empty the folder before it is written, so that it holds this run's files only",
-            )
+        return []  # that is said where it is read
+    if not files:  # a file, or a folder with none
+        return [Stamp(path, found.st_ino, found.st_ctime_ns)]
+    return [Stamp(file.place, file.found.st_ino, file.found.st_ctime_ns) for file in files]

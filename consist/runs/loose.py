@@ -48,7 +48,7 @@ class LooseArtifact(Artifact):
     def _record(self) -> ArtifactRecord:  # type: ignore[override]  # made here, given there
         if self._made is None:
             alone = Returned("single", ((self._key, self._value),))
-            made = next(Collector(None).collect(alone, Declared(), started=0.0))
+            made = next(Collector(None).collect(alone, Declared()))
             if isinstance(made, Lacking):
                 raise made.error
             self._made = made

@@ -30,6 +30,7 @@ from consist.runs.context import RunContext, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, now
 from consist.runs.hooks import NO_HOOKS, Hooks
+from consist.runs.leftovers import NOTHING, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
@@ -40,6 +41,7 @@ from consist.store.publish import keep, publish
 if TYPE_CHECKING:
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.runs.declared import Declared, Returned
+    from consist.runs.leftovers import Stamp
     from consist.runs.library import Library
     from consist.runs.request import Identified
     from consist.store.store import Store
@@ -166,17 +168,21 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     capture_dir, pattern = request.execution.capture_dir, request.execution.capture_pattern
     if capture_dir is not None:
         context.capture_outputs(capture_dir, "*" if pattern is None else pattern)
+    declared = request.declared
+    before = (
+        what_is_there((path for _, path in declared.paths), symlinks=declared.symlinks) if declared.paths else NOTHING
+    )
     started = now()
     with running(context):
         value = call(request.fn, arguments, request.step)
     ended = now()
     logbook.end_captures()
     logbook.close()
-    keys = _still_to_return(value, request.declared.keys, logbook)
+    keys = _still_to_return(value, declared.keys, logbook)
     returned = take_apart(value, keys).absolute()
-    lacking = _collect(attempt, returned, value, request.declared._replace(keys=keys), started=started / 1e6)
+    lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
-        settle(lack, request.declared.policy)
+        settle(lack, declared.policy)
     reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook)]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
@@ -202,11 +208,11 @@ def _still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tup
 
 
 def _collect(
-    attempt: Attempt, returned: Returned, value: object, declared: Declared, *, started: float
+    attempt: Attempt, returned: Returned, value: object, declared: Declared, before: frozenset[Stamp]
 ) -> list[Lacking]:
     """Store all that was made before anything is said of what was not; return what is missing or too much."""
     lacking = list(compared(returned, value, declared.keys))
-    for item in attempt.logbook.collector.collect(returned, declared, started=started):
+    for item in attempt.logbook.collector.collect(returned, declared, before=before):
         if not isinstance(item, Lacking):
             attempt.outputs.append(item)
         elif item.kind == UNSTORED:

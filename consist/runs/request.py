@@ -161,6 +161,14 @@ def check_names(given: Mapping[str, Any]) -> None:
         raise UsageError(f"there is no argument {name!r}", hint=hint)
 
 
+_OPTIONS: dict[str, type] = {
+    "execution_options": ExecutionOptions,
+    "cache_options": CacheOptions,
+    "code_options": CodeOptions,
+    "output_policy": OutputPolicyOptions,
+}
+
+
 def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
     """Check what `run` was called with.
 
@@ -177,6 +185,9 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
         If something cannot be used.
     """
     # On the path of every hit, where each call more is felt: only what is given is looked at.
+    for name, kind in _OPTIONS.items():
+        if name in given and not isinstance(given[name], kind) and given[name] is not None:  # type: ignore[literal-required]
+            raise UsageError(f"{name} is {type(given[name]).__name__}", hint=f"give {kind.__name__}(…)")  # type: ignore[literal-required]
     execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
     if given.get("runtime_kwargs"):
         execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])

@@ -156,6 +156,11 @@ class RunResult:
         """What the function returned; on a hit read back from the outputs, anew at each access."""
         return self._value()
 
+    def __reduce__(self) -> tuple[Callable[..., RunResult], tuple[Any, ...]]:
+        """Travel to another process without the value, if the outputs have it: it is read when it is asked for."""
+        known = (self.run, self.outputs, self.cache_hit)
+        return (_result_of, known) if self.run.signature is not None else (_result_with, (*known, self.value))
+
     def _repr_html_(self) -> str:
         from consist.runs.html import run_html
 
@@ -165,8 +170,15 @@ class RunResult:
 
 def recorded_result(record: RunRecord, library: Library, *, cache_hit: bool) -> RunResult:
     """Make a result whose value is read back from a record: of a hit, or of a run that another one came before."""
-    outputs = artifacts_of(record, library)
-    return RunResult(Run(record), outputs, cache_hit=cache_hit, _value=lambda: _assemble(record, outputs))
+    return _result_of(Run(record), artifacts_of(record, library), cache_hit)
+
+
+def _result_of(run: Run, outputs: dict[str, Artifact], cache_hit: bool) -> RunResult:
+    return RunResult(run, outputs, cache_hit=cache_hit, _value=lambda: _assemble(run.record, outputs))
+
+
+def _result_with(run: Run, outputs: dict[str, Artifact], cache_hit: bool, value: Any) -> RunResult:
+    return RunResult(run, outputs, cache_hit=cache_hit, _value=lambda: value)
 
 
 def artifacts_of(record: RunRecord, library: Library) -> dict[str, Artifact]:

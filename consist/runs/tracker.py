@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -313,7 +314,7 @@ class Tracker(Blocks, Queries):
                     durable=self._durable,
                     cache_limit=self._cache_limit,
                 )
-                library = Library(lambda: self.store, self.run_dir, allow_pickle=self._allow_pickle)
+                library = Library(partial(getattr, self, "store"), self.run_dir, allow_pickle=self._allow_pickle)
                 self._workshop = Workshop(store, library, self.run_dir, self._strict, self._verbose, self._hooks)
             return self._workshop
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from consist import CacheOptions, ExecutionOptions, OutputPolicyOptions, errors
-from consist.runs import leftovers
 
 
 @pytest.fixture(autouse=True)
@@ -90,10 +89,9 @@ def test_a_run_that_makes_all_takes_the_place_of_one_that_did_not(tracker):
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["no file", "a file of another run"])
-def test_a_declared_file_that_was_not_written_is_missing(tracker, monkeypatch, before):
+def test_a_declared_file_that_was_not_written_is_missing(tracker, before):
     if before:
-        Path("log.txt").write_text("old")
-        monkeypatch.setattr(leftovers, "CLOCK_SLACK", -60.0)  # so that a file of this second is an old one
+        Path("log.txt").write_text("old")  # a moment ago
     paths = {"log": "log.txt"}
     with pytest.raises(errors.OutputError, match="output 'log'"):
         run(tracker, {"a": 1, "b": 2}, output_paths=paths)
@@ -145,3 +143,23 @@ def test_unknown_policies_are_refused(bad):
 def test_unknown_cache_options_are_refused(bad):
     with pytest.raises(errors.UsageError, match=next(iter(bad))):
         CacheOptions(**bad)
+
+
+def test_a_file_that_is_written_again_and_again_is_each_runs_own(tracker):
+    def write(n):
+        Path("out.txt").write_text(str(n % 2))
+
+    made = [tracker.run(write, config={"n": n}, output_paths={"out": "out.txt"}) for n in range(6)]
+    assert [result.outputs["out"].read_bytes() for result in made] == [b"0", b"1"] * 3
+
+
+def test_what_is_returned_and_written_under_one_name_is_not_cached(tracker):
+    def write(n):
+        return Path("out.txt").write_text(str(n))
+
+    for _ in range(2):
+        with pytest.warns(errors.UncacheableWarning, match="'value' is returned and is a file as well"):
+            result = tracker.run(write, config={"n": 40}, output_paths={"value": "out.txt"})
+        assert (result.value, result.cache_hit) == (2, False)
+    with pytest.raises(errors.OutputError, match="in outputs and in output_paths"):
+        tracker.run(write, config={"n": 1}, outputs=["o"], output_paths={"o": "out.txt"})

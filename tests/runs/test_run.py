@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import pickle
 import sys
 import types
 import uuid
@@ -464,3 +465,22 @@ def test_what_would_come_back_as_bytes_is_not_cached(tracker, kind):
     with pytest.warns(errors.UncacheableWarning, match=f"a {kind.__name__} would come back as bytes"):
         result = tracker.run(lambda: kind(b"xy"), name="buffer")
     assert type(result.value) is kind
+
+
+def test_results_travel_to_other_processes(tracker):
+    made = tracker.run(pow, config={"base": 2, "exp": 5})
+    for result in (made, tracker.run(pow, config={"base": 2, "exp": 5})):
+        there = pickle.loads(pickle.dumps(result))  # noqa: S301 - our own
+        assert (there.value, there.run.id, there.cache_hit) == (32, made.run.id, result.cache_hit)
+        assert there.outputs["value"].load() == 32
+    uncached = tracker.run(pow, config={"base": 2, "exp": 5}, cache_options=CacheOptions(cache_mode="off"))
+    assert pickle.loads(pickle.dumps(uncached)).value == 32  # noqa: S301 - the same
+
+
+@pytest.mark.parametrize("name", ["execution_options", "cache_options", "code_options", "output_policy"])
+@pytest.mark.parametrize("given", [{}, {"cache_mode": "off"}, 3])
+def test_options_of_another_kind_are_refused_before_anything_runs(tracker, name, given):
+    ran = []
+    with pytest.raises(errors.UsageError, match=f"{name} is (dict|int)"):
+        tracker.run(lambda: ran.append(1), name="x", **{name: given})
+    assert ran == []
