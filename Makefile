@@ -77,10 +77,10 @@ $(VENV)/core.stamp: pyproject.toml | $(BIN)/python
 
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/core.stamp
 	@echo "installing what the tests need into .venv"
-	@"$(BIN)/python" -m pip install -qq --no-compile --editable '.[all,dev]'
+	@"$(BIN)/python" -m pip install -qq --editable '.[all,dev]'
 	@touch "$@"
 
 $(VENV)/docs.stamp: pyproject.toml $(VENV)/core.stamp
 	@echo "installing what the documentation needs into .venv"
-	@"$(BIN)/python" -m pip install -qq --no-compile --editable '.[docs]'
+	@"$(BIN)/python" -m pip install -qq --editable '.[docs]'
 	@touch "$@"
