@@ -15,10 +15,6 @@ settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "home")
 
-# A forked child that collects garbage touches every object of its parent, and so copies the parent's memory: a third of
-# the time of the tests that fork. It has none of its own to speak of.
-os.register_at_fork(before=gc.freeze, after_in_parent=gc.unfreeze)
-
 
 def pytest_xdist_auto_num_workers():
     """Run one worker more than there are cores (`-n auto`): of a test's time, nearly half is waiting."""
