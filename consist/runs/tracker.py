@@ -161,7 +161,8 @@ class Tracker(Blocks, Queries):
         output_policy : OutputPolicyOptions, optional
             How outputs are collected.
         tags, facet, description : optional
-            What the run is found by; no part of the signature.
+            What the run is found by; no part of the signature. A hit returns the run that it found, with
+            those that that one was given; `tag` adds to it.
 
         Returns
         -------
