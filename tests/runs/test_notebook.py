@@ -71,7 +71,9 @@ def execute(folder, *cells):
     nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=where).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert {output.get("name", "stdout") for output in outputs} <= {"stdout"}
-    printed = [json.loads(output.text) for output in outputs if output.output_type == "stream"]
+    # One print arrives in one part or in several: what is whole is the line.
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    printed = [json.loads(line) for line in text.splitlines()]
     shown = [output.data for output in outputs if output.output_type == "execute_result"]
     return printed, shown
 

@@ -76,7 +76,7 @@ def test_a_pointer_that_cannot_be_written_is_no_error(store, by_hand, large):
     note_latest(store, record)
 
 
-def test_two_machines_share_chunks_though_neither_knows_the_other(tmp_path):
+def test_two_machines_share_chunks_though_neither_knows_the_other(tmp_path, monkeypatch):
     content = os.urandom(4 * MIB)
 
     def write(version):
@@ -87,7 +87,7 @@ def test_two_machines_share_chunks_though_neither_knows_the_other(tmp_path):
     def stored():
         return sum(path.stat().st_size for path in (tmp_path / "shared" / "packs").rglob("*") if path.is_file())
 
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     sizes = []
     for version in range(3):
         with Tracker(db_path=f"machine{version}.lmdb", store="shared", durable=False) as tracker:
