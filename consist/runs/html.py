@@ -29,7 +29,7 @@ _IMAGE_LIMIT = 2 << 20
 """Bytes of an image that is put into the notebook."""
 _DIGITS = 12
 
-_TABLE = '<table style="text-align: left">'
+_TABLE = '<table style="text-align: left; border-spacing: 8px 2px">'
 
 
 def run_html(run: RunRecord, tags: Iterable[str], *, found: str = "") -> str:
