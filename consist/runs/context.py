@@ -12,6 +12,7 @@ import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import PATH, TEXT, Kind, check
 from consist.errors import UsageError
 from consist.fileops import perform
 
@@ -95,7 +96,7 @@ class RunContext:
         OutputError
             If it is missing or cannot be read, or the run has another output of this name.
         """
-        return self._logbook.add_output(_path(path), key)
+        return self._logbook.add_output(path_of(path), key)
 
     def log_artifact(self, item: Any, key: str | None = None, *, direction: str = "output") -> Artifact | Path:
         """Store a value as an output of the run, as if it had been returned.
@@ -119,7 +120,7 @@ class RunContext:
             raise UsageError(f"direction is {direction!r:.60}", hint="it is 'output' or 'input'")
         if direction == "input":
             return self.log_input(item, key)
-        return self._logbook.add_output(_path(item) if isinstance(item, (str, os.PathLike)) else item, key)
+        return self._logbook.add_output(path_of(item) if isinstance(item, (str, os.PathLike)) else item, key)
 
     def log_dataframe(self, table: Any, key: str) -> Artifact:
         """Store a table (of pandas, polars or Arrow) as an output of the run.
@@ -183,6 +184,8 @@ class RunContext:
         OutputError
             At the end of the block: if two files would have one name, or a file cannot be read.
         """
+        check("folder", folder, PATH, required=True)
+        check("pattern", pattern, TEXT, required=True)
         return self._logbook.capture(folder, pattern)
 
     def __repr__(self) -> str:
@@ -238,7 +241,18 @@ def note_found(record: RunRecord, store: Store) -> None:
         store.events.member(record.id, around[-1].run_id)
 
 
-def _path(path: str | os.PathLike[str]) -> Path:
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """Return what is to be logged as a path.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
     from pathlib import Path
 
+    check("path", path, _WRITTEN, required=True)
     return Path(path)
+
+
+_WRITTEN = Kind(PATH.fits, "give the path of what was written; log_artifact takes values")

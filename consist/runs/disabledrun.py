@@ -11,16 +11,21 @@ from consist.errors import InputError, NotFoundError, OutputError
 from consist.fileops import perform
 from consist.hashing.hasher import Hashed, hash_bytes
 from consist.identity.names import check_name
-from consist.index.records import new_run_id
+from consist.index.records import TRACE, new_run_id
 from consist.runs.artifact import Artifact
-from consist.runs.context import running
+from consist.runs.block import block, check_block
+from consist.runs.context import RunContext, path_of, running
 from consist.runs.inputs import resolve_inputs
 from consist.runs.loose import LooseArtifact
+from consist.runs.request import check_names
+from consist.runs.unbegun import Unbegun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Unpack
+    from contextlib import AbstractContextManager
+    from typing import Never, Unpack
 
+    from consist.runs.block import Block
     from consist.runs.inputs import ResolvedInput
     from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
@@ -52,7 +57,7 @@ class DisabledRun:
 
     def log_output(self, path: str | os.PathLike[str], key: str | None = None) -> LooseArtifact:
         """Return a file or folder as an artifact."""
-        return self._add(Path(path).absolute(), key)
+        return self._add(path_of(path).absolute(), key)
 
     def log_artifact(self, item: Any, key: str | None = None, *, direction: str = "output") -> Any:
         """Return a value, a path or an artifact as an artifact."""
@@ -99,18 +104,23 @@ class DisabledScenario:
         """An id that leads nowhere."""
         return self.context.run_id
 
-    def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
+    def run(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
         """Call a function; inputs that are named only come from the coupler, and outputs go there."""
+        check_names(given, nameless)
         result = self._runner.run(fn, **self._with_inputs(given))
         for key, artifact in result.outputs.items():
             self.coupler.set(key, artifact)
         return result
 
-    @contextlib.contextmanager
-    def trace(self, name: str, **given: Any) -> Iterator[DisabledRun]:
+    def trace(self, name: str, **given: Any) -> AbstractContextManager[DisabledRun]:
         """Give a run of which nothing is kept; what it logs goes to the coupler."""
-        inputs = unread_inputs(self._with_inputs(given).get("inputs"))
-        run = DisabledRun(name, self._run_dir, inputs)
+        check_block(TRACE, given)
+        asked = block(TRACE, name, **self._with_inputs(given))
+        return Unbegun(self._trace(asked), f"trace({name!r})", RunContext)
+
+    @contextlib.contextmanager
+    def _trace(self, asked: Block) -> Iterator[DisabledRun]:
+        run = DisabledRun(asked.name, self._run_dir, unread_inputs(asked.inputs))
         with running(run):  # type: ignore[arg-type]  # it has what a run's context has
             yield run
         for key, artifact in run.outputs.items():

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import shown
 from consist.errors import InputError, UsageError
 from consist.identity.inputs import folder_identity, inputs_digest
 from consist.identity.names import as_text, check_name
@@ -112,7 +113,7 @@ def _named(given: object) -> list[tuple[Any, Any]]:
     if isinstance(given, Mapping):
         return list(given.items())
     if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
-        raise UsageError(f"inputs is {type(given).__name__}", hint="give a mapping of names to paths or artifacts")
+        raise UsageError(f"inputs is {shown(given)}", hint='give names with paths or artifacts: {"table": …}')
     named = [(name_of(item), item) for item in given]
     names = [name for name, _ in named]
     for name in names:
@@ -136,7 +137,7 @@ def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
 def _path_of(source: object) -> str:
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(
-            f"a {type(source).__name__} is no input",
+            f"{shown(source)} is no input",
             hint="an input is a file, a folder, or an artifact (result.outputs[…]); a value belongs into config",
         )
     path = os.fspath(source)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import shown
 from consist.errors import NotFoundError, OutputError, UsageError
 from consist.identity.config import readable
 from consist.identity.names import check_name
@@ -116,7 +117,7 @@ class Logbook:
         """Store a table and take it in."""
         if format_for(table) is not PARQUET:
             raise OutputError(
-                f"a {type(table).__name__} is no table of pandas, polars or Arrow",
+                f"{shown(table)} is no table of pandas, polars or Arrow",
                 hint="log_artifact takes values, log_output files",
             )
         return self.add_output(table, key)
@@ -133,7 +134,7 @@ class Logbook:
         if isinstance(what, Artifact):
             return what.load()
         if not isinstance(what, str):
-            raise UsageError(f"a {type(what).__name__} cannot be loaded", hint="give an artifact, or a name")
+            raise UsageError(f"{shown(what)} cannot be loaded", hint="give an artifact, or a name")
         with self._lock:
             given, made = self.inputs.get(what), self.outputs.get(what)
         if given is not None:

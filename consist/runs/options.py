@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from consist.arguments import ANYTHING, FLAG, PATH, TEXT, Kind, Named, check, check_each, check_values
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ HYDRATIONS = METADATA, INPUTS_MISSING, OUTPUTS_REQUESTED, OUTPUTS_ALL = (
 VALIDATIONS = (False, True, "lazy", "eager")
 POLICIES = ERROR, WARN, IGNORE = ("error", "warn", "ignore")
 
+_FLAG_OR_NAME = Kind(lambda value: isinstance(value, (bool, str)), "give True or False, or a parameter's name")
+
 _Options = TypeVar("_Options", bound=Any)
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutionOptions:
+class ExecutionOptions(Named):
     """How the function is called.
 
     Parameters
@@ -50,6 +53,11 @@ class ExecutionOptions:
         Which of the files, as `pathlib.PurePath.match` reads it; part of the signature, as declared outputs are.
         Default: all.
 
+    Raises
+    ------
+    UsageError
+        If a value is of another type.
+
     Examples
     --------
     >>> ExecutionOptions(runtime_kwargs={"workers": 4}, runtime_only=["workers"]).load_inputs is None
@@ -63,9 +71,17 @@ class ExecutionOptions:
     capture_dir: str | os.PathLike[str] | None = None
     capture_pattern: str | None = None
 
+    def __post_init__(self) -> None:
+        check_values("runtime_kwargs", self.runtime_kwargs, ANYTHING)
+        check("load_inputs", self.load_inputs, FLAG)
+        check("inject_context", self.inject_context, _FLAG_OR_NAME)
+        check_each("runtime_only", self.runtime_only, TEXT)
+        check("capture_dir", self.capture_dir, PATH)
+        check("capture_pattern", self.capture_pattern, TEXT)
+
 
 @dataclass(frozen=True, slots=True)
-class CacheOptions:
+class CacheOptions(Named):
     """How the cache is used.
 
     Parameters
@@ -117,7 +133,7 @@ class CacheOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeOptions:
+class CodeOptions(Named):
     """What counts as a function's code beside, or instead of, what is found by itself.
 
     Parameters
@@ -131,6 +147,11 @@ class CodeOptions:
     depends_on : sequence of path
         Files and folders whose content counts, such as those that the function reads by itself.
 
+    Raises
+    ------
+    UsageError
+        If a value is of another type.
+
     Examples
     --------
     >>> CodeOptions(version="2").version
@@ -142,9 +163,15 @@ class CodeOptions:
     ignore: Sequence[Any] = ()
     depends_on: Sequence[Any] = ()
 
+    def __post_init__(self) -> None:
+        check("version", self.version, TEXT)
+        check_each("code", self.code, ANYTHING)
+        check_each("ignore", self.ignore, ANYTHING)
+        check_each("depends_on", self.depends_on, PATH)
+
 
 @dataclass(frozen=True, slots=True)
-class OutputPolicyOptions:
+class OutputPolicyOptions(Named):
     """How outputs are collected.
 
     Parameters

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from consist.arguments import COUNT, TEXT, check, shown
 from consist.errors import RunNotFoundError, UsageError
 from consist.identity.inputs import folder_identity
 from consist.runs.artifact import Artifact
@@ -42,6 +43,7 @@ def artifact_named(store: Store, library: Library, named: Run | RunResult | str,
                 f"{named!r:.200} is no output of a run", hint="name one: runs/<run id>/<key> or steps/<step>/<key>"
             )
         return Artifact(found.record, found.run.id, library)
+    check("key", key, TEXT)
     run = _record(store, named)
     found = output_of(run, _only_key(run) if key is None else key)
     if found.record is None:  # not of an output of a run
@@ -68,6 +70,8 @@ def lineage_of(
     """
     if direction not in DIRECTIONS:
         raise UsageError(f"direction is {direction!r:.60}", hint=f"it is one of {', '.join(DIRECTIONS)}")
+    check("depth", depth, COUNT)
+    check("most", most, COUNT)
     return walk(store, _node(store, target), direction, depth=depth, most=most)
 
 
@@ -81,7 +85,11 @@ def _node(store: Store, target: Artifact | Run | RunResult | str | Path) -> Node
         if found.run is None or found.record is None or found.inner:
             return file_node(found.inner or found.name, found.digest, found.size)
         return output_node(found.record, found.run.id, found.run)
-    return run_node(_record(store, target))
+    try:
+        return run_node(_record(store, target))
+    except RunNotFoundError as error:
+        hint = f"{error.hint}; a file is given as Path({target!r:.60})"
+        raise RunNotFoundError(error.message, hint=hint) from None
 
 
 def _file(store: Store, path: str) -> Node:
@@ -96,7 +104,7 @@ def _record(store: Store, named: Run | RunResult | str) -> RunRecord:
     if isinstance(named, Run):
         return named.record
     if not isinstance(named, str):
-        raise UsageError(f"a {type(named).__name__} names no run", hint="give a run, its id, or a path of the store")
+        raise UsageError(f"{shown(named)} names no run", hint="give a run, its id, or a path of the store")
     return find_run(store, named)
 
 

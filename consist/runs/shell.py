@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
 from consist.fileops import perform
 from consist.identity.names import check_name
@@ -32,6 +33,7 @@ from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+    from typing import Never
 
     from consist.runs.context import RunContext
     from consist.runs.run import RunResult
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 STREAMS = STDOUT, STDERR = ("stdout", "stderr")
 """The keys of what a command prints, among its outputs."""
 
+_WORD = Kind(PATH.fits, "a word is text or a path: write str(…)")
 _VERSION = "consist exec 0"
 """Stands for the code of a step that is a command; what of it counts is in its config."""
 _INTERPRETERS = ("python", "bash", "sh", "zsh", "Rscript", "julia", "node", "perl", "ruby")
@@ -104,6 +107,7 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     description: str = "",
     cache_mode: str = "reuse",
     show: Show | None = None,
+    **unknown: Never,
 ) -> RunResult:
     r"""Run a command, or bring back what it made for the same program, arguments, inputs and environment.
 
@@ -153,6 +157,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     >>> again.cache_hit, again.outputs["stdout"].read_bytes()
     (True, b'42\n')
     """
+    check_unknown(exec, unknown)
+    check("show", show, FUNCTION)
     tracker = current_tracker()
     command = _command(argv, inputs, outputs, env)
     before = _digests(tracker.store, command)
@@ -186,6 +192,9 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
 def _command(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str]) -> Command:
     if isinstance(argv, (str, bytes)) or not argv:
         raise UsageError(f"a command is a list of words, not {argv!r:.60}", hint='write ["sort", "data.csv"]')
+    check_each("argv", argv, _WORD)
+    if isinstance(env, (str, Mapping)):
+        raise UsageError(f"env is {shown(env)}", hint='give a list of the names that count, such as ["MODEL_SIZE"]')
     words = tuple(os.fspath(word) for word in argv)
     program = shutil.which(words[0])
     if program is None:
@@ -194,17 +203,17 @@ def _command(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str])
     for key in STREAMS:
         if key in named:
             raise UsageError(f"an output cannot be called {key!r}: what is printed is", hint="write NAME=PATH")
-    return Command(words, program, _named("input", inputs), named, tuple(sorted(set(env))))
+    return Command(words, program, _named("input", inputs), named, tuple(sorted(set(texts("env", env or ())))))
 
 
 def _named(kind: str, given: Any) -> dict[str, str]:
     """Return paths by name; without one a path is called as its file."""
     if isinstance(given, Mapping):
+        check_values(f"{kind}s", given, PATH)
         return {check_name(kind, name): os.fspath(path) for name, path in given.items()}
-    if isinstance(given, (str, bytes)):
-        raise UsageError(f"{kind}s is {given!r:.60}", hint="give a list of paths")
+    check_each(f"{kind}s", given, PATH)
     found: dict[str, str] = {}
-    for path in map(os.fspath, given):
+    for path in map(os.fspath, given or ()):
         name = check_name(kind, os.path.basename(path.rstrip("/")))
         if name in found:
             raise UsageError(f"two {kind}s would be called {name!r}", hint="name them: NAME=PATH, or a mapping")

@@ -26,7 +26,7 @@ from consist.runs.options import (
 from consist.runs.request import Request, RunArguments, check_names, make_request
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Never, Unpack
 
     from consist.runs.run import RunResult
 
@@ -91,7 +91,7 @@ class Step(Generic[P, T]):
         """Call the function."""
         return self.__wrapped__(*args, **kwargs)
 
-    def run(self, **given: Unpack[RunArguments]) -> RunResult:
+    def run(self, *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
         """Run it on the tracker that it was defined with, else on the current one.
 
         Parameters
@@ -104,7 +104,7 @@ class Step(Generic[P, T]):
         UsageError
             If there is no current tracker, or something given cannot be used.
         """
-        check_names(given)
+        check_names(given, nameless)
         return self._runner.run(self, **given)
 
     @property

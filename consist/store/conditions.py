@@ -64,7 +64,7 @@ def between(low: Any, high: Any) -> Range:
     Raises
     ------
     UsageError
-        If a bound is no number and no text.
+        If a bound is no number and no text, or nothing can be between them.
 
     Examples
     --------
@@ -75,7 +75,10 @@ def between(low: Any, high: Any) -> Range:
     for bound in bounds:
         if bound is not None and not isinstance(bound, (int, float, str)):
             raise UsageError(f"{bound!r:.60} has no order", hint="bounds are numbers, text or dates")
-    return Range(*bounds)
+    low, high = bounds
+    if low is not None and high is not None and not (_alike(low, high) and low <= high):
+        raise UsageError(f"nothing is between {low!r:.60} and {high!r:.60}", hint="give two of a kind, the lower first")
+    return Range(low, high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,10 +205,10 @@ def test_what_is_captured_is_part_of_the_contract_and_told(tracker, capture):
     assert legacy_run.run.record.contract.paths == ("capture_dir/*.csv",)
 
 
-def test_a_run_that_captures_nothing_has_todays_signature(tracker):
-    plain = tracker.run(pow, config={"base": 2, "exp": 3})
+def test_a_pattern_without_a_folder_is_an_error(tracker):
     options = ExecutionOptions(capture_pattern="*.csv")
-    assert tracker.run(pow, config={"base": 2, "exp": 3}, execution_options=options).run.id == plain.run.id
+    with pytest.raises(errors.UsageError, match=r"capture_pattern is '\*.csv', and no capture_dir says where"):
+        tracker.run(pow, config={"base": 2, "exp": 3}, execution_options=options)
 
 
 def test_a_relative_folder_is_one_of_the_folder_where_the_call_was_made(tracker, tmp_path, capture):
