@@ -45,10 +45,14 @@ def _is_count(value: object) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool) and value.__index__() >= 0
 
 
+def _is_path(value: object) -> bool:
+    return value != "" and "\0" not in value if isinstance(value, str) else isinstance(value, os.PathLike)
+
+
 TEXT = Kind(lambda value: isinstance(value, str), "give text")
 FLAG = Kind(lambda value: isinstance(value, bool), "give True or False")
 COUNT = Kind(_is_count, "give a whole number, 0 or more")
-PATH = Kind(lambda value: isinstance(value, (str, os.PathLike)), "give a path, as text or as a Path")
+PATH = Kind(_is_path, "give a path, as text or as a Path")
 LIST = Kind(_is_list, "give a list")
 ANYTHING = Kind(lambda _: True, "")
 MAPPING = Kind(lambda value: isinstance(value, Mapping), "give a mapping, with a name for each")

@@ -17,7 +17,7 @@ from consist.errors import OutputError, UsageError
         (arguments.TEXT, ["", "x"], [b"x", 3]),
         (arguments.FLAG, [True, False], ["yes", 0, 1]),
         (arguments.COUNT, [0, 5], [-1, True, 2.0, "5"]),
-        (arguments.PATH, ["x", Path("x")], [b"x", 3]),
+        (arguments.PATH, ["x", Path("x")], [b"x", 3, "", "a\0b"]),
         (arguments.LIST, [[], (), {1}, {}.keys()], ["x", b"x", 3, {}, iter([])]),
         (arguments.MAPPING, [{}], [[], "x"]),
         (arguments.FUNCTION, [len, int], [3, "len"]),

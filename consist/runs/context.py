@@ -161,7 +161,9 @@ class RunContext:
         """
         return self._logbook.load(what)
 
-    def capture_outputs(self, folder: str | os.PathLike[str], pattern: str = "*") -> Capture:
+    def capture_outputs(
+        self, folder: str | os.PathLike[str], pattern: str = "*", *, symlinks: str | None = None
+    ) -> Capture:
         """Make outputs of the files that appear or change below a folder.
 
         ``with run.capture_outputs("out", "*.csv"):`` captures what its block writes. Without ``with`` it holds from the
@@ -170,9 +172,13 @@ class RunContext:
         Parameters
         ----------
         folder : path
-            It need not be there yet. Files in its folders count too; links to folders are not followed.
+            It need not be there yet. Files in its folders count too.
         pattern : str
-            Which of the files, as `pathlib.PurePath.match` reads it: ``*.csv`` in any folder, ``tables/*.csv``.
+            Which of the files, by the end of their path: ``*.csv`` in any folder, ``tables/*.csv`` in one called so.
+            ``**`` is any number of folders, also none.
+        symlinks : str, optional
+            What to do about symbolic links, as in `OutputPolicyOptions`. Default: what the run was told; in a trace
+            ``refuse``.
 
         Returns
         -------
@@ -182,11 +188,10 @@ class RunContext:
         Raises
         ------
         OutputError
-            At the end of the block: if two files would have one name, or a file cannot be read.
+            At the end of the block: if two files would have one name, one cannot be read, or one is a link.
         """
-        check("folder", folder, PATH, required=True)
-        check("pattern", pattern, TEXT, required=True)
-        return self._logbook.capture(folder, pattern)
+        check_captured(folder, pattern)
+        return self._logbook.capture(folder, pattern, symlinks)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.run_id} {self.step}>"
@@ -239,6 +244,18 @@ def note_found(record: RunRecord, store: Store) -> None:
     around = _run.get()
     if around and record.parent != around[-1].run_id:
         store.events.member(record.id, around[-1].run_id)
+
+
+def check_captured(folder: object, pattern: object) -> None:
+    """Refuse what cannot be captured.
+
+    Raises
+    ------
+    UsageError
+        If the folder is no path, or the pattern no text.
+    """
+    check("folder", folder, PATH, required=True)
+    check("pattern", pattern, TEXT, required=True)
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:

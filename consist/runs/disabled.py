@@ -25,6 +25,7 @@ from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_input
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
 from consist.runs.loose import LooseArtifact
+from consist.runs.places import check_places
 from consist.runs.queries import check_run_id, check_runs, wanted
 from consist.runs.request import check_names, identity_of_config
 from consist.runs.run import Run, RunResult
@@ -107,12 +108,14 @@ class DisabledTracker(Tracker):
         identity_of_config(asked.config)  # what cannot be a config is refused here too
         with running(run):  # type: ignore[arg-type]  # it has what a run's context has
             yield run
+            run.end_captures()
 
     @contextlib.contextmanager
     def _scenario(self, asked: Block) -> Iterator[DisabledScenario]:
         scenario = DisabledScenario(asked.name, self, self.run_dir)
-        with running(scenario.context):  # type: ignore[arg-type]  # the same
+        with running(scenario):  # type: ignore[arg-type]  # the same
             yield scenario
+            scenario.end_captures()
         for key in asked.required:
             scenario.coupler.require(key)
 
@@ -203,14 +206,18 @@ def _output_of(result: RunResult, key: str | None) -> Artifact:
 def _perform(request: Request, run_dir: Path) -> RunResult:
     """Call the function of a request, as ``perform.py`` does, and keep nothing."""
     refuse_generators(request.fn, request.step)
+    check_places(request)
     config = identity_of_config(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
-    context = DisabledRun(request.step, run_dir, inputs)
+    context = DisabledRun(request.step, run_dir, inputs, request.declared.symlinks)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
+    if request.execution.capture_dir is not None:
+        context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
     started = now()
     with running(context):  # type: ignore[arg-type]  # it has what a run's context has
         value = call(request.fn, arguments, request.step)
+    context.end_captures()
     returned = take_apart(value, request.declared.keys).absolute()
     for lacking in (*compared(returned, value, request.declared.keys), *_not_written(request.declared, returned)):
         settle(lacking, request.declared.policy)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consist.blobs.folderscan import REFUSE
 from consist.errors import InputError, NotFoundError, OutputError
 from consist.fileops import perform
 from consist.hashing.hasher import Hashed, hash_bytes
@@ -14,7 +15,8 @@ from consist.identity.names import check_name
 from consist.index.records import TRACE, new_run_id
 from consist.runs.artifact import Artifact
 from consist.runs.block import block, check_block
-from consist.runs.context import RunContext, path_of, running
+from consist.runs.capture import Capture
+from consist.runs.context import RunContext, check_captured, path_of, running
 from consist.runs.inputs import resolve_inputs
 from consist.runs.loose import LooseArtifact
 from consist.runs.request import check_names
@@ -35,7 +37,11 @@ if TYPE_CHECKING:
 class DisabledRun:
     """What code may ask and say of a run of which nothing is kept: it has `RunContext`'s methods."""
 
-    def __init__(self, step: str, run_dir: Path, inputs: tuple[ResolvedInput, ...] = ()) -> None:
+    def __init__(
+        self, step: str, run_dir: Path, inputs: tuple[ResolvedInput, ...] = (), symlinks: str = REFUSE
+    ) -> None:
+        self.symlinks = symlinks
+        self._captures: list[Capture] = []
         self.run_id = new_run_id()
         self.step = step
         self.signature = b""
@@ -74,6 +80,21 @@ class DisabledRun:
     def log_meta(self, **values: Any) -> None:
         """Do nothing."""
 
+    def capture_outputs(
+        self, folder: str | os.PathLike[str], pattern: str = "*", *, symlinks: str | None = None
+    ) -> Capture:
+        """Return what is written below a folder as artifacts, at the end of the block or of the run."""
+        check_captured(folder, pattern)
+        links = symlinks or self.symlinks
+        capture = Capture(os.fspath(folder), pattern, self._add, self._captures.remove, symlinks=links)
+        self._captures.append(capture)
+        return capture
+
+    def end_captures(self) -> None:
+        """Take in what was written for the captures that hold to the end of the run."""
+        for capture in self._captures:
+            capture.finish()
+
     def load(self, what: Artifact | str) -> Any:
         """Return the value of an artifact, or of the run's input or output that is called so."""
         found = what if isinstance(what, Artifact) else self._inputs.get(what, self.outputs.get(what))
@@ -89,20 +110,14 @@ class DisabledRun:
         return self.outputs[name]
 
 
-class DisabledScenario:
-    """Steps that hand artifacts from one to the next, of which nothing is kept."""
+class DisabledScenario(DisabledRun):
+    """Steps that hand artifacts from one to the next, of which nothing is kept: it has `Scenario`'s methods."""
 
     def __init__(self, name: str, runner: Runner, run_dir: Path) -> None:
-        self.name = name
+        super().__init__(name, run_dir)
         self.coupler = _Coupler()
-        self.context = DisabledRun(name, run_dir)
         self._runner = runner
         self._run_dir = run_dir
-
-    @property
-    def run_id(self) -> str:
-        """An id that leads nowhere."""
-        return self.context.run_id
 
     def run(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
         """Call a function; inputs that are named only come from the coupler, and outputs go there."""
@@ -123,8 +138,18 @@ class DisabledScenario:
         run = DisabledRun(asked.name, self._run_dir, unread_inputs(asked.inputs))
         with running(run):  # type: ignore[arg-type]  # it has what a run's context has
             yield run
+            run.end_captures()
         for key, artifact in run.outputs.items():
             self.coupler.set(key, artifact)
+
+    def load(self, what: Artifact | str) -> Any:
+        """Return the value of an artifact, or of what the coupler has under a key."""
+        return super().load(self.coupler.require(what) if isinstance(what, str) else what)
+
+    def _add(self, value: Any, key: str | None) -> LooseArtifact:
+        made = super()._add(value, key)
+        self.coupler.set(made.key, made)
+        return made
 
     def _with_inputs(self, given: Any) -> Any:
         inputs = given.get("inputs")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import shown
+from consist.blobs.folderscan import REFUSE
 from consist.errors import NotFoundError, OutputError, UsageError
 from consist.identity.config import readable
 from consist.identity.names import check_name
@@ -50,6 +51,11 @@ class Logbook:
         Hands out artifacts.
     inputs : tuple of ResolvedInput
         What the run was given.
+
+    Attributes
+    ----------
+    symlinks : str
+        What to do about links in folders that are logged or captured.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Logbook:
         inputs: tuple[ResolvedInput, ...] = (),
     ) -> None:
         self.draft = draft
+        self.symlinks = REFUSE
         self.collector = collector
         self.inputs = {item.record.key: item for item in inputs}
         self.outputs: dict[str, ArtifactRecord] = {}
@@ -101,7 +108,7 @@ class Logbook:
             record = replace(value.record, key=name)
             self._check_here(value)
         else:
-            record = self.collector.one(name, value)
+            record = self.collector.one(name, value, symlinks=self.symlinks)
         record = replace(record, media={**record.media, LOGGED: True})
         with self._lock:
             self._check_open()
@@ -146,12 +153,13 @@ class Logbook:
             hint=f"it has {', '.join([*self.inputs, *self.outputs]) or 'none'}",
         )
 
-    def capture(self, folder: str | os.PathLike[str], pattern: str) -> Capture:
+    def capture(self, folder: str | os.PathLike[str], pattern: str, symlinks: str | None = None) -> Capture:
         """Begin to capture what is written below a folder, until the run ends or the capture is used as a block."""
         from consist.runs.capture import Capture
 
         self._check_open()
-        capture = Capture(os.fspath(folder), pattern, self.add_output, self._withdraw)
+        links = symlinks or self.symlinks
+        capture = Capture(os.fspath(folder), pattern, self.add_output, self._withdraw, symlinks=links)
         self._captures.append(capture)
         return capture
 

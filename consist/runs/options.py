@@ -50,7 +50,8 @@ class ExecutionOptions(Named):
         Every file that appears or changes below this folder while the function runs becomes an output: ``a/b.csv`` is
         called ``a__b``. A relative path is one of the working folder, as everywhere.
     capture_pattern : str, optional
-        Which of the files, as `pathlib.PurePath.match` reads it; part of the signature, as declared outputs are.
+        Which of the files, by the end of their path below `capture_dir`: ``*.csv`` in any folder, ``tables/*.csv`` in
+        one called so; ``**`` is any number of folders, also none. Part of the signature, as declared outputs are.
         Default: all.
 
     Raises
@@ -79,6 +80,11 @@ class ExecutionOptions(Named):
         check("capture_dir", self.capture_dir, PATH)
         check("capture_pattern", self.capture_pattern, TEXT)
 
+    @property
+    def pattern(self) -> str:
+        """`capture_pattern`, or its default."""
+        return "*" if self.capture_pattern is None else self.capture_pattern
+
 
 @dataclass(frozen=True, slots=True)
 class CacheOptions(Named):
@@ -102,8 +108,9 @@ class CacheOptions(Named):
         What is put where files are expected. ``metadata`` (default): nothing. ``inputs-missing``: before the function
         runs, artifacts of files and folders that are inputs are restored where they were written, if nothing is there
         and that is within the working folder or `run_dir`. ``outputs-requested``: on a hit, the files and folders of
-        `output_paths` are restored to those paths, as the function would have written them. ``outputs-all``: on a
-        hit, all files and folders are copied to ``run_dir/artifacts``.
+        `output_paths` are restored to those paths, as the function would have written them: through a link that is
+        there, to what it leads to. ``outputs-all``: on a hit, all files and folders are copied to
+        ``run_dir/artifacts``.
 
     Raises
     ------
@@ -177,9 +184,9 @@ class OutputPolicyOptions(Named):
     Parameters
     ----------
     symlinks : str, optional
-        What to do about symbolic links in a folder that is an output. ``refuse`` (default): a link is an error that
-        names it. ``follow``: what it leads to is stored in its place, wherever that lies. A link itself is never
-        stored.
+        What to do about symbolic links in a folder that is an output, and among the files of `capture_dir`. ``refuse``
+        (default): a link is an error that names it. ``follow``: what it leads to is stored in its place, wherever that
+        lies. A link itself is never stored.
     output_missing : str, optional
         What to do if a declared output was not made. ``error`` (default): the run has failed. ``warn``, ``ignore``:
         the run is completed without it, and found again by calls that allow as much.

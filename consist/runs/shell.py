@@ -9,7 +9,7 @@ The command is a process group of its own: signals that end this process are pas
 """
 
 # Paths are plain strings: they are arguments of a command.
-# ruff: noqa: PTH100, PTH113, PTH114, PTH119, PTH120
+# ruff: noqa: PTH100, PTH113, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from consist.fileops import perform
 from consist.identity.names import check_name
 from consist.runs.current import current_tracker
 from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
+from consist.runs.places import written_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 STREAMS = STDOUT, STDERR = ("stdout", "stderr")
 """The keys of what a command prints, among its outputs."""
 
-_WORD = Kind(PATH.fits, "a word is text or a path: write str(…)")
+_WORD = Kind(lambda word: isinstance(word, (str, os.PathLike)), "a word is text or a path: write str(…)")
 _VERSION = "consist exec 0"
 """Stands for the code of a step that is a command; what of it counts is in its config."""
 _INTERPRETERS = ("python", "bash", "sh", "zsh", "Rscript", "julia", "node", "perl", "ruby")
@@ -360,14 +361,15 @@ def _restore(store: Store, result: RunResult, command: Command) -> None:
     from consist.store.restore import restore
 
     for key, path in command.outputs.items():
-        if _is_there(store, path, result.outputs[key].digest.hex):
+        place = written_through(key, path)
+        if _is_there(store, place, result.outputs[key].digest.hex):
             continue
-        perform("mkdir", os.path.dirname(path) or ".", os.makedirs, os.path.dirname(path) or ".", exist_ok=True)
-        restore(store, output_of(result.run.record, key), path, force=True)
+        perform("mkdir", os.path.dirname(place), os.makedirs, os.path.dirname(place), exist_ok=True)
+        restore(store, output_of(result.run.record, key), place, force=True)
 
 
 def _is_there(store: Store, path: str, digest: str) -> bool:
-    return os.path.isfile(path) and not os.path.islink(path) and _digest(store, path) == digest
+    return os.path.isfile(path) and _digest(store, path) == digest
 
 
 def _show_again(result: RunResult, show: Show | None) -> None:
