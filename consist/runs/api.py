@@ -205,7 +205,7 @@ def log_dataframe(table: Any, key: str) -> Artifact:
     return current_run().log_dataframe(table, key)
 
 
-def log_meta(**values: Any) -> None:
+def log_meta(*nameless: Never, **values: Any) -> None:
     """Record plain values of the run that is under way: `RunContext.log_meta`.
 
     Raises
@@ -213,4 +213,4 @@ def log_meta(**values: Any) -> None:
     UsageError
         If no run is under way here.
     """
-    current_run().log_meta(**values)
+    current_run().log_meta(*nameless, **values)

@@ -213,8 +213,7 @@ def bind(
             arguments[item.record.key] = _hand_over(item, modes[item.record.key])
     arguments.update(options.runtime_kwargs)
     if options.inject_context:
-        name = options.inject_context if isinstance(options.inject_context, str) else CONTEXT_PARAMETER
-        arguments[name] = context()
+        arguments[_context_name(options)] = context()
     positional = [
         arguments.pop(name)
         for name, parameter in parameters.items()
@@ -226,24 +225,37 @@ def bind(
         called = getattr(fn, "__qualname__", repr(fn))
         raise UsageError(
             f"{called}{signature} cannot be called: {error}",
-            hint=_hint_at_a_name(signature, {*config, *arguments}, [item.record.key for item in inputs]),
+            hint=_hint_at_a_name(signature.parameters, config, [item.record.key for item in inputs], options),
         ) from None
 
 
-def _hint_at_a_name(signature: inspect.Signature, given: Collection[str], inputs: list[str]) -> str:
+def _context_name(options: ExecutionOptions) -> str:
+    return options.inject_context if isinstance(options.inject_context, str) else CONTEXT_PARAMETER
+
+
+def _hint_at_a_name(
+    parameters: Mapping[str, inspect.Parameter], config: Collection[str], inputs: list[str], options: ExecutionOptions
+) -> str:
     """Say which name was perhaps meant for a parameter that got nothing; files of a list are called as they are."""
     import difflib  # for a slip only
 
-    parameters = signature.parameters
+    given = {*config, *inputs, *options.runtime_kwargs}
     needed = [
         name
         for name, parameter in parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in _GATHERING and name not in {*given, *inputs}
+        if parameter.default is parameter.empty and parameter.kind not in _GATHERING and name not in given
     ]
+    if needed[:1] == ["self"]:
+        return "it is a method: give that of an object, such as Model().fit"
+    if options.inject_context and (name := _context_name(options)) not in parameters:
+        return f"inject_context passes the run as {name!r:.60}, so a parameter must be called so"
+    passed = next((name for name in options.runtime_kwargs if name not in parameters), None)
+    if passed is not None:
+        return f"runtime_kwargs are all passed, and {passed!r:.60} is no parameter"
     stray = next((name for name in inputs if name not in parameters), None)
     if needed and stray is not None:
         return f"no parameter is called {stray!r:.60}, as the input is; write inputs={{{needed[0]!r}: …}}"
-    near = difflib.get_close_matches(needed[0], set(given) - parameters.keys(), n=1) if needed else []
+    near = difflib.get_close_matches(needed[0], set(config) - parameters.keys(), n=1) if needed else []
     if near:
         return f"config has {near[0]!r}, which is no parameter: call it {needed[0]!r}"
     return "arguments come from config, inputs and runtime_kwargs, by name"

@@ -12,13 +12,14 @@ import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from consist.arguments import PATH, TEXT, Kind, check
+from consist.arguments import PATH, TEXT, Kind, check, check_no_more
 from consist.errors import UsageError
-from consist.fileops import perform
+from consist.fileops import make_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Never
 
     from consist.index.records import RunRecord
     from consist.runs.artifact import Artifact
@@ -58,7 +59,7 @@ class RunContext:
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
         folder = self._folder / self.step / self.run_id  # put together here: 13 µs, which most runs need not pay
-        perform("mkdir", str(folder), os.makedirs, folder, exist_ok=True)
+        make_folders(str(folder))
         return folder
 
     def log_input(self, source: str | os.PathLike[str] | Artifact, key: str | None = None) -> Path | Artifact:
@@ -132,7 +133,7 @@ class RunContext:
         """
         return self._logbook.add_table(table, key)
 
-    def log_meta(self, **values: Any) -> None:
+    def log_meta(self, *nameless: Never, **values: Any) -> None:
         """Record plain values of the run itself, by name: a score, a count, a version; the last of a name stays.
 
         They are no part of what the run is, and nothing is found by them: `facet` is for that.
@@ -140,8 +141,9 @@ class RunContext:
         Raises
         ------
         UsageError
-            If a name cannot be one.
+            If a name cannot be one, or a value has none.
         """
+        check_no_more("log_meta", nameless, "rows=3, or **values")
         self._logbook.add_meta(values)
 
     def load(self, what: Artifact | str) -> Any:

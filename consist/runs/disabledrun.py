@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import check_no_more
 from consist.blobs.folderscan import REFUSE
 from consist.errors import InputError, NotFoundError, OutputError
-from consist.fileops import perform
+from consist.fileops import make_folders
 from consist.hashing.hasher import Hashed, hash_bytes
 from consist.identity.names import check_name
 from consist.index.records import TRACE, new_run_id
@@ -52,7 +53,7 @@ class DisabledRun:
     @property
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
-        perform("mkdir", str(self._folder), os.makedirs, self._folder, exist_ok=True)
+        make_folders(str(self._folder))
         return self._folder
 
     def log_input(self, source: Any, key: str | None = None) -> Any:
@@ -77,8 +78,9 @@ class DisabledRun:
         """Return a table as an artifact."""
         return self._add(table, key)
 
-    def log_meta(self, **values: Any) -> None:
-        """Do nothing."""
+    def log_meta(self, *nameless: Never, **values: Any) -> None:  # noqa: ARG002 - as `RunContext` takes them
+        """Keep nothing."""
+        check_no_more("log_meta", nameless, "rows=3, or **values")
 
     def capture_outputs(
         self, folder: str | os.PathLike[str], pattern: str = "*", *, symlinks: str | None = None

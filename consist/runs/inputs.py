@@ -14,6 +14,7 @@ from consist.identity.names import as_text, check_name
 from consist.index.records import InputRecord
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
+from consist.store.names import is_store_path
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -127,8 +128,9 @@ def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
         location = f"runs/{source.run_id}/{source.key}"
         return ResolvedInput(InputRecord(name, ARTIFACT, source.digest, source.size, location), source)
     path = _path_of(source)
-    if "://" in path:
-        raise InputError(f"{path!r} is not a local path", hint="copy it to a local file first")
+    if "://" in path or (is_store_path(path) and not os.path.lexists(path)):
+        hint = f"give tracker.get_artifact({path!r:.200})" if is_store_path(path) else "copy it to a local file first"
+        raise InputError(f"{path!r:.200} is not a local path", hint=hint)
     content = _content(path, files)
     kind = FOLDER if os.path.isdir(path) else FILE  # noqa: PTH112 - strings throughout
     return ResolvedInput(InputRecord(name, kind, content.digest, content.size, as_text(path)), Path(path))

@@ -26,7 +26,10 @@ HYDRATIONS = METADATA, INPUTS_MISSING, OUTPUTS_REQUESTED, OUTPUTS_ALL = (
 VALIDATIONS = (False, True, "lazy", "eager")
 POLICIES = ERROR, WARN, IGNORE = ("error", "warn", "ignore")
 
-_FLAG_OR_NAME = Kind(lambda value: isinstance(value, (bool, str)), "give True or False, or a parameter's name")
+_FLAG_OR_NAME = Kind(
+    lambda value: isinstance(value, bool) or (isinstance(value, str) and value != ""),
+    "give True or False, or a parameter's name",
+)
 
 _Options = TypeVar("_Options", bound=Any)
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from consist.arguments import COUNT, TEXT, check, shown
 from consist.errors import RunNotFoundError, UsageError
 from consist.identity.inputs import folder_identity
+from consist.identity.names import is_name
 from consist.runs.artifact import Artifact
 from consist.runs.lineage import Lineage, file_node, output_node, run_node
 from consist.runs.lineage_walk import walk
 from consist.runs.run import Run, RunResult
-from consist.store.names import AREAS, SCHEME, find_output, find_run, output_of
+from consist.store.names import find_output, find_run, is_store_path, output_of
 
 if TYPE_CHECKING:
     from consist.index.records import RunRecord
@@ -44,7 +45,11 @@ def artifact_named(store: Store, library: Library, named: Run | RunResult | str,
             )
         return Artifact(found.record, found.run.id, library)
     check("key", key, TEXT)
-    run = _record(store, named)
+    try:
+        run = _record(store, named)
+    except RunNotFoundError as error:
+        hint = f"{error.hint}; the newest of a step is steps/{named}/{key or '…'}" if is_name(named) else error.hint
+        raise RunNotFoundError(error.message, hint=hint) from None
     found = output_of(run, _only_key(run) if key is None else key)
     if found.record is None:  # not of an output of a run
         raise RunNotFoundError(f"run {run.id} has no output {key!r:.60}")
@@ -109,7 +114,7 @@ def _record(store: Store, named: Run | RunResult | str) -> RunRecord:
 
 
 def _is_path(text: str) -> bool:
-    return text.startswith((SCHEME, "/")) or text.partition("/")[0] in AREAS
+    return text.startswith("/") or is_store_path(text)
 
 
 def _only_key(run: RunRecord) -> str:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
-from consist.fileops import perform
+from consist.fileops import make_folders
 from consist.identity.names import check_name
 from consist.runs.current import current_tracker
 from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
@@ -364,7 +364,7 @@ def _restore(store: Store, result: RunResult, command: Command) -> None:
         place = written_through(key, path)
         if _is_there(store, place, result.outputs[key].digest.hex):
             continue
-        perform("mkdir", os.path.dirname(place), os.makedirs, os.path.dirname(place), exist_ok=True)
+        make_folders(os.path.dirname(place))
         restore(store, output_of(result.run.record, key), place, force=True)
 
 

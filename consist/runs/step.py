@@ -7,6 +7,7 @@ runtime_kwargs) key by key, option values field by field. The rule is `together`
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -88,7 +89,15 @@ class Step(Generic[P, T]):
         self._runner = runner
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function."""
+        """Call the function.
+
+        Raises
+        ------
+        UsageError
+            If it is given what `run` takes, and the function does not.
+        """
+        if not kwargs.keys().isdisjoint(RunArguments.__annotations__):
+            self._refuse_what_run_takes(kwargs)
         return self.__wrapped__(*args, **kwargs)
 
     def run(self, *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
@@ -106,6 +115,16 @@ class Step(Generic[P, T]):
         """
         check_names(given, nameless)
         return self._runner.run(self, **given)
+
+    def _refuse_what_run_takes(self, given: Mapping[str, object]) -> None:
+        parameters = inspect.signature(self.__wrapped__).parameters
+        gathers = any(found.kind is inspect.Parameter.VAR_KEYWORD for found in parameters.values())
+        stray = [name for name in given if name not in parameters]
+        if stray and not gathers:
+            raise UsageError(
+                f"{self!r} was called with {stray[0]}=…, which its function does not take",
+                hint=f"a step is run by its method run: {self.name}.run({stray[0]}=…)",
+            )
 
     @property
     def counted(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from consist.arguments import shown
 from consist.errors import UsageError
 from consist.hashing.codec import pack
 from consist.identity.config import readable
@@ -103,8 +104,11 @@ class FacetCondition:
         Raises
         ------
         UsageError
-            If the name cannot be one.
+            If the name cannot be one, or a function is wanted.
         """
+        if callable(wanted):
+            hint = "give a value, or at_least, at_most or between"
+            raise UsageError(f"what is wanted of facet {name!r:.60} is {shown(wanted)}", hint=hint)
         return cls(check_name("facet", name), wanted if isinstance(wanted, Range) else readable(wanted))
 
     def fits(self, facet: dict[str, Any]) -> bool:

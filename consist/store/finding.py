@@ -138,6 +138,8 @@ def moment(value: object) -> int:
             raise UsageError(f"{value} ago is before all time", hint="leave it out for all runs") from None
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - of this machine, as people mean it
+    if hasattr(value, "to_pydatetime"):  # of pandas, which takes no time without a zone for this machine's
+        value = value.to_pydatetime()
     if not isinstance(value, dt.datetime):
         raise UsageError(f"{shown(value)} is no time", hint="give a datetime, a date, a timedelta or text")
     return (value.astimezone(dt.UTC) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)

@@ -22,6 +22,11 @@ def read(data):
     return Path(data).read_text()
 
 
+class Model:
+    def fit(self, n=1):
+        return n
+
+
 @pytest.fixture
 def result(tracker, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -74,6 +79,9 @@ QUESTIONS = {
     "lineage(3)": (lambda t, r: t.lineage(3), "3 names no run"),
     "lineage depth": (lambda t, r: t.lineage(r, depth="x"), "depth is 'x'"),
     "lineage most": (lambda t, r: t.lineage(r, most=-1), "most is -1"),
+    "a step for a run": (lambda t, r: t.get_artifact("work", "value"), "the newest of a step is steps/work/value"),
+    "load(step)": (lambda t, r: consist.load("work", tracker=t), "the newest of a step is steps/work/…"),
+    "find facet=fn": (lambda t, r: t.find_runs(facet={"n": len}), "facet 'n' is a builtin.* at_least, at_most or"),
     "lineage(text of a file)": (lambda t, r: t.lineage("data.txt"), r"a file is given as Path\('data.txt'\)"),
     "between(5, 1)": (lambda t, r: consist.between(5, 1), "nothing is between 5 and 1 .*the lower first"),
     "between(5, a)": (lambda t, r: consist.between(5, "a"), "nothing is between 5 and 'a'"),
@@ -120,6 +128,7 @@ OPTIONS = [
     (ExecutionOptions, {"runtime_kwargs": {3: 1}}, "runtime_kwargs has the key 3"),
     (ExecutionOptions, {"load_inputs": "yes"}, "load_inputs is 'yes' .*True or False"),
     (ExecutionOptions, {"inject_context": 3}, "inject_context is 3 .*a parameter's name"),
+    (ExecutionOptions, {"inject_context": ""}, "inject_context is ''"),
     (ExecutionOptions, {"runtime_only": "x"}, r"runtime_only is 'x' .*\['x'\]"),
     (ExecutionOptions, {"capture_dir": 3}, "capture_dir is 3 .*a path"),
     (ExecutionOptions, {"capture_pattern": 3}, "capture_pattern is 3"),
@@ -155,7 +164,27 @@ RUNS = {
     "misspelt": (lambda run: run(work, confg={}), r"no argument 'confg' \(did you mean 'config'\?\)"),
     "an option's field": (lambda run: run(work, cache_mode="off"), r"cache_options=CacheOptions\(cache_mode=…\)"),
     "what it returned": (lambda run: run(work()), "fn is 1, which cannot be called .*without calling it"),
-    "a list as config": (lambda run: run(work, config=[1]), "config is list"),
+    "a list as config": (lambda run: run(work, config=[1]), "config is a list, not a mapping"),
+    "a class as config": (lambda run: run(work, config=dict), "config is the class dict, not a mapping"),
+    "a function of a class": (lambda run: run(Model.fit), r"it is a method: give that of an object"),
+    "runtime_kwargs that it does not take": (
+        lambda run: run(
+            work, config={"n": 9}, runtime_kwargs={"m": 1}, execution_options=ExecutionOptions(runtime_only=["m"])
+        ),
+        "runtime_kwargs are all passed, and 'm' is no parameter",
+    ),
+    "inject_context": (
+        lambda run: run(work, execution_options=ExecutionOptions(inject_context="ctx"), config={"n": 3}),
+        "inject_context passes the run as 'ctx', so a parameter must be called so",
+    ),
+    "a path of the store as input": (
+        lambda run: run(read, inputs={"data": "steps/work/value"}),
+        r"is not a local path .*tracker.get_artifact\('steps/work/value'\)",
+    ),
+    "a URL of the store as input": (
+        lambda run: run(read, inputs={"data": "consist://steps/work/value"}),
+        r"give tracker.get_artifact\('consist://steps/work/value'\)",
+    ),
     "a key of config": (lambda run: run(read, config={"dat": "x"}), "config has 'dat', which is no parameter: call it"),
     "a dict of options": (lambda run: run(work, cache_options={"cache_mode": "off"}), r"is a dict .*CacheOptions\("),
     "the class of options": (lambda run: run(work, cache_options=CacheOptions), "is the class CacheOptions"),
@@ -190,6 +219,18 @@ def test_runs(tracker, result, case):
 def test_steps_take_names_too(tracker):
     refused(lambda: tracker.define_step(work).run({"n": 3}), "run got a dict without a name")
     refused(lambda: tracker.explain(work, {"n": 3}), "run got a dict without a name")
+
+
+def test_a_step_that_is_called_is_its_function(tracker):
+    step = tracker.define_step(work)
+    refused(lambda: step(config={"n": 3}), r"called with config=….*work\.run\(config=…\)")
+    assert step(n=3) == 3
+
+    @tracker.define_step
+    def takes(config, **more):
+        return config, more
+
+    assert takes(config=1, inputs=2) == (1, {"inputs": 2})
 
 
 def test_what_a_step_made_is_no_config(tracker, result):
@@ -248,6 +289,7 @@ def test_blocks_within_a_scenario(tracker, enabled):
         refused(lambda: scenario.trace("x").log_meta(a=1), r"trace\('x'\) has no log_meta before its block begins")
         refused(lambda: scenario.trace("x", output=["y"]), "trace has no argument 'output'")
         refused(lambda: scenario.run(work, {"n": 3}), "run got a dict without a name")
+        refused(lambda: scenario.log_meta({"a": 1}), r"log_meta got a dict without a name .*\*\*values")
         with scenario.trace("x") as trace:
             refused(lambda: trace.log_output(None), "path is None .*log_artifact takes values")
 

@@ -177,3 +177,9 @@ def test_times_are_what_people_write(monkeypatch):
     for nonsense in ("yesterday", 5, None):
         with pytest.raises(errors.UsageError, match="is no time"):
             moment(nonsense)
+
+
+def test_times_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    assert moment(pandas.Timestamp("2026-01-02")) == moment(dt.date(2026, 1, 2))
+    assert moment(pandas.Timestamp("2026-01-02", tz="UTC")) == moment("2026-01-02T00:00:00+00:00")
