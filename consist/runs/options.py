@@ -76,10 +76,12 @@ class ExecutionOptions(Named):
     capture_pattern: str | None = None
 
     def __post_init__(self) -> None:
-        check_values("runtime_kwargs", self.runtime_kwargs, ANYTHING)
+        if self.runtime_kwargs:  # options are made on the path of every hit
+            check_values("runtime_kwargs", self.runtime_kwargs, ANYTHING)
+        if self.runtime_only:
+            check_each("runtime_only", self.runtime_only, TEXT)
         check("load_inputs", self.load_inputs, FLAG)
         check("inject_context", self.inject_context, _FLAG_OR_NAME)
-        check_each("runtime_only", self.runtime_only, TEXT)
         check("capture_dir", self.capture_dir, PATH)
         check("capture_pattern", self.capture_pattern, TEXT)
 

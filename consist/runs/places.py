@@ -24,15 +24,14 @@ def check_places(request: Request) -> None:
         The message names the output and the file.
     """
     for key, path in request.declared.paths:
-        above = what_is_no_folder(os.path.dirname(os.path.abspath(path)))
-        if above is not None:
+        folder = os.path.dirname(path)
+        if folder and (above := what_is_no_folder(os.path.abspath(folder))) is not None:
             raise OutputError(
                 f"output {key!r}: {path} would lie below {above}, which is no folder",
                 hint="name another place in output_paths",
             )
     captured = request.execution.capture_dir
-    above = None if captured is None else what_is_no_folder(os.path.abspath(captured))
-    if above is not None:
+    if captured is not None and (above := what_is_no_folder(os.path.abspath(captured))) is not None:
         raise OutputError(f"capture_dir {captured} cannot be a folder: {above} is none", hint="name another one")
 
 
