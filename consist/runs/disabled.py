@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _DISABLED = "the tracker is disabled"
 
 
-def create_tracker(*, enabled: bool = True, **settings: Any) -> Tracker:
+def create_tracker(*nameless: Never, enabled: bool = True, **settings: Any) -> Tracker:
     """Make a tracker, or one that does nothing but call functions.
 
     Parameters
@@ -67,6 +67,7 @@ def create_tracker(*, enabled: bool = True, **settings: Any) -> Tracker:
     >>> tracker.find_runs()
     []
     """
+    check_no_more("create_tracker", nameless, "enabled=False, db_path=…")
     check("enabled", enabled, FLAG)
     return Tracker(**settings) if enabled else DisabledTracker(**settings)
 

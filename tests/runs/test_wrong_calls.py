@@ -152,6 +152,25 @@ def test_options(kind, given, said):
     refused(lambda: kind(**given), said)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"fn": 3}, "fn is 3 .*without calling it"),
+        ({"fn": "work"}, "fn is 'work'"),
+        ({"version": 2}, "version is 2 .*text"),
+        ({"code": work}, r"code is a function .*\[work\]"),
+        ({"ignore": "x"}, r"ignore is 'x' .*\['x'\]"),
+        ({"depends_on": "t.py"}, r"depends_on is 't.py' .*\['t.py'\]"),
+    ],
+)
+def test_identities_of_code(given, said):
+    refused(lambda: consist.code_identity(**{"fn": work, **given}), said)
+
+
+def test_create_tracker_takes_names():
+    refused(lambda: consist.create_tracker(False), "create_tracker got False without a name .*enabled=False")
+
+
 @pytest.mark.parametrize("options", [CacheOptions(cache_mode="off"), ExecutionOptions(runtime_only=["x"]), Hooks()])
 def test_options_travel(options):
     assert pickle.loads(pickle.dumps(options)) == options  # noqa: S301 - our own
