@@ -6,6 +6,7 @@ something is for whoever looks there. None is what was left out, and passes unle
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -41,8 +42,11 @@ def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple, Sequence, AbstractSet)) and not isinstance(value, (str, bytes, bytearray))
 
 
-def _is_count(value: object) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool) and value.__index__() >= 0
+def _is_count(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= 0
+    except TypeError:
+        return False
 
 
 def _is_path(value: object) -> bool:

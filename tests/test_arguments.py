@@ -37,6 +37,8 @@ def test_kinds(kind, good, bad):
 def test_numbers_of_numpy_are_counts():
     numpy = pytest.importorskip("numpy")
     arguments.check("limit", numpy.int64(3), arguments.COUNT)
+    with pytest.raises(UsageError, match="limit is an ndarray"):
+        arguments.check("limit", numpy.arange(3), arguments.COUNT)
 
 
 @pytest.mark.parametrize(

@@ -141,14 +141,9 @@ def _files(folder: str, start: str, *, follow: bool, around: tuple[str, ...] = (
 
 
 def _look_at(entry: os.DirEntry[str]) -> _Look:
-    """Look at a file, through a link that leads anywhere."""
+    """Look at a file, through a link if that leads to one; what is written below a folder is no change of a link."""
     link = entry.is_symlink()
-    try:
-        found = entry.stat()
-    except OSError:
-        if not link:
-            raise
-        found = entry.stat(follow_symlinks=False)
+    found = entry.stat(follow_symlinks=not link or entry.is_file())
     return _Look(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, link)
 
 

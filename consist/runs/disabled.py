@@ -158,7 +158,7 @@ class DisabledTracker(Tracker):
         """
         if isinstance(run, RunResult):
             return _output_of(run, key)
-        named = self._run(run) if isinstance(run, Run) or not isinstance(run, str) else run
+        named = run if isinstance(run, str) else self._run(run)
         what = f"output {key!r:.60} of {named!r:.100}" if key is not None else f"output {named!r:.100}"
         raise RunNotFoundError(
             f"there is no {what}: {_DISABLED}", hint="outputs are in the results of run: result.outputs"

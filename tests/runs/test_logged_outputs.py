@@ -329,6 +329,13 @@ def test_links_that_are_none_of_the_outputs_do_not_matter(tracker, capture):
     assert list(tracker.run(work, execution_options=capture).outputs) == ["new"]
 
 
+def test_a_link_to_a_folder_that_was_there_is_not_looked_into(tracker, capture):
+    write({"2030/old.csv": "0"})
+    Path("out/latest.csv").symlink_to("2030")
+    found = tracker.run(lambda: write({"2030/new.csv": "1"}), name="new", execution_options=capture)
+    assert list(found.outputs) == ["2030__new"]
+
+
 def test_what_is_written_through_a_link_is_noticed(tracker, capture):
     write({"far.csv": "0"}, below=".")
     linking("near.csv", "../far.csv")
