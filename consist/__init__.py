@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from consist.runs.run import Run, RunResult
     from consist.runs.runset import RunSet
     from consist.runs.scenario import Scenario
-    from consist.runs.shell import exec  # noqa: A004 - as shells call it
+    from consist.runs.shell import exec  # noqa: A004, F401 - as shells call it; reached as `consist.exec` only
     from consist.runs.step import Step
     from consist.runs.tracker import Tracker
     from consist.store.conditions import at_least, at_most, between
@@ -99,7 +99,7 @@ _HOMES = {
     "use_tracker": "consist.runs.current",
 }
 
-__all__ = [
+__all__ = [  # without `exec`, which `from consist import *` would put in the place of the builtin
     "Artifact",
     "CacheOptions",
     "Capture",
@@ -131,7 +131,6 @@ __all__ = [
     "current_run",
     "current_tracker",
     "define_step",
-    "exec",
     "load",
     "load_df",
     "log_artifact",
@@ -160,4 +159,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_HOMES})

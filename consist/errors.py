@@ -101,6 +101,23 @@ def warn(message: str, category: type[ConsistWarning]) -> None:
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, name, registry)
 
 
+def warn_once(message: str, category: type[ConsistWarning], about: str, said: set[str]) -> None:
+    """Warn, unless something was said of the same thing in the same call, which may look at it several times.
+
+    Parameters
+    ----------
+    message, category
+        As of `warn`.
+    about : str
+        What it is about: the id of a run, a signature.
+    said : set of str
+        What something was said of; `about` is added.
+    """
+    if about not in said:
+        said.add(about)
+        warn(message, category)
+
+
 def _is_between(module: object) -> bool:
     """Tell whether a frame is ours, or one of `contextlib`, which lies between a ``with`` and our code."""
     return isinstance(module, str) and (module.partition(".")[0] == _OWN or module == "contextlib")

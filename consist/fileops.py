@@ -10,6 +10,7 @@ Reading does not pass here: a reader that is killed leaves nothing behind.
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from consist.errors import StorageError, StorageFullError, StoragePermissionError, UnreachableError
@@ -85,6 +86,23 @@ def perform(operation: str, path: str, call: Callable[P, T], /, *args: P.args, *
     except OSError as error:
         raise storage_error(operation, path, error) from error
     return result
+
+
+def make_folders(path: str, mode: int = 0o777) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Raises
+    ------
+    StorageError
+        If that cannot be, also where a file is in the way.
+    """
+    try:
+        perform("mkdir", path, os.makedirs, path, mode, exist_ok=True)
+    except (FileExistsError, FileNotFoundError) as error:
+        raise StorageError(
+            f"cannot make the folder {path}: {error.strerror}",
+            hint="a file, or a link that leads nowhere, is in its place or above it",
+        ) from error
 
 
 def storage_error(operation: str, path: str, error: OSError) -> StorageError:

@@ -14,7 +14,7 @@ from consist.errors import (
     StoragePermissionError,
     UnreachableError,
 )
-from consist.fileops import perform, set_tap, storage_error
+from consist.fileops import make_folders, perform, set_tap, storage_error
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_the_tap_raises_stops_the_operation_before_it_is_done(tmp_path):
 def test_a_writer_can_be_killed_on_either_side_of_an_operation(moment, there, tmp_path):
     script = """
 import os, signal, sys
-from consist.fileops import perform, set_tap
+from consist.fileops import make_folders, perform, set_tap
 set_tap(lambda moment, operation, path: moment == sys.argv[1] and os.kill(os.getpid(), signal.SIGKILL))
 perform("mkdir", sys.argv[2], os.mkdir, sys.argv[2])
 """
@@ -140,3 +140,14 @@ def test_a_full_disk_is_called_full():
 
 def test_the_tap_is_off_unless_a_test_turns_it_on():
     assert fileops._tap is None
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_storage(tmp_path):
+    for _ in range(2):
+        make_folders(str(tmp_path / "a" / "b"))
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("file", "link", "file/below"):
+        with pytest.raises(StorageError, match=name):
+            make_folders(str(tmp_path / name))

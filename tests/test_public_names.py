@@ -1,6 +1,7 @@
 """The public names: whole, sorted, and cheap to import."""
 
 import ast
+import builtins
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,14 @@ def test_all_is_whole():
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("consist.")
         for alias in node.names
     }
-    assert imported - {"VERSION"} == set(consist.__all__) == set(consist._HOMES)
+    assert imported - {"VERSION"} == set(consist._HOMES)
+    assert set(consist.__all__) == set(consist._HOMES) - {"exec"}
+
+
+def test_no_builtin_is_shadowed():
+    assert not set(consist.__all__) & set(dir(builtins))
+    assert consist.exec.__module__ == "consist.runs.shell"
+    assert "exec" in dir(consist)
 
 
 def test_unknown_names_are_attribute_errors():

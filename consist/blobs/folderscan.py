@@ -24,6 +24,13 @@ SYMLINKS = (REFUSE, FOLLOW)
 """What can be done about a symbolic link: say that it is there, or store what it leads to in its place."""
 
 
+FOLLOWING = (
+    'put a copy in its place, or store what it leads to: OutputPolicyOptions(symlinks="follow"), on the command line'
+    " --follow-symlinks"
+)
+"""What to do about a link that is refused."""
+
+
 class FoundFile(NamedTuple):
     """A regular file below a folder.
 
@@ -181,7 +188,7 @@ class _Scanner:
         if stat.S_ISLNK(found.st_mode):
             raise UsageError(
                 f"{place} is a symbolic link, which a stored folder does not keep",
-                hint='put a copy in its place, or store what it leads to: symlinks="follow" (--follow-symlinks)',
+                hint=FOLLOWING,
             )
         return found
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 import typer.main
 
+from consist.arguments import nearest
 from consist.cli.building import Group
 from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code
 from consist.cli.output import complain, write_line
@@ -85,10 +86,7 @@ class Verbs(Group):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the verb; of one that there is not, say which was perhaps meant."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(args[0], VERBS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "`consist --help` lists them"
+            hint = nearest(args[0], VERBS, otherwise="`consist --help` lists them")
             raise UsageError(f"there is no verb {args[0]!r:.60}", hint=hint)
         return super().resolve_command(ctx, args)
 

@@ -13,6 +13,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import nearest
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,11 +72,7 @@ def parse_filter(text: str) -> Filter:
         )
     field, sign, value = found.groups()
     if field not in FIELDS:
-        import difflib
-
-        near = difflib.get_close_matches(field, FIELDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FIELDS)}"
-        raise UsageError(f"there is no field {field!r:.40} to filter by", hint=hint)
+        raise UsageError(f"there is no field {field!r:.40} to filter by", hint=nearest(field, FIELDS))
     if sign == "~" and field in _VALUES:
         raise UsageError(f"{field} is a number, in which ~ finds nothing", hint="compare it with < or >")
     return Filter(field, _COMPARE[sign], _VALUES.get(field, str)(value))

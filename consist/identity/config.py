@@ -11,6 +11,7 @@ import enum
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import shown
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import Encoder, canonical_digest, encode, type_name
 from consist.hashing.hasher import domain_digest
@@ -112,7 +113,7 @@ def _top_level(config: object) -> dict[str, Any]:
         values = fields | (getattr(config, "model_extra", None) or {})
     else:
         raise UsageError(
-            f"config is {type(config).__name__}, not a mapping", hint="give a dict, a dataclass or a pydantic model"
+            f"config is {shown(config)}, not a mapping", hint="give a dict, a dataclass or a pydantic model"
         )
     for key in values:
         if not isinstance(key, str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from consist.arguments import an, shown
 from consist.errors import UsageError
 
 MAX_LENGTH = 200
@@ -40,8 +41,9 @@ def check_name(kind: str, name: object) -> str:
     reason = _objection(name)
     if reason is None and isinstance(name, str):
         return name if name.isascii() else unicodedata.normalize("NFC", name)
-    article = "an" if kind[0] in "aeiou" else "a"
-    raise UsageError(f"{name!r:.80} cannot name {article} {kind}: {reason}", hint="choose another name")
+    if not isinstance(name, str):
+        raise UsageError(f"{shown(name)} cannot name {an(kind)}: {reason}", hint="give text")
+    raise UsageError(f"{name!r:.80} cannot name {an(kind)}: {reason}", hint="choose another name")
 
 
 def as_text(path: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import lmdb
 
 from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError, warn
-from consist.fileops import perform, storage_error
+from consist.fileops import make_folders, perform, storage_error
 from consist.index import filekind, unsynced
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.schema import MAGIC, META_MAGIC, META_VERSION, VERSION, Tables
@@ -112,8 +112,7 @@ def open_file(path: str, map_size: int, *, unsync: bool) -> Opened:
     """
     folder = os.path.dirname(path)  # noqa: PTH120 - paths are plain strings in this layer
     if not os.path.isdir(folder):  # noqa: PTH112 - as above
-        with suppress(FileExistsError):
-            perform("mkdir", folder, os.makedirs, folder, FOLDER_MODE)
+        make_folders(folder, FOLDER_MODE)
     with folder_locked(path), translated(path):
         _check_before(path)
         opened = _growing(partial(_open_whole, path, unsync=unsync), map_size)

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, UsageError
-from consist.identity.config import config_identity
 from consist.index.records import COMPLETED, SCENARIO
 from consist.runs.context import RunContext, running
 from consist.runs.draft import draft_of_block, now
 from consist.runs.inputs import resolve_inputs
 from consist.runs.logbook import Logbook
 from consist.runs.perform import failed_record, record_failure
+from consist.runs.request import identity_of_config
 from consist.store.latest import note_latest
 from consist.store.publish import keep
 
@@ -57,7 +57,7 @@ def begin(asked: Block, workshop: Workshop) -> Logbook:
     UsageError
         If config or inputs cannot be used, or have a name in common.
     """
-    config = config_identity(asked.config)
+    config = identity_of_config(asked.config)
     inputs = resolve_inputs(asked.inputs, workshop.store.files)
     for item in inputs:
         if item.record.key in config.values:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
-    from typing import ParamSpec, TypeVar, Unpack, overload
+    from typing import Never, ParamSpec, TypeVar, Unpack, overload
 
     from consist.runs.artifact import Artifact
     from consist.runs.context import RunContext
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-def run(fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
+def run(fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
     """Run a function on the current tracker: `Tracker.run`, which documents the arguments.
 
     Parameters
@@ -51,7 +51,7 @@ def run(fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
     ...     consist.run(fn=pow, name="power", config={"base": 2, "exp": 3}).value
     8
     """
-    check_names(given)
+    check_names(given, nameless)
     return current_tracker().run(fn, **given)
 
 
@@ -205,7 +205,7 @@ def log_dataframe(table: Any, key: str) -> Artifact:
     return current_run().log_dataframe(table, key)
 
 
-def log_meta(**values: Any) -> None:
+def log_meta(*nameless: Never, **values: Any) -> None:
     """Record plain values of the run that is under way: `RunContext.log_meta`.
 
     Raises
@@ -213,4 +213,4 @@ def log_meta(**values: Any) -> None:
     UsageError
         If no run is under way here.
     """
-    current_run().log_meta(**values)
+    current_run().log_meta(*nameless, **values)

@@ -9,6 +9,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+from consist.arguments import an
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import encode
 from consist.identity.signature import contract_digest
@@ -18,7 +19,7 @@ from consist.runs.formats.registry import FILE
 from consist.runs.inputs import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from consist.hashing.digest import Digest
     from consist.runs.inputs import ResolvedInput
@@ -41,6 +42,7 @@ _ANNOTATIONS = {
 _TABLES = {"pandas": "pd", "polars": "pl", "pyarrow": "pa"}
 """Libraries whose tables are loaded, and what people call them."""
 _TABLE_NAMES = frozenset({"DataFrame", "LazyFrame", "Series", "Table"})
+_GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _OPTIONAL = re.compile(r"(?:typing\.)?Optional\[(.*)\]\Z")
 
 
@@ -78,7 +80,7 @@ def _mode(item: ResolvedInput, annotation: Any, *, load: bool | None) -> str:
     asked = _ANNOTATIONS.get(annotation) if isinstance(annotation, (type, str)) else None
     if item.form in {FILE, FOLDER, TREE} and load is not False and _is_table(annotation):
         raise UsageError(
-            f"parameter {item.record.key!r} asks for a table, but the input is a {item.form}, which is handed over as"
+            f"parameter {item.record.key!r} asks for a table, but the input is {an(item.form)}, which is handed over as"
             " its path",
             hint="annotate it as Path and read it in the function, or return the table itself from the step before",
         )
@@ -211,8 +213,7 @@ def bind(
             arguments[item.record.key] = _hand_over(item, modes[item.record.key])
     arguments.update(options.runtime_kwargs)
     if options.inject_context:
-        name = options.inject_context if isinstance(options.inject_context, str) else CONTEXT_PARAMETER
-        arguments[name] = context()
+        arguments[_context_name(options)] = context()
     positional = [
         arguments.pop(name)
         for name, parameter in parameters.items()
@@ -224,8 +225,40 @@ def bind(
         called = getattr(fn, "__qualname__", repr(fn))
         raise UsageError(
             f"{called}{signature} cannot be called: {error}",
-            hint="arguments come from config, inputs and runtime_kwargs, by name",
+            hint=_hint_at_a_name(signature.parameters, config, [item.record.key for item in inputs], options),
         ) from None
+
+
+def _context_name(options: ExecutionOptions) -> str:
+    return options.inject_context if isinstance(options.inject_context, str) else CONTEXT_PARAMETER
+
+
+def _hint_at_a_name(
+    parameters: Mapping[str, inspect.Parameter], config: Collection[str], inputs: list[str], options: ExecutionOptions
+) -> str:
+    """Say which name was perhaps meant for a parameter that got nothing; files of a list are called as they are."""
+    import difflib  # for a slip only
+
+    given = {*config, *inputs, *options.runtime_kwargs}
+    needed = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and parameter.kind not in _GATHERING and name not in given
+    ]
+    if needed[:1] == ["self"]:
+        return "it is a method: give that of an object, such as Model().fit"
+    if options.inject_context and (name := _context_name(options)) not in parameters:
+        return f"inject_context passes the run as {name!r:.60}, so a parameter must be called so"
+    passed = next((name for name in options.runtime_kwargs if name not in parameters), None)
+    if passed is not None:
+        return f"runtime_kwargs are all passed, and {passed!r:.60} is no parameter"
+    stray = next((name for name in inputs if name not in parameters), None)
+    if needed and stray is not None:
+        return f"no parameter is called {stray!r:.60}, as the input is; write inputs={{{needed[0]!r}: …}}"
+    near = difflib.get_close_matches(needed[0], set(config) - parameters.keys(), n=1) if needed else []
+    if near:
+        return f"config has {near[0]!r}, which is no parameter: call it {needed[0]!r}"
+    return "arguments come from config, inputs and runtime_kwargs, by name"
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import check_known, shown
 from consist.errors import UsageError
 from consist.identity.names import check_name
-from consist.runs.request import checked_description, checked_facet, checked_tags
+from consist.index.records import SCENARIO, TRACE
+from consist.runs.described import checked_description, checked_facet, checked_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 class Block(NamedTuple):
@@ -39,6 +42,21 @@ class Block(NamedTuple):
     required: tuple[str, ...]
 
 
+_DESCRIBED = ("config", "tags", "facet", "description")
+_ARGUMENTS = {TRACE: (*_DESCRIBED, "inputs"), SCENARIO: (*_DESCRIBED, "require_outputs")}
+
+
+def check_block(kind: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments that a kind of block does not have.
+
+    Raises
+    ------
+    UsageError
+        If there is one; the message names the nearest right one.
+    """
+    check_known(kind, given, _ARGUMENTS[kind])
+
+
 def block(  # noqa: PLR0913 - what a block is described by, checked in one place
     kind: str,
     name: str,
@@ -57,8 +75,8 @@ def block(  # noqa: PLR0913 - what a block is described by, checked in one place
     UsageError
         If something given cannot be used.
     """
-    if isinstance(require_outputs, str):
-        raise UsageError("require_outputs is a text", hint='give a list of names, such as ["table"]')
+    if isinstance(require_outputs, str) or not isinstance(require_outputs, Iterable):
+        raise UsageError(f"require_outputs is {shown(require_outputs)}", hint='give a list of names, such as ["table"]')
     return Block(
         kind=kind,
         name=check_name("step", name),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from typing import Never
 
     from consist.runs.context import RunContext
     from consist.runs.perform import Workshop
@@ -34,6 +35,7 @@ class Blocks:
         tags: Iterable[str] = (),
         facet: Mapping[str, Any] | None = None,
         description: str = "",
+        **unknown: Never,
     ) -> AbstractContextManager[RunContext]:
         """Record a ``with`` block as a run. It is always executed, and never found again: nobody looks at its code.
 
@@ -77,10 +79,13 @@ class Blocks:
         """
         from consist.index.records import TRACE
         from consist.runs.active import trace
-        from consist.runs.block import block
+        from consist.runs.block import block, check_block
+        from consist.runs.context import RunContext
+        from consist.runs.unbegun import Unbegun
 
+        check_block(TRACE, unknown)
         asked = block(TRACE, name, config=config, inputs=inputs, tags=tags, facet=facet, description=description)
-        return trace(asked, self._open())
+        return Unbegun(trace(asked, self._open()), f"trace({name!r})", RunContext)
 
     start_run = trace
     """The same as `trace`, by the name under which some know it."""
@@ -94,6 +99,7 @@ class Blocks:
         facet: Mapping[str, Any] | None = None,
         require_outputs: Iterable[str] = (),
         description: str = "",
+        **unknown: Never,
     ) -> AbstractContextManager[Scenario]:
         """Record a ``with`` block as a run that holds others, which hand artifacts on by name.
 
@@ -142,9 +148,11 @@ class Blocks:
         32
         """
         from consist.index.records import SCENARIO
-        from consist.runs.block import block
-        from consist.runs.scenario import scenario
+        from consist.runs.block import block, check_block
+        from consist.runs.scenario import Scenario, scenario
+        from consist.runs.unbegun import Unbegun
 
+        check_block(SCENARIO, unknown)
         asked = block(
             SCENARIO,
             name,
@@ -154,4 +162,4 @@ class Blocks:
             description=description,
             require_outputs=require_outputs,
         )
-        return scenario(asked, self._open(), self.run)
+        return Unbegun(scenario(asked, self._open(), self.run), f"scenario({name!r})", Scenario)

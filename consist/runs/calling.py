@@ -6,6 +6,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import an
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def refuse_generators(fn: Callable[..., Any], step: str) -> None:
     if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
         kind = "generator function" if inspect.isgeneratorfunction(called) else "asynchronous generator function"
         raise UsageError(
-            f"step {step!r} is a {kind}: its values are made only while somebody takes them, so there is no result",
+            f"step {step!r} is {an(kind)}: its values are made only while somebody takes them, so there is no result",
             hint="return a list of them, or write them to a file and return its Path",
         )
 
@@ -57,7 +58,7 @@ def call(fn: Callable[..., Any], arguments: inspect.BoundArguments, step: str) -
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         kind = type(value).__name__.replace("_", " ")
         raise UsageError(
-            f"step {step!r} returned a {kind}, which has not done its work yet",
+            f"step {step!r} returned {an(kind)}, which has not done its work yet",
             hint="return a list, or write a file and return its Path",
         )
     return value

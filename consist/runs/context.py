@@ -12,12 +12,14 @@ import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import PATH, TEXT, Kind, check, check_no_more
 from consist.errors import UsageError
-from consist.fileops import perform
+from consist.fileops import make_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Never
 
     from consist.index.records import RunRecord
     from consist.runs.artifact import Artifact
@@ -57,7 +59,7 @@ class RunContext:
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
         folder = self._folder / self.step / self.run_id  # put together here: 13 µs, which most runs need not pay
-        perform("mkdir", str(folder), os.makedirs, folder, exist_ok=True)
+        make_folders(str(folder))
         return folder
 
     def log_input(self, source: str | os.PathLike[str] | Artifact, key: str | None = None) -> Path | Artifact:
@@ -95,7 +97,7 @@ class RunContext:
         OutputError
             If it is missing or cannot be read, or the run has another output of this name.
         """
-        return self._logbook.add_output(_path(path), key)
+        return self._logbook.add_output(path_of(path), key)
 
     def log_artifact(self, item: Any, key: str | None = None, *, direction: str = "output") -> Artifact | Path:
         """Store a value as an output of the run, as if it had been returned.
@@ -119,7 +121,7 @@ class RunContext:
             raise UsageError(f"direction is {direction!r:.60}", hint="it is 'output' or 'input'")
         if direction == "input":
             return self.log_input(item, key)
-        return self._logbook.add_output(_path(item) if isinstance(item, (str, os.PathLike)) else item, key)
+        return self._logbook.add_output(path_of(item) if isinstance(item, (str, os.PathLike)) else item, key)
 
     def log_dataframe(self, table: Any, key: str) -> Artifact:
         """Store a table (of pandas, polars or Arrow) as an output of the run.
@@ -131,7 +133,7 @@ class RunContext:
         """
         return self._logbook.add_table(table, key)
 
-    def log_meta(self, **values: Any) -> None:
+    def log_meta(self, *nameless: Never, **values: Any) -> None:
         """Record plain values of the run itself, by name: a score, a count, a version; the last of a name stays.
 
         They are no part of what the run is, and nothing is found by them: `facet` is for that.
@@ -139,8 +141,9 @@ class RunContext:
         Raises
         ------
         UsageError
-            If a name cannot be one.
+            If a name cannot be one, or a value has none.
         """
+        check_no_more("log_meta", nameless, "rows=3, or **values")
         self._logbook.add_meta(values)
 
     def load(self, what: Artifact | str) -> Any:
@@ -160,7 +163,9 @@ class RunContext:
         """
         return self._logbook.load(what)
 
-    def capture_outputs(self, folder: str | os.PathLike[str], pattern: str = "*") -> Capture:
+    def capture_outputs(
+        self, folder: str | os.PathLike[str], pattern: str = "*", *, symlinks: str | None = None
+    ) -> Capture:
         """Make outputs of the files that appear or change below a folder.
 
         ``with run.capture_outputs("out", "*.csv"):`` captures what its block writes. Without ``with`` it holds from the
@@ -169,9 +174,13 @@ class RunContext:
         Parameters
         ----------
         folder : path
-            It need not be there yet. Files in its folders count too; links to folders are not followed.
+            It need not be there yet. Files in its folders count too.
         pattern : str
-            Which of the files, as `pathlib.PurePath.match` reads it: ``*.csv`` in any folder, ``tables/*.csv``.
+            Which of the files, by the end of their path: ``*.csv`` in any folder, ``tables/*.csv`` in one called so.
+            ``**`` is any number of folders, also none.
+        symlinks : str, optional
+            What to do about symbolic links, as in `OutputPolicyOptions`. Default: what the run was told; in a trace
+            ``refuse``.
 
         Returns
         -------
@@ -181,9 +190,10 @@ class RunContext:
         Raises
         ------
         OutputError
-            At the end of the block: if two files would have one name, or a file cannot be read.
+            At the end of the block: if two files would have one name, one cannot be read, or one is a link.
         """
-        return self._logbook.capture(folder, pattern)
+        check_captured(folder, pattern)
+        return self._logbook.capture(folder, pattern, symlinks)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.run_id} {self.step}>"
@@ -238,7 +248,30 @@ def note_found(record: RunRecord, store: Store) -> None:
         store.events.member(record.id, around[-1].run_id)
 
 
-def _path(path: str | os.PathLike[str]) -> Path:
+def check_captured(folder: object, pattern: object) -> None:
+    """Refuse what cannot be captured.
+
+    Raises
+    ------
+    UsageError
+        If the folder is no path, or the pattern no text.
+    """
+    check("folder", folder, PATH, required=True)
+    check("pattern", pattern, TEXT, required=True)
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """Return what is to be logged as a path.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
     from pathlib import Path
 
+    check("path", path, _WRITTEN, required=True)
     return Path(path)
+
+
+_WRITTEN = Kind(PATH.fits, "give the path of what was written; log_artifact takes values")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import shown
 from consist.errors import NotFoundError, OutputError, UsageError
 from consist.identity.names import check_name
 from consist.runs.artifact import Artifact
@@ -58,7 +59,7 @@ class Coupler:
         """
         if not isinstance(artifact, Artifact):
             raise UsageError(
-                f"a {type(artifact).__name__} is no artifact",
+                f"{shown(artifact)} is no artifact",
                 hint="log it (scenario.log_output(path), scenario.log_artifact(value, key=…)), and it is here too",
             )
         self._artifacts[check_name("output", key)] = artifact

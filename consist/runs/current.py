@@ -6,19 +6,27 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from consist.arguments import shown
 from consist.errors import UsageError
+from consist.runs.queries import Queries
+from consist.runs.unbegun import Unbegun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from consist.runs.tracker import Tracker
 
 _tracker: ContextVar[Tracker | None] = ContextVar("consist_tracker", default=None)
 
 
-@contextlib.contextmanager
-def use_tracker(tracker: Tracker) -> Iterator[Tracker]:
+def use_tracker(tracker: Tracker) -> AbstractContextManager[Tracker]:
     """Make `tracker` the one that `consist.run` uses, within a ``with`` block.
+
+    Raises
+    ------
+    UsageError
+        If it is no tracker.
 
     Examples
     --------
@@ -27,6 +35,12 @@ def use_tracker(tracker: Tracker) -> Iterator[Tracker]:
     ...     consist.current_tracker() is tracker
     True
     """
+    check_tracker(tracker)
+    return Unbegun(_used(tracker), "use_tracker(tracker)", type(tracker))
+
+
+@contextlib.contextmanager
+def _used(tracker: Tracker) -> Iterator[Tracker]:
     token = _tracker.set(tracker)
     try:
         yield tracker
@@ -48,3 +62,15 @@ def current_tracker() -> Tracker:
             "there is no current tracker", hint="write `with consist.use_tracker(tracker):` round it, or tracker.run(…)"
         )
     return tracker
+
+
+def check_tracker(tracker: object) -> None:
+    """Refuse what is no tracker.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    if not isinstance(tracker, Queries):  # what every tracker is; the class itself would import us in a circle
+        raise UsageError(f"tracker is {shown(tracker)}", hint="give a Tracker(…)")

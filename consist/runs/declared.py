@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import PATH, check_values, shown
 from consist.errors import ConsistError, ConsistWarning, OutputError, warn
 from consist.identity.names import check_name
 from consist.runs.options import DEFAULT_OUTPUT_POLICY, ERROR, WARN, OutputPolicyOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from consist.index.records import ArtifactRecord
 
 MISSING, EXTRA, UNSTORED = "missing", "extra", "unstored"
@@ -149,15 +151,14 @@ def undelivered(outputs: Iterable[ArtifactRecord], declared: Declared) -> Lackin
     return None
 
 
-def declare(outputs: object, output_paths: object, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:
+def declare(outputs: object, output_paths: Any, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:
     """Check what a caller declared."""
     keys = () if outputs is None else tuple(check_name("output", key) for key in _sequence(outputs))
     if len(set(keys)) < len(keys):
         raise OutputError(f"an output is declared twice: {list(keys)}")
     if output_paths is None:
         return Declared(keys, policy=policy)
-    if not isinstance(output_paths, Mapping):
-        raise OutputError(f"output_paths is {type(output_paths).__name__}", hint="give a mapping of names to paths")
+    check_values("output_paths", output_paths, PATH, error=OutputError)
     paths = tuple((check_name("output", key), os.fspath(path)) for key, path in output_paths.items())
     twice = next((key for key, _ in paths if key in keys), None)
     if twice is not None:
@@ -167,5 +168,5 @@ def declare(outputs: object, output_paths: object, policy: OutputPolicyOptions =
 
 def _sequence(outputs: object) -> list[Any]:
     if isinstance(outputs, str) or not isinstance(outputs, (list, tuple)):
-        raise OutputError(f"outputs is {type(outputs).__name__}", hint='give a list of names, such as ["table"]')
+        raise OutputError(f"outputs is {shown(outputs)}", hint='give a list of names, such as ["table"]')
     return list(outputs)

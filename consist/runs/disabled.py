@@ -12,37 +12,44 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from consist.arguments import FLAG, check, check_no_more
 from consist.errors import OutputError, RunNotFoundError, UsageError
-from consist.identity.config import config_identity
-from consist.identity.names import check_name
-from consist.index.records import COMPLETED, RunRecord
+from consist.index.records import COMPLETED, SCENARIO, TRACE, RunRecord
 from consist.runs.bind import bind, check_agreement
+from consist.runs.block import block, check_block
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import take_apart
-from consist.runs.context import running, runs_under_way
+from consist.runs.context import RunContext, running, runs_under_way
 from consist.runs.declared import MISSING, Lacking, compared, settle
 from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_inputs
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
 from consist.runs.loose import LooseArtifact
-from consist.runs.request import check_names
+from consist.runs.places import check_places
+from consist.runs.queries import check_run_id, check_runs, wanted
+from consist.runs.request import check_names, identity_of_config
 from consist.runs.run import Run, RunResult
 from consist.runs.runset import RunSet
+from consist.runs.scenario import Scenario
 from consist.runs.step import requested
 from consist.runs.tracker import Tracker
+from consist.runs.unbegun import Unbegun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Unpack
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import Never, Unpack
 
     from consist.runs.artifact import Artifact
+    from consist.runs.block import Block
     from consist.runs.declared import Declared, Returned
+    from consist.runs.queries import RunFilters
     from consist.runs.request import Request, RunArguments
 
 _DISABLED = "the tracker is disabled"
 
 
-def create_tracker(*, enabled: bool = True, **settings: Any) -> Tracker:
+def create_tracker(*nameless: Never, enabled: bool = True, **settings: Any) -> Tracker:
     """Make a tracker, or one that does nothing but call functions.
 
     Parameters
@@ -60,47 +67,63 @@ def create_tracker(*, enabled: bool = True, **settings: Any) -> Tracker:
     >>> tracker.find_runs()
     []
     """
+    check_no_more("create_tracker", nameless, "enabled=False, db_path=…")
+    check("enabled", enabled, FLAG)
     return Tracker(**settings) if enabled else DisabledTracker(**settings)
 
 
 class DisabledTracker(Tracker):
     """A tracker that tracks nothing; made by ``create_tracker(enabled=False)``."""
 
-    def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
+    def run(  # type: ignore[override]  # it refuses the same, but by `check_names`
+        self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]
+    ) -> RunResult:
         """Call a function; see `Tracker.run` for the arguments. The result's artifacts are the values themselves."""
-        check_names(given)
+        check_names(given, nameless)
         return _perform(requested(fn, given), self.run_dir)
 
-    def explain(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> Explanation:
+    def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say that nothing is ever found."""
-        check_names(given)
+        check_names(given, nameless)
         return Explanation(requested(fn, given).step, hit=False, remarks=(_DISABLED,))
 
-    @contextlib.contextmanager
     def trace(  # type: ignore[override]  # what it gives has a run's methods, and is none
-        self, name: str, *, inputs: Any = None, config: Any = None, **_: Any
-    ) -> Iterator[DisabledRun]:
+        self, name: str, **described: Any
+    ) -> AbstractContextManager[DisabledRun]:
         """Give a run of which nothing is kept, for the ``with`` block."""
-        run = DisabledRun(check_name("step", name), self.run_dir, unread_inputs(inputs))
-        config_identity(config)  # what cannot be a config is refused here too
-        with running(run):  # type: ignore[arg-type]  # it has what a run's context has
-            yield run
+        check_block(TRACE, described)
+        return Unbegun(self._trace(block(TRACE, name, **described)), f"trace({name!r})", RunContext)
 
     start_run = trace  # type: ignore[assignment]  # the same
 
-    @contextlib.contextmanager
     def scenario(  # type: ignore[override]  # the same
-        self, name: str, *, require_outputs: Sequence[str] = (), **_: Any
-    ) -> Iterator[DisabledScenario]:
+        self, name: str, **described: Any
+    ) -> AbstractContextManager[DisabledScenario]:
         """Give a scenario whose steps are called on this tracker."""
-        scenario = DisabledScenario(check_name("step", name), self, self.run_dir)
-        with running(scenario.context):  # type: ignore[arg-type]  # the same
+        check_block(SCENARIO, described)
+        return Unbegun(self._scenario(block(SCENARIO, name, **described)), f"scenario({name!r})", Scenario)
+
+    @contextlib.contextmanager
+    def _trace(self, asked: Block) -> Iterator[DisabledRun]:
+        run = DisabledRun(asked.name, self.run_dir, unread_inputs(asked.inputs))
+        identity_of_config(asked.config)  # what cannot be a config is refused here too
+        with running(run):  # type: ignore[arg-type]  # it has what a run's context has
+            yield run
+            run.end_captures()
+
+    @contextlib.contextmanager
+    def _scenario(self, asked: Block) -> Iterator[DisabledScenario]:
+        scenario = DisabledScenario(asked.name, self, self.run_dir)
+        with running(scenario):  # type: ignore[arg-type]  # the same
             yield scenario
-        for key in require_outputs:
+            scenario.end_captures()
+        for key in asked.required:
             scenario.coupler.require(key)
 
-    def find_runs(self, **_: Any) -> list[Run]:
-        """Find nothing."""
+    def find_runs(self, *nameless: Never, **filters: Unpack[RunFilters]) -> list[Run]:
+        """Find nothing, but refuse what a tracker refuses."""
+        check_no_more("find_runs", nameless, 'step="clean", tags=["draft"]')
+        wanted(filters)
         return []
 
     def get_run(self, run_id: str) -> NoReturn:
@@ -111,9 +134,10 @@ class DisabledTracker(Tracker):
         RunNotFoundError
             Always.
         """
+        check_run_id(run_id)
         raise RunNotFoundError(f"there is no run {run_id!r:.60}", hint=_DISABLED)
 
-    def find_latest_run(self, **_: Any) -> NoReturn:
+    def find_latest_run(self, **filters: Unpack[RunFilters]) -> NoReturn:
         """Find nothing.
 
         Raises
@@ -121,6 +145,7 @@ class DisabledTracker(Tracker):
         RunNotFoundError
             Always.
         """
+        wanted(filters)
         raise RunNotFoundError("there is no run", hint=_DISABLED)
 
     def get_artifact(self, run: Run | RunResult | str, key: str | None = None) -> Artifact:
@@ -131,18 +156,27 @@ class DisabledTracker(Tracker):
         RunNotFoundError
             If there is none.
         """
-        if isinstance(run, RunResult) and (key in run.outputs or (key is None and len(run.outputs) == 1)):
-            return run.outputs[key] if key is not None else next(iter(run.outputs.values()))
-        raise RunNotFoundError(f"there is no output {key!r:.60} of {run!r:.60}", hint=_DISABLED)
+        if isinstance(run, RunResult):
+            return _output_of(run, key)
+        named = run if isinstance(run, str) else self._run(run)
+        what = f"output {key!r:.60} of {named!r:.100}" if key is not None else f"output {named!r:.100}"
+        raise RunNotFoundError(
+            f"there is no {what}: {_DISABLED}", hint="outputs are in the results of run: result.outputs"
+        )
 
-    def run_set(self, runs: Iterable[Run | RunResult | str] | None = None, **_: Any) -> RunSet:
+    def run_set(self, runs: Iterable[Run | RunResult | str] | None = None, **filters: Unpack[RunFilters]) -> RunSet:
         """Make a set of results of `run`; of what was run before there is nothing."""
+        check_runs(runs, filters)
+        wanted(filters)
         made = (run.run if isinstance(run, RunResult) else run for run in runs or ())
         return RunSet(tuple(run if isinstance(run, Run) else self.get_run(run) for run in made), None)
 
-    def outputs_of(self, run: Run | str) -> dict[str, Artifact]:
-        """Return nothing: outputs are in the results of `run` only."""
-        del run
+    def outputs_of(self, run: Run | RunResult | str) -> dict[str, Artifact]:
+        """Return the outputs of a result of `run`; of what was run before there are none."""
+        if isinstance(run, RunResult):
+            return dict(run.outputs)
+        if not isinstance(run, str):
+            self._run(run)
         return {}
 
     def close(self) -> None:
@@ -158,17 +192,33 @@ class DisabledTracker(Tracker):
         return "<Tracker disabled>"
 
 
+def _output_of(result: RunResult, key: str | None) -> Artifact:
+    """Return an output of a result by its key, or the only one."""
+    outputs = result.outputs
+    if key is None and len(outputs) == 1:
+        return next(iter(outputs.values()))
+    if key is None and outputs:
+        raise UsageError(f"the result has {len(outputs)} outputs", hint=f"name one of them: {', '.join(outputs)}")
+    if key not in outputs:
+        raise RunNotFoundError(f"the result has no output {key!r:.60}", hint=f"it has {', '.join(outputs) or 'none'}")
+    return outputs[key]
+
+
 def _perform(request: Request, run_dir: Path) -> RunResult:
     """Call the function of a request, as ``perform.py`` does, and keep nothing."""
     refuse_generators(request.fn, request.step)
-    config = config_identity(request.config)
+    check_places(request)
+    config = identity_of_config(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
-    context = DisabledRun(request.step, run_dir, inputs)
+    context = DisabledRun(request.step, run_dir, inputs, request.declared.symlinks)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
+    if request.execution.capture_dir is not None:
+        context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
     started = now()
     with running(context):  # type: ignore[arg-type]  # it has what a run's context has
         value = call(request.fn, arguments, request.step)
+    context.end_captures()
     returned = take_apart(value, request.declared.keys).absolute()
     for lacking in (*compared(returned, value, request.declared.keys), *_not_written(request.declared, returned)):
         settle(lacking, request.declared.policy)

@@ -7,20 +7,28 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import check_no_more
+from consist.blobs.folderscan import REFUSE
 from consist.errors import InputError, NotFoundError, OutputError
-from consist.fileops import perform
+from consist.fileops import make_folders
 from consist.hashing.hasher import Hashed, hash_bytes
 from consist.identity.names import check_name
-from consist.index.records import new_run_id
+from consist.index.records import TRACE, new_run_id
 from consist.runs.artifact import Artifact
-from consist.runs.context import running
+from consist.runs.block import block, check_block
+from consist.runs.capture import Capture
+from consist.runs.context import RunContext, check_captured, path_of, running
 from consist.runs.inputs import resolve_inputs
 from consist.runs.loose import LooseArtifact
+from consist.runs.request import check_names
+from consist.runs.unbegun import Unbegun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Unpack
+    from contextlib import AbstractContextManager
+    from typing import Never, Unpack
 
+    from consist.runs.block import Block
     from consist.runs.inputs import ResolvedInput
     from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
@@ -30,7 +38,11 @@ if TYPE_CHECKING:
 class DisabledRun:
     """What code may ask and say of a run of which nothing is kept: it has `RunContext`'s methods."""
 
-    def __init__(self, step: str, run_dir: Path, inputs: tuple[ResolvedInput, ...] = ()) -> None:
+    def __init__(
+        self, step: str, run_dir: Path, inputs: tuple[ResolvedInput, ...] = (), symlinks: str = REFUSE
+    ) -> None:
+        self.symlinks = symlinks
+        self._captures: list[Capture] = []
         self.run_id = new_run_id()
         self.step = step
         self.signature = b""
@@ -41,7 +53,7 @@ class DisabledRun:
     @property
     def run_dir(self) -> Path:
         """A folder of the run's own for its files, made when it is first asked for."""
-        perform("mkdir", str(self._folder), os.makedirs, self._folder, exist_ok=True)
+        make_folders(str(self._folder))
         return self._folder
 
     def log_input(self, source: Any, key: str | None = None) -> Any:
@@ -52,7 +64,7 @@ class DisabledRun:
 
     def log_output(self, path: str | os.PathLike[str], key: str | None = None) -> LooseArtifact:
         """Return a file or folder as an artifact."""
-        return self._add(Path(path).absolute(), key)
+        return self._add(path_of(path).absolute(), key)
 
     def log_artifact(self, item: Any, key: str | None = None, *, direction: str = "output") -> Any:
         """Return a value, a path or an artifact as an artifact."""
@@ -66,8 +78,24 @@ class DisabledRun:
         """Return a table as an artifact."""
         return self._add(table, key)
 
-    def log_meta(self, **values: Any) -> None:
-        """Do nothing."""
+    def log_meta(self, *nameless: Never, **values: Any) -> None:  # noqa: ARG002 - as `RunContext` takes them
+        """Keep nothing."""
+        check_no_more("log_meta", nameless, "rows=3, or **values")
+
+    def capture_outputs(
+        self, folder: str | os.PathLike[str], pattern: str = "*", *, symlinks: str | None = None
+    ) -> Capture:
+        """Return what is written below a folder as artifacts, at the end of the block or of the run."""
+        check_captured(folder, pattern)
+        links = symlinks or self.symlinks
+        capture = Capture(os.fspath(folder), pattern, self._add, self._captures.remove, symlinks=links)
+        self._captures.append(capture)
+        return capture
+
+    def end_captures(self) -> None:
+        """Take in what was written for the captures that hold to the end of the run."""
+        for capture in self._captures:
+            capture.finish()
 
     def load(self, what: Artifact | str) -> Any:
         """Return the value of an artifact, or of the run's input or output that is called so."""
@@ -84,37 +112,46 @@ class DisabledRun:
         return self.outputs[name]
 
 
-class DisabledScenario:
-    """Steps that hand artifacts from one to the next, of which nothing is kept."""
+class DisabledScenario(DisabledRun):
+    """Steps that hand artifacts from one to the next, of which nothing is kept: it has `Scenario`'s methods."""
 
     def __init__(self, name: str, runner: Runner, run_dir: Path) -> None:
-        self.name = name
+        super().__init__(name, run_dir)
         self.coupler = _Coupler()
-        self.context = DisabledRun(name, run_dir)
         self._runner = runner
         self._run_dir = run_dir
 
-    @property
-    def run_id(self) -> str:
-        """An id that leads nowhere."""
-        return self.context.run_id
-
-    def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
+    def run(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
         """Call a function; inputs that are named only come from the coupler, and outputs go there."""
+        check_names(given, nameless)
         result = self._runner.run(fn, **self._with_inputs(given))
         for key, artifact in result.outputs.items():
             self.coupler.set(key, artifact)
         return result
 
-    @contextlib.contextmanager
-    def trace(self, name: str, **given: Any) -> Iterator[DisabledRun]:
+    def trace(self, name: str, **given: Any) -> AbstractContextManager[DisabledRun]:
         """Give a run of which nothing is kept; what it logs goes to the coupler."""
-        inputs = unread_inputs(self._with_inputs(given).get("inputs"))
-        run = DisabledRun(name, self._run_dir, inputs)
+        check_block(TRACE, given)
+        asked = block(TRACE, name, **self._with_inputs(given))
+        return Unbegun(self._trace(asked), f"trace({name!r})", RunContext)
+
+    @contextlib.contextmanager
+    def _trace(self, asked: Block) -> Iterator[DisabledRun]:
+        run = DisabledRun(asked.name, self._run_dir, unread_inputs(asked.inputs))
         with running(run):  # type: ignore[arg-type]  # it has what a run's context has
             yield run
+            run.end_captures()
         for key, artifact in run.outputs.items():
             self.coupler.set(key, artifact)
+
+    def load(self, what: Artifact | str) -> Any:
+        """Return the value of an artifact, or of what the coupler has under a key."""
+        return super().load(self.coupler.require(what) if isinstance(what, str) else what)
+
+    def _add(self, value: Any, key: str | None) -> LooseArtifact:
+        made = super()._add(value, key)
+        self.coupler.set(made.key, made)
+        return made
 
     def _with_inputs(self, given: Any) -> Any:
         inputs = given.get("inputs")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn_once
 from consist.runs.context import note_found, runs_under_way
 from consist.runs.declared import settle, undelivered
 from consist.runs.options import ERROR, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
+from consist.runs.places import check_places
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
 from consist.store.config import GROUP
@@ -37,13 +38,16 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     Exception
         Whatever the function raises, unchanged.
     """
+    if request.declared.paths or request.execution.capture_dir is not None:
+        check_places(request)
     identified = identify(request, workshop.store)
     complain(identified, strict=workshop.strict)
     signature = identified.signature
     mode = request.cache.cache_mode
     if signature is None or mode in {"off", "overwrite"}:
         return run_body(identified, workshop)
-    hit, _ = _look_up(identified, workshop)
+    said: set[str] = set()
+    hit, _ = _look_up(identified, workshop, said)
     if hit is not None:
         return hit
     if mode == "readonly" or _is_under_way_around_us(signature):
@@ -51,12 +55,14 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     shared = workshop.store.config.sharing == GROUP
     with single_flight(workshop.store.locks, signature, shared=shared):
         # Whoever held the lock before us may have published what we want.
-        hit, falls_short = _look_up(identified, workshop)
+        hit, falls_short = _look_up(identified, workshop, said)
         return hit or run_body(identified, workshop, replacing=falls_short)
 
 
-def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | None, bool]:
+def _look_up(identified: Identified, workshop: Workshop, said: set[str]) -> tuple[RunResult | None, bool]:
     """Return the result of an earlier run, if there is one that is all that the caller wants of a hit.
+
+    What is found damaged is warned of once a call: `said` has what the first look said to the second.
 
     Returns
     -------
@@ -68,12 +74,12 @@ def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | No
     request, signature = identified.request, identified.signature
     assert signature is not None  # noqa: S101 - for the type checker; the caller asked
     cache, declared = request.cache, request.declared
-    record = find(workshop.store, signature, validate=cache.validate_cached_outputs)
+    record = find(workshop.store, signature, validate=cache.validate_cached_outputs, said=said)
     if record is None:
         return None, False
     if (declared.keys or declared.paths) and not _delivers(record, request):
         return None, True
-    if cache.cache_hydration in _RESTORING and not _hydrate(record, request, workshop):
+    if cache.cache_hydration in _RESTORING and not _hydrate(record, request, workshop, said):
         return None, False
     if cache.cache_mode != "readonly":
         workshop.store.events.hit(record.id)
@@ -92,14 +98,19 @@ def _delivers(record: RunRecord, request: Request) -> bool:
     return True
 
 
-def _hydrate(record: RunRecord, request: Request, workshop: Workshop) -> bool:
+def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: set[str]) -> bool:
     """Put outputs where they are wanted; content that turns out damaged makes the call a miss, which heals."""
     from consist.runs.hydrate import restore_outputs
 
     try:
         restore_outputs(request, record, workshop.library, workshop.store.blobs)
     except (DamagedError, BlobNotFoundError) as error:
-        warn(f"run {record.id} of {record.step!r}: {error.message}; it is computed again", DamagedWarning)
+        warn_once(
+            f"run {record.id} of {record.step!r}: {error.message}; it is computed again",
+            DamagedWarning,
+            record.id,
+            said,
+        )
         return False
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import FUNCTION, Named, check
 from consist.errors import ConsistWarning, warn
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(Named):
     """Functions that are called when a function is executed. A hit executes nothing, so it calls none of them.
 
     What a hook raises becomes one warning, and the run goes on. They are called in the thread of the run, and it waits
@@ -28,6 +29,11 @@ class Hooks:
         Gets the `RunResult`, when the run is recorded.
     on_run_failed : callable, optional
         Gets the `Run` and the exception, when the failure is recorded. The exception then passes through.
+
+    Raises
+    ------
+    UsageError
+        If one is no function.
 
     Examples
     --------
@@ -44,6 +50,11 @@ class Hooks:
     on_run_start: Callable[[Run], object] | None = None
     on_run_complete: Callable[[RunResult], object] | None = None
     on_run_failed: Callable[[Run, BaseException], object] | None = None
+
+    def __post_init__(self) -> None:
+        check("on_run_start", self.on_run_start, FUNCTION)
+        check("on_run_complete", self.on_run_complete, FUNCTION)
+        check("on_run_failed", self.on_run_failed, FUNCTION)
 
     def tell(self, moment: str, *what: Any) -> None:
         """Call the hook of a moment, ``start``, ``complete`` or ``failed``, if there is one."""

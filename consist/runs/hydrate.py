@@ -3,11 +3,12 @@
 Loaded for `CacheOptions(cache_hydration=…)` only. Artifacts need none of this: `Artifact.path` is right by itself. It
 is for what reads a path that it was not told by consist. Where a path comes from a record, and so perhaps from another
 machine, nothing is written outside of the working folder and `run_dir`; a path that the caller declared is the caller's
-own, and what lies there is replaced as the function itself would have replaced it.
+own, and what lies there is replaced as the function itself would have replaced it: a link stays, and what it leads to
+is written.
 """
 
 # Paths are plain strings throughout: they come from records and callers, and go to the system as they are.
-# ruff: noqa: PTH109, PTH112, PTH118
+# ruff: noqa: PTH109, PTH112, PTH118, PTH120
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.runs.options import OUTPUTS_ALL, OUTPUTS_REQUESTED
+from consist.runs.places import what_is_no_folder, written_through
+from consist.store.restore import check_target
 
 if TYPE_CHECKING:
     from consist.blobs.blobstore import BlobStore
@@ -49,6 +52,8 @@ def restore_inputs(inputs: tuple[ResolvedInput, ...], library: Library, run_dir:
         if os.path.lexists(place):
             if not library.still_is(place, record):
                 warn(f"input {item.record.key!r}: {place} is there with other content, and is left so", ConsistWarning)
+        elif (above := what_is_no_folder(os.path.dirname(place))) is not None:
+            warn(f"input {record.key!r}: {above} is no folder, so {place} is not restored", ConsistWarning)
         elif not _is_within(place, allowed):
             warn(
                 f"input {item.record.key!r}: {place} is outside of working folder and run_dir, so not restored",
@@ -64,7 +69,7 @@ def restore_outputs(request: Request, record: RunRecord, library: Library, blobs
     Raises
     ------
     RefusedError
-        If a folder would lose files that are not the output's.
+        If a folder would lose files that are not the output's, or what is there is never replaced.
     DamagedError, BlobNotFoundError
         If the content is damaged or missing; the call is a miss then.
     """
@@ -76,13 +81,15 @@ def restore_outputs(request: Request, record: RunRecord, library: Library, blobs
         paths = dict(request.declared.paths)
         for output in files:
             if output.key in paths:
-                _restore(output, os.path.abspath(paths[output.key]), library, blobs)  # noqa: PTH100 - a string, as said
+                _restore(output, written_through(output.key, paths[output.key]), library, blobs)
 
 
 def _restore(output: ArtifactRecord, place: str, library: Library, blobs: BlobStore) -> None:
     if library.still_is(place, output):
         return
-    if output.format == TREE and os.path.isdir(place):
+    if output.format != TREE:
+        check_target(place, force=True)
+    elif os.path.isdir(place):
         _refuse_strangers(output, place, blobs)
     library.write(place, output)
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import shown
 from consist.errors import InputError, UsageError
 from consist.identity.inputs import folder_identity, inputs_digest
 from consist.identity.names import as_text, check_name
 from consist.index.records import InputRecord
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
+from consist.store.names import is_store_path
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -112,7 +114,7 @@ def _named(given: object) -> list[tuple[Any, Any]]:
     if isinstance(given, Mapping):
         return list(given.items())
     if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
-        raise UsageError(f"inputs is {type(given).__name__}", hint="give a mapping of names to paths or artifacts")
+        raise UsageError(f"inputs is {shown(given)}", hint='give names with paths or artifacts: {"table": …}')
     named = [(name_of(item), item) for item in given]
     names = [name for name, _ in named]
     for name in names:
@@ -126,8 +128,9 @@ def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
         location = f"runs/{source.run_id}/{source.key}"
         return ResolvedInput(InputRecord(name, ARTIFACT, source.digest, source.size, location), source)
     path = _path_of(source)
-    if "://" in path:
-        raise InputError(f"{path!r} is not a local path", hint="copy it to a local file first")
+    if "://" in path or (is_store_path(path) and not os.path.lexists(path)):
+        hint = f"give tracker.get_artifact({path!r:.200})" if is_store_path(path) else "copy it to a local file first"
+        raise InputError(f"{path!r:.200} is not a local path", hint=hint)
     content = _content(path, files)
     kind = FOLDER if os.path.isdir(path) else FILE  # noqa: PTH112 - strings throughout
     return ResolvedInput(InputRecord(name, kind, content.digest, content.size, as_text(path)), Path(path))
@@ -136,7 +139,7 @@ def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
 def _path_of(source: object) -> str:
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(
-            f"a {type(source).__name__} is no input",
+            f"{shown(source)} is no input",
             hint="an input is a file, a folder, or an artifact (result.outputs[…]); a value belongs into config",
         )
     path = os.fspath(source)

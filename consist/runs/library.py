@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from consist.blobs.posix import TempFile
 from consist.errors import BlobNotFoundError, DamagedError, OutputError, RefusedError, UsageError
-from consist.fileops import perform
+from consist.fileops import make_folders, perform
 from consist.hashing.hasher import hash_bytes
 from consist.identity.names import is_name
 from consist.index.records import TREE
@@ -122,7 +122,7 @@ class Library:
         Folders above are made. A file replaces a file, a folder a folder with all that is in it.
         """
         place = Path(path)
-        perform("mkdir", str(place.parent), os.makedirs, place.parent, exist_ok=True)
+        make_folders(str(place.parent))
         if record.format == TREE:
             self._write_folder(place, record)
             return

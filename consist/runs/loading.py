@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import shown
 from consist.errors import OutputError, UsageError
 from consist.runs.artifact import Artifact
 from consist.runs.formats.needs import needed
@@ -92,9 +93,10 @@ def _artifact(artifact: Artifact | str, tracker: Tracker | None) -> Artifact:
     if isinstance(artifact, Artifact):
         return artifact
     if not isinstance(artifact, str):
-        raise UsageError(f"a {type(artifact).__name__} is no artifact", hint="give result.outputs[…], or a path")
-    if tracker is None:
-        from consist.runs.current import current_tracker
+        raise UsageError(f"{shown(artifact)} is no artifact", hint="give result.outputs[…], or a path")
+    from consist.runs.current import check_tracker, current_tracker
 
+    if tracker is None:
         tracker = current_tracker()
+    check_tracker(tracker)
     return tracker.get_artifact(artifact)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import shown
+from consist.blobs.folderscan import REFUSE
 from consist.errors import NotFoundError, OutputError, UsageError
 from consist.identity.config import readable
 from consist.identity.names import check_name
@@ -49,6 +51,11 @@ class Logbook:
         Hands out artifacts.
     inputs : tuple of ResolvedInput
         What the run was given.
+
+    Attributes
+    ----------
+    symlinks : str
+        What to do about links in folders that are logged or captured.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Logbook:
         inputs: tuple[ResolvedInput, ...] = (),
     ) -> None:
         self.draft = draft
+        self.symlinks = REFUSE
         self.collector = collector
         self.inputs = {item.record.key: item for item in inputs}
         self.outputs: dict[str, ArtifactRecord] = {}
@@ -100,7 +108,7 @@ class Logbook:
             record = replace(value.record, key=name)
             self._check_here(value)
         else:
-            record = self.collector.one(name, value)
+            record = self.collector.one(name, value, symlinks=self.symlinks)
         record = replace(record, media={**record.media, LOGGED: True})
         with self._lock:
             self._check_open()
@@ -116,7 +124,7 @@ class Logbook:
         """Store a table and take it in."""
         if format_for(table) is not PARQUET:
             raise OutputError(
-                f"a {type(table).__name__} is no table of pandas, polars or Arrow",
+                f"{shown(table)} is no table of pandas, polars or Arrow",
                 hint="log_artifact takes values, log_output files",
             )
         return self.add_output(table, key)
@@ -133,7 +141,7 @@ class Logbook:
         if isinstance(what, Artifact):
             return what.load()
         if not isinstance(what, str):
-            raise UsageError(f"a {type(what).__name__} cannot be loaded", hint="give an artifact, or a name")
+            raise UsageError(f"{shown(what)} cannot be loaded", hint="give an artifact, or a name")
         with self._lock:
             given, made = self.inputs.get(what), self.outputs.get(what)
         if given is not None:
@@ -145,12 +153,13 @@ class Logbook:
             hint=f"it has {', '.join([*self.inputs, *self.outputs]) or 'none'}",
         )
 
-    def capture(self, folder: str | os.PathLike[str], pattern: str) -> Capture:
+    def capture(self, folder: str | os.PathLike[str], pattern: str, symlinks: str | None = None) -> Capture:
         """Begin to capture what is written below a folder, until the run ends or the capture is used as a block."""
         from consist.runs.capture import Capture
 
         self._check_open()
-        capture = Capture(os.fspath(folder), pattern, self.add_output, self._withdraw)
+        links = symlinks or self.symlinks
+        capture = Capture(os.fspath(folder), pattern, self.add_output, self._withdraw, symlinks=links)
         self._captures.append(capture)
         return capture
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from consist.arguments import ANYTHING, FLAG, PATH, TEXT, Kind, Named, check, check_each, check_values
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,11 +26,16 @@ HYDRATIONS = METADATA, INPUTS_MISSING, OUTPUTS_REQUESTED, OUTPUTS_ALL = (
 VALIDATIONS = (False, True, "lazy", "eager")
 POLICIES = ERROR, WARN, IGNORE = ("error", "warn", "ignore")
 
+_FLAG_OR_NAME = Kind(
+    lambda value: isinstance(value, bool) or (isinstance(value, str) and value != ""),
+    "give True or False, or a parameter's name",
+)
+
 _Options = TypeVar("_Options", bound=Any)
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutionOptions:
+class ExecutionOptions(Named):
     """How the function is called.
 
     Parameters
@@ -47,8 +53,14 @@ class ExecutionOptions:
         Every file that appears or changes below this folder while the function runs becomes an output: ``a/b.csv`` is
         called ``a__b``. A relative path is one of the working folder, as everywhere.
     capture_pattern : str, optional
-        Which of the files, as `pathlib.PurePath.match` reads it; part of the signature, as declared outputs are.
+        Which of the files, by the end of their path below `capture_dir`: ``*.csv`` in any folder, ``tables/*.csv`` in
+        one called so; ``**`` is any number of folders, also none. Part of the signature, as declared outputs are.
         Default: all.
+
+    Raises
+    ------
+    UsageError
+        If a value is of another type.
 
     Examples
     --------
@@ -63,9 +75,24 @@ class ExecutionOptions:
     capture_dir: str | os.PathLike[str] | None = None
     capture_pattern: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.runtime_kwargs:  # options are made on the path of every hit
+            check_values("runtime_kwargs", self.runtime_kwargs, ANYTHING)
+        if self.runtime_only:
+            check_each("runtime_only", self.runtime_only, TEXT)
+        check("load_inputs", self.load_inputs, FLAG)
+        check("inject_context", self.inject_context, _FLAG_OR_NAME)
+        check("capture_dir", self.capture_dir, PATH)
+        check("capture_pattern", self.capture_pattern, TEXT)
+
+    @property
+    def pattern(self) -> str:
+        """`capture_pattern`, or its default."""
+        return "*" if self.capture_pattern is None else self.capture_pattern
+
 
 @dataclass(frozen=True, slots=True)
-class CacheOptions:
+class CacheOptions(Named):
     """How the cache is used.
 
     Parameters
@@ -86,8 +113,9 @@ class CacheOptions:
         What is put where files are expected. ``metadata`` (default): nothing. ``inputs-missing``: before the function
         runs, artifacts of files and folders that are inputs are restored where they were written, if nothing is there
         and that is within the working folder or `run_dir`. ``outputs-requested``: on a hit, the files and folders of
-        `output_paths` are restored to those paths, as the function would have written them. ``outputs-all``: on a
-        hit, all files and folders are copied to ``run_dir/artifacts``.
+        `output_paths` are restored to those paths, as the function would have written them: through a link that is
+        there, to what it leads to. ``outputs-all``: on a hit, all files and folders are copied to
+        ``run_dir/artifacts``.
 
     Raises
     ------
@@ -117,7 +145,7 @@ class CacheOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeOptions:
+class CodeOptions(Named):
     """What counts as a function's code beside, or instead of, what is found by itself.
 
     Parameters
@@ -131,6 +159,11 @@ class CodeOptions:
     depends_on : sequence of path
         Files and folders whose content counts, such as those that the function reads by itself.
 
+    Raises
+    ------
+    UsageError
+        If a value is of another type.
+
     Examples
     --------
     >>> CodeOptions(version="2").version
@@ -142,17 +175,23 @@ class CodeOptions:
     ignore: Sequence[Any] = ()
     depends_on: Sequence[Any] = ()
 
+    def __post_init__(self) -> None:
+        check("version", self.version, TEXT)
+        check_each("code", self.code, ANYTHING)
+        check_each("ignore", self.ignore, ANYTHING)
+        check_each("depends_on", self.depends_on, PATH)
+
 
 @dataclass(frozen=True, slots=True)
-class OutputPolicyOptions:
+class OutputPolicyOptions(Named):
     """How outputs are collected.
 
     Parameters
     ----------
     symlinks : str, optional
-        What to do about symbolic links in a folder that is an output. ``refuse`` (default): a link is an error that
-        names it. ``follow``: what it leads to is stored in its place, wherever that lies. A link itself is never
-        stored.
+        What to do about symbolic links in a folder that is an output, and among the files of `capture_dir`. ``refuse``
+        (default): a link is an error that names it. ``follow``: what it leads to is stored in its place, wherever that
+        lies. A link itself is never stored.
     output_missing : str, optional
         What to do if a declared output was not made. ``error`` (default): the run has failed. ``warn``, ``ignore``:
         the run is completed without it, and found again by calls that allow as much.

@@ -156,7 +156,9 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
 def _logbook(identified: Identified, workshop: Workshop, *, writes: bool) -> Logbook:
     draft = draft_of(identified)
     collector = workshop.collector(draft.step, writes=writes)
-    return Logbook(draft, collector, workshop.store, workshop.library, identified.inputs)
+    logbook = Logbook(draft, collector, workshop.store, workshop.library, identified.inputs)
+    logbook.symlinks = identified.request.declared.symlinks
+    return logbook
 
 
 def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple[RunRecord, Returned, Any]:
@@ -165,9 +167,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    capture_dir, pattern = request.execution.capture_dir, request.execution.capture_pattern
-    if capture_dir is not None:
-        context.capture_outputs(capture_dir, "*" if pattern is None else pattern)
+    if request.execution.capture_dir is not None:
+        context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
     declared = request.declared
     before = (
         what_is_there((path for _, path in declared.paths), symlinks=declared.symlinks) if declared.paths else NOTHING

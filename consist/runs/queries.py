@@ -5,16 +5,18 @@ A base class of `Tracker`, and of nothing else: it has what `Tracker` has, an op
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from consist.arguments import MAPPING, TEXT, Kind, check, check_known, check_no_more, shown, texts
 from consist.errors import RunNotFoundError, UsageError
 from consist.runs.run import Run, RunResult, artifacts_of
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
-    from typing import Literal
+    from typing import Literal, Never
 
     from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
@@ -37,7 +39,7 @@ class RunFilters(TypedDict, total=False):
     status: str | None
     tags: str | Iterable[str]
     facet: Mapping[str, Any] | None
-    parent_id: str | Run | None
+    parent_id: str | Run | RunResult | None
     since: Time | None
     until: Time | None
     signature: Digest | None
@@ -50,7 +52,7 @@ class Queries:
     def _open(self) -> Workshop:
         raise NotImplementedError
 
-    def find_runs(self, **filters: Unpack[RunFilters]) -> list[Run]:
+    def find_runs(self, *nameless: Never, **filters: Unpack[RunFilters]) -> list[Run]:
         """Return runs, newest first.
 
         Other Parameters
@@ -64,7 +66,7 @@ class Queries:
         facet : mapping, optional
             Only those whose facet has these values: ``{"year": 2030, "loss": consist.at_most(0.5)}``. See also
             `at_least` and `between`. A record is looked at for each run that fits otherwise.
-        parent_id : str or Run, optional
+        parent_id : str, Run or RunResult, optional
             Only those that were executed in this run, or found again in it (a scenario).
         since, until : datetime, date, timedelta or str, optional
             Only those that were started then or later, then or earlier. A span means so long ago.
@@ -88,6 +90,7 @@ class Queries:
         ...     [run.config["exp"] for run in tracker.find_runs(step="power", facet={"exp": consist.at_least(3)})]
         [4, 3]
         """
+        check_no_more("find_runs", nameless, 'step="clean", tags=["draft"]')
         return list(_found(self._open().store, filters))
 
     def find_latest_run(self, **filters: Unpack[RunFilters]) -> Run:
@@ -115,13 +118,16 @@ class Queries:
         ------
         RunNotFoundError, AmbiguousPrefixError
             If there is none, or more than one.
+        UsageError
+            If it is no text.
         """
         from consist.store.names import find_run
 
+        check_run_id(run_id)
         store = self._open().store
         return run_now(store, find_run(store, run_id))
 
-    def outputs_of(self, run: Run | str) -> dict[str, Artifact]:
+    def outputs_of(self, run: Run | RunResult | str) -> dict[str, Artifact]:
         """Return the outputs of a run by key.
 
         Raises
@@ -129,8 +135,7 @@ class Queries:
         RunNotFoundError
             If there is no such run.
         """
-        found = run if isinstance(run, Run) else self.get_run(run)
-        return artifacts_of(found.record, self._open().library)
+        return artifacts_of(self._run(run).record, self._open().library)
 
     def get_artifact(self, run: Run | RunResult | str, key: str | None = None) -> Artifact:
         """Return an output.
@@ -247,11 +252,10 @@ class Queries:
         """
         from consist.runs.runset import RunSet, Shelf
 
+        check_runs(runs, filters)
         store, library = self._open().store, self._open().library
         if runs is None:
             return RunSet(tuple(_found(store, filters)), Shelf(store, library))
-        if filters:
-            raise UsageError("run_set got runs and filters", hint="give the one or the other")
         return RunSet(tuple(run_now(store, self._run(run).record) for run in runs), Shelf(store, library))
 
     def tag(self, run: Run | RunResult | str, *tags: str) -> Run:
@@ -300,7 +304,11 @@ class Queries:
     def _run(self, run: Run | RunResult | str) -> Run:
         if isinstance(run, RunResult):
             return run.run
-        return run if isinstance(run, Run) else self.get_run(run)
+        if isinstance(run, Run):
+            return run
+        if not isinstance(run, str):
+            raise UsageError(f"{shown(run)} names no run", hint="give a run, a result of run, or a run's id")
+        return self.get_run(run)
 
     def _marked(self, run: Run | RunResult | str, mark: Any, tags: tuple[str, ...]) -> Run:
         store, record = self._open().store, self._run(run).record
@@ -328,20 +336,25 @@ def wanted(filters: RunFilters) -> Wanted:
     UsageError
         If a filter is not known, or cannot be used.
     """
+    from consist.hashing.digest import Digest
     from consist.store.conditions import FacetCondition
     from consist.store.finding import Wanted, moment
 
-    _refuse_unknown(filters)
-    tags, parent, model = filters.get("tags") or (), filters.get("parent_id"), filters.get("model")
-    step, since, until = filters.get("step"), filters.get("since"), filters.get("until")
+    check_known("find_runs", filters, RunFilters.__annotations__)
+    step, model = filters.get("step"), filters.get("model")
+    since, until = filters.get("since"), filters.get("until")
+    check("step", step, _STEP)
+    check("model", model, _STEP)
+    check("facet", filters.get("facet"), MAPPING)
+    check("signature", filters.get("signature"), Kind(lambda given: isinstance(given, Digest), "give run.signature"))
     if step is not None and model is not None and step != model:
         raise UsageError(f"step is {step!r:.60} and model is {model!r:.60}", hint="they are the same thing; give one")
     return Wanted(
         step=step if step is not None else model,
         status=filters.get("status"),
-        tags=(tags,) if isinstance(tags, str) else tuple(tags),
+        tags=texts("tags", filters.get("tags") or ()),
         facet=tuple(FacetCondition.of(*item) for item in (filters.get("facet") or {}).items()),
-        parent=parent.id if isinstance(parent, Run) else parent,
+        parent=_id_of_parent(filters.get("parent_id")),
         since=None if since is None else moment(since),
         until=None if until is None else moment(until),
         signature=filters.get("signature"),
@@ -349,14 +362,36 @@ def wanted(filters: RunFilters) -> Wanted:
     )
 
 
-def _refuse_unknown(filters: Mapping[str, Any]) -> None:
-    known = RunFilters.__annotations__
-    for name in filters:
-        if name not in known:
-            import difflib
+_STEP = Kind(TEXT.fits, "give the step's name, as text")
 
-            near = difflib.get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"find_runs has no filter {name!r:.60}",
-                hint=f"did you mean {near[0]!r}?" if near else f"the filters are {', '.join(known)}",
-            )
+
+def _id_of_parent(parent: object) -> str | None:
+    if isinstance(parent, (Run, RunResult)):
+        return parent.id if isinstance(parent, Run) else parent.run.id
+    check("parent_id", parent, Kind(TEXT.fits, "give a run, or its id: scenario.run_id"))
+    return parent  # type: ignore[return-value]  # a text or None, as was seen
+
+
+def check_run_id(run_id: object) -> None:
+    """Refuse what is no text.
+
+    Raises
+    ------
+    UsageError
+        If it is something else, also None.
+    """
+    check("run_id", run_id, Kind(TEXT.fits, "give the id as text, such as result.run.id"), required=True)
+
+
+def check_runs(runs: object, filters: RunFilters) -> None:
+    """Refuse what `Queries.run_set` cannot make a set of.
+
+    Raises
+    ------
+    UsageError
+        If `runs` is no collection, or filters are given as well.
+    """
+    if isinstance(runs, (str, bytes)) or not isinstance(runs, (Iterable, type(None))):
+        raise UsageError(f"runs is {shown(runs)}", hint='give a list of runs; those of a step: run_set(step="clean")')
+    if runs is not None and filters:
+        raise UsageError("run_set got runs and filters", hint="give the one or the other")

@@ -6,13 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from consist.arguments import COUNT, TEXT, check, shown
 from consist.errors import RunNotFoundError, UsageError
 from consist.identity.inputs import folder_identity
+from consist.identity.names import is_name
 from consist.runs.artifact import Artifact
 from consist.runs.lineage import Lineage, file_node, output_node, run_node
 from consist.runs.lineage_walk import walk
 from consist.runs.run import Run, RunResult
-from consist.store.names import AREAS, SCHEME, find_output, find_run, output_of
+from consist.store.names import find_output, find_run, is_store_path, output_of
 
 if TYPE_CHECKING:
     from consist.index.records import RunRecord
@@ -42,7 +44,12 @@ def artifact_named(store: Store, library: Library, named: Run | RunResult | str,
                 f"{named!r:.200} is no output of a run", hint="name one: runs/<run id>/<key> or steps/<step>/<key>"
             )
         return Artifact(found.record, found.run.id, library)
-    run = _record(store, named)
+    check("key", key, TEXT)
+    try:
+        run = _record(store, named)
+    except RunNotFoundError as error:
+        hint = f"{error.hint}; the newest of a step is steps/{named}/{key or '…'}" if is_name(named) else error.hint
+        raise RunNotFoundError(error.message, hint=hint) from None
     found = output_of(run, _only_key(run) if key is None else key)
     if found.record is None:  # not of an output of a run
         raise RunNotFoundError(f"run {run.id} has no output {key!r:.60}")
@@ -68,6 +75,8 @@ def lineage_of(
     """
     if direction not in DIRECTIONS:
         raise UsageError(f"direction is {direction!r:.60}", hint=f"it is one of {', '.join(DIRECTIONS)}")
+    check("depth", depth, COUNT)
+    check("most", most, COUNT)
     return walk(store, _node(store, target), direction, depth=depth, most=most)
 
 
@@ -81,7 +90,11 @@ def _node(store: Store, target: Artifact | Run | RunResult | str | Path) -> Node
         if found.run is None or found.record is None or found.inner:
             return file_node(found.inner or found.name, found.digest, found.size)
         return output_node(found.record, found.run.id, found.run)
-    return run_node(_record(store, target))
+    try:
+        return run_node(_record(store, target))
+    except RunNotFoundError as error:
+        hint = f"{error.hint}; a file is given as Path({target!r:.60})"
+        raise RunNotFoundError(error.message, hint=hint) from None
 
 
 def _file(store: Store, path: str) -> Node:
@@ -96,12 +109,12 @@ def _record(store: Store, named: Run | RunResult | str) -> RunRecord:
     if isinstance(named, Run):
         return named.record
     if not isinstance(named, str):
-        raise UsageError(f"a {type(named).__name__} names no run", hint="give a run, its id, or a path of the store")
+        raise UsageError(f"{shown(named)} names no run", hint="give a run, its id, or a path of the store")
     return find_run(store, named)
 
 
 def _is_path(text: str) -> bool:
-    return text.startswith((SCHEME, "/")) or text.partition("/")[0] in AREAS
+    return text.startswith("/") or is_store_path(text)
 
 
 def _only_key(run: RunRecord) -> str:

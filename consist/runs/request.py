@@ -7,13 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from consist.errors import IdentityWarning, UncacheableWarning, UsageError, warn
+from consist.arguments import (
+    ANYTHING,
+    PATH,
+    Named,
+    check_each,
+    check_known,
+    check_no_more,
+    check_values,
+    shown,
+)
+from consist.errors import IdentityWarning, UncacheableWarning, UnencodableError, UsageError, warn
 from consist.identity.code import code_identity
-from consist.identity.config import config_identity, readable
-from consist.identity.names import check_name
+from consist.identity.config import config_identity
 from consist.identity.signature import signature
 from consist.runs import bind
+from consist.runs.artifact import Artifact
 from consist.runs.declared import declare
+from consist.runs.described import checked_description, checked_facet, checked_tags, step_name
 from consist.runs.inputs import digest_of_inputs, resolve_inputs
 from consist.runs.options import (
     DEFAULT_CACHE,
@@ -26,6 +37,7 @@ from consist.runs.options import (
     ExecutionOptions,
     OutputPolicyOptions,
 )
+from consist.runs.run import RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,31 +149,37 @@ class Identified(NamedTuple):
     signature: Digest | None
 
 
-def check_names(given: Mapping[str, Any]) -> None:
+def check_names(given: Mapping[str, Any], nameless: tuple[object, ...] = ()) -> None:
     """Refuse arguments that `Tracker.run` does not have.
 
     Raises
     ------
     UsageError
-        If there is one; the message names the nearest right one.
+        If there is one, of which the message names the nearest right one; or one that was given without a name.
 
     Examples
     --------
     >>> check_names({"confg": 5})
     Traceback (most recent call last):
-    consist.errors.UsageError: there is no argument 'confg' (did you mean 'config'?)
+    consist.errors.UsageError: run has no argument 'confg' (did you mean 'config'?)
     """
-    for name in given.keys() - _NAMES:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, _NAMES, n=1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_NAMES)}; what is hashed goes into config"
-        )
-        raise UsageError(f"there is no argument {name!r}", hint=hint)
+    check_no_more("run", nameless, "config={…}, inputs={…}; the function comes first, and alone")
+    if not given.keys() <= _NAMES:
+        _refuse_fields(given)
+        otherwise = f"there are {', '.join(_NAMES)}; what the function takes goes into config or inputs"
+        check_known("run", given, _NAMES, otherwise)
 
 
-_OPTIONS: dict[str, type] = {
+def _refuse_fields(given: Iterable[str]) -> None:
+    """Say of a field of the options where it belongs."""
+    for name in given:
+        for argument, kind in _OPTIONS.items():
+            if name not in _NAMES and name in kind.__dataclass_fields__:
+                hint = f"it belongs into {argument}={kind.__name__}({name}=…)"
+                raise UsageError(f"run has no argument {name!r}", hint=hint)
+
+
+_OPTIONS: dict[str, type[Named]] = {
     "execution_options": ExecutionOptions,
     "cache_options": CacheOptions,
     "code_options": CodeOptions,
@@ -187,10 +205,15 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
     # On the path of every hit, where each call more is felt: only what is given is looked at.
     for name, kind in _OPTIONS.items():
         if name in given and not isinstance(given[name], kind) and given[name] is not None:  # type: ignore[literal-required]
-            raise UsageError(f"{name} is {type(given[name]).__name__}", hint=f"give {kind.__name__}(…)")  # type: ignore[literal-required]
+            raise UsageError(f"{name} is {shown(given[name])}", hint=f"give {kind.__name__}(…)")  # type: ignore[literal-required]
     execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
     if given.get("runtime_kwargs"):
         execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])
+    if execution.capture_pattern is not None and execution.capture_dir is None:
+        raise UsageError(
+            f"capture_pattern is {execution.capture_pattern!r:.60}, and no capture_dir says where",
+            hint='give capture_dir="folder" as well',
+        )
     if given.get("depends_on"):
         code = _with_files(code, given["depends_on"])
     declared = declare(
@@ -219,74 +242,15 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
 
 def _with_runtime_kwargs(options: ExecutionOptions, more: Any) -> ExecutionOptions:
     """Add `runtime_kwargs` that were given beside the options."""
-    if not isinstance(more, Mapping):
-        raise UsageError(f"runtime_kwargs is {type(more).__name__}", hint="give a mapping of names to values")
+    check_values("runtime_kwargs", more, ANYTHING)
     bind.check_same(options.runtime_kwargs, more, ("ExecutionOptions", "runtime_kwargs"))
     return replace(options, runtime_kwargs={**options.runtime_kwargs, **more})
 
 
 def _with_files(options: CodeOptions, more: Any) -> CodeOptions:
     """Add `depends_on` that was given beside the options."""
-    if isinstance(more, (str, os.PathLike)):
-        raise UsageError(f"depends_on is {os.fspath(more)!r}", hint="give a list of files and folders")
+    check_each("depends_on", more, PATH)
     return replace(options, depends_on=(*options.depends_on, *more))
-
-
-def step_name(fn: Callable[..., Any], name: str | None) -> str:
-    """Return the name of a step: the one given, else the function's.
-
-    Raises
-    ------
-    UsageError
-        If `fn` cannot be called, or the name cannot be one.
-    """
-    if not callable(fn):
-        raise UsageError(f"fn is {type(fn).__name__}, which cannot be called")
-    if name is not None:
-        return check_name("step", name)
-    inner = getattr(fn, "func", fn)  # a partial is called what its function is called
-    return check_name("step", getattr(inner, "__name__", type(fn).__name__))
-
-
-def checked_tags(tags: object) -> tuple[str, ...]:
-    """Return tags sorted, each once.
-
-    Raises
-    ------
-    UsageError
-        If they are no collection of names.
-    """
-    if isinstance(tags, (str, bytes)) or not isinstance(tags, Iterable):
-        raise UsageError(f"tags is {tags!r:.60}", hint='give a list of names, such as ["draft"]')
-    return tuple(sorted({check_name("tag", tag) for tag in tags}))
-
-
-def checked_facet(facet: object) -> dict[str, Any]:
-    """Return a facet as a dict of names to plain values.
-
-    Raises
-    ------
-    UsageError
-        If it is no mapping of names.
-    """
-    if facet is None:
-        return {}
-    if not isinstance(facet, Mapping):
-        raise UsageError(f"facet is {type(facet).__name__}", hint="give a mapping of names to plain values")
-    return {check_name("facet", name): readable(value) for name, value in facet.items()}
-
-
-def checked_description(description: object) -> str:
-    """Return a description as text that can be recorded.
-
-    Raises
-    ------
-    UsageError
-        If it is no text.
-    """
-    if not isinstance(description, str):
-        raise UsageError(f"description is {type(description).__name__}, not str")
-    return description.encode("utf-8", "replace").decode()
 
 
 def identify(request: Request, store: Store) -> Identified:
@@ -297,7 +261,7 @@ def identify(request: Request, store: Store) -> Identified:
     UsageError
         If config, inputs or options do not fit together.
     """
-    config = config_identity(request.config)
+    config = identity_of_config(request.config)
     if request.execution.runtime_kwargs:
         bind.check_agreement(config.values, request.execution)
     inputs = resolve_inputs(request.inputs, store.files)
@@ -314,6 +278,25 @@ def identify(request: Request, store: Store) -> Identified:
     }
     made_of = None if code.uncacheable else signature(request.step, parts)
     return Identified(request, code, config, inputs, modes, parts, made_of)
+
+
+def identity_of_config(config: Any) -> ConfigIdentity:
+    """Return the identity of a config; of an artifact in it, say where that belongs.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be a config.
+    """
+    try:
+        return config_identity(config)
+    except UnencodableError:
+        for name, value in config.items() if isinstance(config, Mapping) else ():
+            if isinstance(value, (Artifact, RunResult)):
+                where = "" if isinstance(value, Artifact) else ".outputs[…]"
+                hint = f"give it as an input: inputs={{{name!r:.60}: it{where}}}"
+                raise UsageError(f"config[{name!r:.60}] is {shown(value)}", hint=hint) from None
+        raise
 
 
 def versions(request: Request) -> tuple[tuple[str, str | int], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from consist.arguments import texts
 from consist.runs.artifact import Artifact
 from consist.runs.formats.needs import needed
 
@@ -64,7 +65,7 @@ class RunSet(Sequence["Run"]):
         DamagedError, BlobNotFoundError
             If the content of one is damaged or missing.
         """
-        wanted = (values,) if isinstance(values, str) else tuple(values)
+        wanted = texts("values", values)
         for run in self._runs:
             yield self._row(run, wanted)
 
@@ -136,7 +137,7 @@ _FIRST = ("run_id", "step", "status", "started", "seconds", "hits", "tags")
 def _columns(rows: list[dict[str, Any]], values: Iterable[str]) -> list[str]:
     """Return the columns of all rows in an order that does not depend on which run comes first."""
     named = dict.fromkeys(name for row in rows for name in row)
-    last = (values,) if isinstance(values, str) else tuple(values)
+    last = texts("values", values)
     config, facet = ([name for name in named if name.startswith(area)] for area in ("config.", "facet."))
     return list(dict.fromkeys((*_FIRST, *config, *facet, *last)))
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Unpack
 from consist.errors import UsageError
 from consist.index.records import TRACE
 from consist.runs import active
-from consist.runs.block import block
+from consist.runs.block import block, check_block
 from consist.runs.context import RunContext, running, runs_under_way
 from consist.runs.coupler import Coupler
 from consist.runs.request import check_names
+from consist.runs.unbegun import Unbegun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import Never
 
     from consist.runs.artifact import Artifact
     from consist.runs.block import Block
@@ -46,7 +49,7 @@ class Scenario(RunContext):
         self._workshop = workshop
         logbook.told = self._take
 
-    def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
+    def run(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
         """Run a step, or find it again: `Tracker.run`, within the scenario.
 
         Parameters
@@ -64,7 +67,7 @@ class Scenario(RunContext):
         UsageError
             If the scenario has ended, or something given cannot be used.
         """
-        check_names(given)
+        check_names(given, nameless)
         if "inputs" in given:
             given["inputs"] = self.coupler.resolve(given["inputs"])
         with self._within():
@@ -72,8 +75,7 @@ class Scenario(RunContext):
         self.coupler.take(result.run.step, result.outputs)
         return result
 
-    @contextlib.contextmanager
-    def trace(self, name: str, **given: Any) -> Iterator[RunContext]:
+    def trace(self, name: str, **given: Any) -> AbstractContextManager[RunContext]:
         """Execute a block as a step: `Tracker.trace`, within the scenario.
 
         Parameters
@@ -83,15 +85,19 @@ class Scenario(RunContext):
         **given
             As `Tracker.trace` takes them; `inputs` as for `run`. An output is in the coupler as soon as it is logged.
         """
+        check_block(TRACE, given)
         if "inputs" in given:
             given["inputs"] = self.coupler.resolve(given["inputs"])
+        return Unbegun(self._trace(block(TRACE, name, **given)), f"trace({name!r})", RunContext)
 
+    @contextlib.contextmanager
+    def _trace(self, asked: Block) -> Iterator[RunContext]:
         def take(artifact: Artifact) -> None:
-            self.coupler.take(name, {artifact.key: artifact})
+            self.coupler.take(asked.name, {artifact.key: artifact})
 
-        with self._within(), active.trace(block(TRACE, name, **given), self._workshop, take) as run:
+        with self._within(), active.trace(asked, self._workshop, take) as run:
             yield run
-        self.coupler.take(name, {})
+        self.coupler.take(asked.name, {})
 
     def load(self, what: Artifact | str) -> Any:
         """Return the value of an artifact, or of what the coupler has under a key.

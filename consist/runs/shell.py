@@ -9,7 +9,7 @@ The command is a process group of its own: signals that end this process are pas
 """
 
 # Paths are plain strings: they are arguments of a command.
-# ruff: noqa: PTH100, PTH113, PTH114, PTH119, PTH120
+# ruff: noqa: PTH100, PTH113, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
-from consist.fileops import perform
+from consist.fileops import make_folders
 from consist.identity.names import check_name
 from consist.runs.current import current_tracker
 from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
+from consist.runs.places import written_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+    from typing import Never
 
     from consist.runs.context import RunContext
     from consist.runs.run import RunResult
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 STREAMS = STDOUT, STDERR = ("stdout", "stderr")
 """The keys of what a command prints, among its outputs."""
 
+_WORD = Kind(lambda word: isinstance(word, (str, os.PathLike)), "a word is text or a path: write str(…)")
 _VERSION = "consist exec 0"
 """Stands for the code of a step that is a command; what of it counts is in its config."""
 _INTERPRETERS = ("python", "bash", "sh", "zsh", "Rscript", "julia", "node", "perl", "ruby")
@@ -104,6 +108,7 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     description: str = "",
     cache_mode: str = "reuse",
     show: Show | None = None,
+    **unknown: Never,
 ) -> RunResult:
     r"""Run a command, or bring back what it made for the same program, arguments, inputs and environment.
 
@@ -153,6 +158,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     >>> again.cache_hit, again.outputs["stdout"].read_bytes()
     (True, b'42\n')
     """
+    check_unknown(exec, unknown)
+    check("show", show, FUNCTION)
     tracker = current_tracker()
     command = _command(argv, inputs, outputs, env)
     before = _digests(tracker.store, command)
@@ -186,6 +193,9 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
 def _command(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str]) -> Command:
     if isinstance(argv, (str, bytes)) or not argv:
         raise UsageError(f"a command is a list of words, not {argv!r:.60}", hint='write ["sort", "data.csv"]')
+    check_each("argv", argv, _WORD)
+    if isinstance(env, (str, Mapping)):
+        raise UsageError(f"env is {shown(env)}", hint='give a list of the names that count, such as ["MODEL_SIZE"]')
     words = tuple(os.fspath(word) for word in argv)
     program = shutil.which(words[0])
     if program is None:
@@ -194,17 +204,17 @@ def _command(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str])
     for key in STREAMS:
         if key in named:
             raise UsageError(f"an output cannot be called {key!r}: what is printed is", hint="write NAME=PATH")
-    return Command(words, program, _named("input", inputs), named, tuple(sorted(set(env))))
+    return Command(words, program, _named("input", inputs), named, tuple(sorted(set(texts("env", env or ())))))
 
 
 def _named(kind: str, given: Any) -> dict[str, str]:
     """Return paths by name; without one a path is called as its file."""
     if isinstance(given, Mapping):
+        check_values(f"{kind}s", given, PATH)
         return {check_name(kind, name): os.fspath(path) for name, path in given.items()}
-    if isinstance(given, (str, bytes)):
-        raise UsageError(f"{kind}s is {given!r:.60}", hint="give a list of paths")
+    check_each(f"{kind}s", given, PATH)
     found: dict[str, str] = {}
-    for path in map(os.fspath, given):
+    for path in map(os.fspath, given or ()):
         name = check_name(kind, os.path.basename(path.rstrip("/")))
         if name in found:
             raise UsageError(f"two {kind}s would be called {name!r}", hint="name them: NAME=PATH, or a mapping")
@@ -351,14 +361,15 @@ def _restore(store: Store, result: RunResult, command: Command) -> None:
     from consist.store.restore import restore
 
     for key, path in command.outputs.items():
-        if _is_there(store, path, result.outputs[key].digest.hex):
+        place = written_through(key, path)
+        if _is_there(store, place, result.outputs[key].digest.hex):
             continue
-        perform("mkdir", os.path.dirname(path) or ".", os.makedirs, os.path.dirname(path) or ".", exist_ok=True)
-        restore(store, output_of(result.run.record, key), path, force=True)
+        make_folders(os.path.dirname(place))
+        restore(store, output_of(result.run.record, key), place, force=True)
 
 
 def _is_there(store: Store, path: str, digest: str) -> bool:
-    return os.path.isfile(path) and not os.path.islink(path) and _digest(store, path) == digest
+    return os.path.isfile(path) and _digest(store, path) == digest
 
 
 def _show_again(result: RunResult, show: Show | None) -> None:

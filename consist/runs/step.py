@@ -7,6 +7,7 @@ runtime_kwargs) key by key, option values field by field. The rule is `together`
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -26,7 +27,7 @@ from consist.runs.options import (
 from consist.runs.request import Request, RunArguments, check_names, make_request
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Never, Unpack
 
     from consist.runs.run import RunResult
 
@@ -88,10 +89,18 @@ class Step(Generic[P, T]):
         self._runner = runner
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function."""
+        """Call the function.
+
+        Raises
+        ------
+        UsageError
+            If it is given what `run` takes, and the function does not.
+        """
+        if not kwargs.keys().isdisjoint(RunArguments.__annotations__):
+            self._refuse_what_run_takes(kwargs)
         return self.__wrapped__(*args, **kwargs)
 
-    def run(self, **given: Unpack[RunArguments]) -> RunResult:
+    def run(self, *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
         """Run it on the tracker that it was defined with, else on the current one.
 
         Parameters
@@ -104,8 +113,18 @@ class Step(Generic[P, T]):
         UsageError
             If there is no current tracker, or something given cannot be used.
         """
-        check_names(given)
+        check_names(given, nameless)
         return self._runner.run(self, **given)
+
+    def _refuse_what_run_takes(self, given: Mapping[str, object]) -> None:
+        parameters = inspect.signature(self.__wrapped__).parameters
+        gathers = any(found.kind is inspect.Parameter.VAR_KEYWORD for found in parameters.values())
+        stray = [name for name in given if name not in parameters]
+        if stray and not gathers:
+            raise UsageError(
+                f"{self!r} was called with {stray[0]}=…, which its function does not take",
+                hint=f"a step is run by its method run: {self.name}.run({stray[0]}=…)",
+            )
 
     @property
     def counted(self) -> dict[str, Any]:

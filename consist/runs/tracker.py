@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of
 from consist.blobs.opening import normalise_url
 from consist.runs.blocks import Blocks
 from consist.runs.execute import execute
@@ -16,13 +17,14 @@ from consist.runs.library import Library
 from consist.runs.options import CodeOptions
 from consist.runs.perform import Workshop
 from consist.runs.queries import Queries
+from consist.runs.request import check_names
 from consist.runs.step import define, requested
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import ParamSpec, TypeVar, Unpack, overload
+    from typing import Never, ParamSpec, TypeVar, Unpack, overload
 
     from consist.runs.explanation import Explanation
     from consist.runs.options import CacheOptions, ExecutionOptions, OutputPolicyOptions
@@ -67,6 +69,11 @@ class Tracker(Blocks, Queries):
         Pickle outputs that have no format, and load what was pickled. To load a pickle is to run what it says: only
         for a store that nobody writes to whom you would not let run programs here.
 
+    Raises
+    ------
+    UsageError
+        If something given cannot be used.
+
     Examples
     --------
     >>> import tempfile
@@ -91,7 +98,14 @@ class Tracker(Blocks, Queries):
         verbose: bool | None = None,
         allow_pickle: bool = False,
         hooks: Hooks | None = None,
+        **unknown: Never,
     ) -> None:
+        check_unknown(Tracker, unknown)
+        flags = {"durable": durable, "strict": strict, "verbose": verbose, "allow_pickle": allow_pickle}
+        for name, value in flags.items():
+            check(name, value, FLAG)
+        check("cache_limit", cache_limit, COUNT)
+        check("hooks", hooks, instance_of(Hooks))
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
         self.db_path = Path(os.path.abspath(settings["db_path"].value))  # noqa: PTH100 - the same
@@ -115,7 +129,7 @@ class Tracker(Blocks, Queries):
     def run(  # noqa: PLR0913 - what a run is made of, said once; how it is done is in the option values
         self,
         fn: Callable[..., Any],
-        *,
+        *nameless: Never,
         name: str | None = None,
         config: Any = None,
         inputs: Mapping[str, Any] | Sequence[Any] | None = None,
@@ -130,6 +144,7 @@ class Tracker(Blocks, Queries):
         tags: Iterable[str] = (),
         facet: Mapping[str, Any] | None = None,
         description: str = "",
+        **unknown: Never,
     ) -> RunResult:
         """Run a function, or return what it returned for the same code, config and inputs.
 
@@ -180,6 +195,8 @@ class Tracker(Blocks, Queries):
         Exception
             Whatever `fn` raises, unchanged; the run is recorded as failed and not cached.
         """
+        if nameless or unknown:
+            check_names(unknown, nameless)  # only what is wrong costs time: this is on the path of every hit
         given: RunArguments = {
             "name": name,
             "config": config,
@@ -259,7 +276,7 @@ class Tracker(Blocks, Queries):
         """
         return define(fn, self, declared, CodeOptions(version=version, code=code, ignore=ignore))
 
-    def explain(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> Explanation:
+    def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
 
         Nothing is executed and nothing recorded. The nearest run is the one with the fewest differing parts (code,
@@ -293,9 +310,8 @@ class Tracker(Blocks, Queries):
         step 'power' runs: no earlier run of step 'power'
         """
         from consist.runs.explain import explain
-        from consist.runs.request import check_names
 
-        check_names(given)
+        check_names(given, nameless)
         return explain(requested(fn, given), self.store)
 
     def close(self) -> None:

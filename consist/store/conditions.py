@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from consist.arguments import shown
 from consist.errors import UsageError
 from consist.hashing.codec import pack
 from consist.identity.config import readable
@@ -64,7 +65,7 @@ def between(low: Any, high: Any) -> Range:
     Raises
     ------
     UsageError
-        If a bound is no number and no text.
+        If a bound is no number and no text, or nothing can be between them.
 
     Examples
     --------
@@ -75,7 +76,10 @@ def between(low: Any, high: Any) -> Range:
     for bound in bounds:
         if bound is not None and not isinstance(bound, (int, float, str)):
             raise UsageError(f"{bound!r:.60} has no order", hint="bounds are numbers, text or dates")
-    return Range(*bounds)
+    low, high = bounds
+    if low is not None and high is not None and not (_alike(low, high) and low <= high):
+        raise UsageError(f"nothing is between {low!r:.60} and {high!r:.60}", hint="give two of a kind, the lower first")
+    return Range(low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,11 @@ class FacetCondition:
         Raises
         ------
         UsageError
-            If the name cannot be one.
+            If the name cannot be one, or a function is wanted.
         """
+        if callable(wanted):
+            hint = "give a value, or at_least, at_most or between"
+            raise UsageError(f"what is wanted of facet {name!r:.60} is {shown(wanted)}", hint=hint)
         return cls(check_name("facet", name), wanted if isinstance(wanted, Range) else readable(wanted))
 
     def fits(self, facet: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from consist.arguments import COUNT, check, shown
 from consist.errors import DamagedError, UsageError
 from consist.index.records import COMPLETED, FAILED, FORGOTTEN
 
@@ -60,8 +61,7 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.status is not None and self.status not in STATUSES:
             raise UsageError(f"no run has the status {self.status!r:.60}", hint=f"it is one of {', '.join(STATUSES)}")
-        if self.limit is not None and self.limit < 0:
-            raise UsageError(f"a limit of {self.limit} is less than none")
+        check("limit", self.limit, COUNT)
 
 
 def find_records(store: Store, wanted: Wanted) -> Iterator[RunRecord]:
@@ -132,9 +132,14 @@ def moment(value: object) -> int:
         except ValueError:
             raise UsageError(f"{value!r:.60} is no time", hint="write 2026-01-31 or 2026-01-31T12:00") from None
     if isinstance(value, dt.timedelta):
-        value = dt.datetime.now(dt.UTC) - value
+        try:
+            value = dt.datetime.now(dt.UTC) - value
+        except OverflowError:
+            raise UsageError(f"{value} ago is before all time", hint="leave it out for all runs") from None
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - of this machine, as people mean it
+    if hasattr(value, "to_pydatetime"):  # of pandas, which takes no time without a zone for this machine's
+        value = value.to_pydatetime()
     if not isinstance(value, dt.datetime):
-        raise UsageError(f"a {type(value).__name__} is no time", hint="give a datetime, a date, a timedelta or text")
+        raise UsageError(f"{shown(value)} is no time", hint="give a datetime, a date, a timedelta or text")
     return (value.astimezone(dt.UTC) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)

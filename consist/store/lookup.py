@@ -1,7 +1,7 @@
 """A signature to its record: the index first, then the store; whatever is missing or damaged is a miss.
 
 A record is handed out only if the store still has it and everything that it names. What is found wrong is warned of
-once per look-up and noted, so that the next put of the content replaces it (``blobs/blobstore.py``) and the next
+once per call and noted, so that the next put of the content replaces it (``blobs/blobstore.py``) and the next
 publish replaces the record (``store/publish.py``): the store heals by running again.
 """
 
@@ -11,7 +11,15 @@ import time
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.errors import BlobNotFoundError, ConsistWarning, DamagedError, DamagedWarning, UnreachableError, warn
+from consist.errors import (
+    BlobNotFoundError,
+    ConsistWarning,
+    DamagedError,
+    DamagedWarning,
+    UnreachableError,
+    warn,
+    warn_once,
+)
 from consist.index.marks import FORGET
 from consist.index.records import decode_record
 
@@ -27,7 +35,9 @@ _SEEN_LIMIT = 100_000
 """Records that a process remembers to have compared; 24 MB."""
 
 
-def find(store: Store, signature: Digest, *, validate: bool | str | None = None) -> RunRecord | None:
+def find(
+    store: Store, signature: Digest, *, validate: bool | str | None = None, said: set[str] | None = None
+) -> RunRecord | None:
     """Return the completed run of a signature, or None.
 
     Parameters
@@ -39,13 +49,16 @@ def find(store: Store, signature: Digest, *, validate: bool | str | None = None)
     validate : bool or str, optional
         True: look for each output in the store, also over a network, and for each file of a folder. ``eager``: read
         each, and compare it with its digest. Else as `missing_output` does.
+    said : set of str, optional
+        What something was said of before: whoever looks a second time for the same call hands it on.
 
     Raises
     ------
     StorageError
         If the store cannot be read. Damage is no error: it is warned of, and a miss.
     """
-    record = _from_index(store, signature) or _from_store(store, signature)
+    said = set() if said is None else said
+    record = _from_index(store, signature, said) or _from_store(store, signature, said)
     if record is None:
         return None
     missing = missing_output(store, record)
@@ -54,7 +67,9 @@ def find(store: Store, signature: Digest, *, validate: bool | str | None = None)
 
         missing = invalid_output(store, record, read=validate == "eager")
     if missing is not None:
-        warn(f"run {record.id} of {record.step!r}: {missing}; it is computed again", DamagedWarning)
+        warn_once(
+            f"run {record.id} of {record.step!r}: {missing}; it is computed again", DamagedWarning, record.id, said
+        )
         return None
     return record
 
@@ -128,11 +143,13 @@ def _known(store: Store, signature: Digest) -> RunRecord | None:
         return None
 
 
-def _from_index(store: Store, signature: Digest) -> RunRecord | None:
+def _from_index(store: Store, signature: Digest, said: set[str]) -> RunRecord | None:
     try:
         record = store.index.find(signature)
     except DamagedError as error:
-        warn(f"the index has a damaged record ({error.message}); the store is asked", DamagedWarning)
+        warn_once(
+            f"the index has a damaged record ({error.message}); the store is asked", DamagedWarning, "index", said
+        )
         return None
     if record is None:
         return None
@@ -205,7 +222,7 @@ def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
     store.seen[signature] = version
 
 
-def _from_store(store: Store, signature: Digest) -> RunRecord | None:
+def _from_store(store: Store, signature: Digest, said: set[str]) -> RunRecord | None:
     """Ask the store itself, which other machines write to, and take what it has into the index."""
     try:
         framed = store.backend.get(layout.digest_key(layout.RESULTS, signature))
@@ -213,10 +230,8 @@ def _from_store(store: Store, signature: Digest) -> RunRecord | None:
     except BlobNotFoundError:
         return None
     except DamagedError as error:
-        warn(
-            f"the record of signature {signature.short} is damaged ({error.message}); it is computed again",
-            DamagedWarning,
-        )
+        told = f"the record of signature {signature.short} is damaged ({error.message}); it is computed again"
+        warn_once(told, DamagedWarning, signature.hex, said)
         return None
     store.index.put_run(record, framed)
     if is_forgotten(store, record):  # whoever said so was killed before the record went; publishing replaces it

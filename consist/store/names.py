@@ -144,6 +144,17 @@ class Found:
         return self.record.format if self.record is not None else None
 
 
+def is_store_path(text: str) -> bool:
+    """Tell whether text is meant as a path of the store, and not as a run's id or a file.
+
+    Examples
+    --------
+    >>> [is_store_path(text) for text in ("steps/clean/table", "consist://runs/3f2a", "3f2a", "s3://steps/x")]
+    [True, True, False, False]
+    """
+    return text.startswith(SCHEME) or text.partition("/")[0] in AREAS
+
+
 def find_run(store: Store, prefix: str) -> RunRecord:
     """Return the run whose id is, or alone begins with, what was typed.
 

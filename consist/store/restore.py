@@ -77,7 +77,7 @@ def restore(
     if found.is_folder and found.tree is not None:
         restore_tree(store.blobs, found.tree, target, within=found.inner, force=force, seen=seen)
         return
-    _check_target(target, force=force)
+    check_target(target, force=force)
     folder = os.path.dirname(target) or "."
     mode = 0o777 if found.file is not None and found.file.executable else 0o666
     try:
@@ -96,8 +96,14 @@ def restore(
             _link(temp, target)
 
 
-def _check_target(target: str, *, force: bool) -> None:
-    """Refuse what must not be replaced, before anything is written."""
+def check_target(target: str, *, force: bool) -> None:
+    """Refuse what must not be replaced by a file, before anything is written.
+
+    Raises
+    ------
+    RefusedError
+        If a folder, a FIFO, a socket or a device is there; or, without `force`, anything.
+    """
     if not os.path.lexists(target):
         return
     try:

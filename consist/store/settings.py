@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from consist.arguments import MAPPING, PATH, check, nearest
 from consist.errors import SettingsError
 
 ENVIRONMENT = {"store": "CONSIST_STORE", "db_path": "CONSIST_DB", "run_dir": "CONSIST_RUN_DIR"}
@@ -40,8 +41,10 @@ def resolve(**given: Any) -> dict[str, Setting]:
     Raises
     ------
     SettingsError
-        If a settings file cannot be read, or has an unknown key or a value of the wrong type.
+        If a value is of the wrong type, or a settings file cannot be read or has an unknown key.
     """
+    for name, value in given.items():
+        check(name, value, MAPPING if name == "storage_options" else PATH, error=SettingsError)
     from_file = _settings_file(Path.cwd()) if None in given.values() or len(given) < len(_FILE_KEYS) else {}
     found = {}
     for name in ("store", "db_path", "run_dir", "storage_options"):
@@ -104,11 +107,7 @@ def _checked(table: Any, path: Path) -> dict[str, Setting]:
         raise SettingsError(f"the settings in {path} are no table")
     for key, value in table.items():
         if key not in _FILE_KEYS:
-            import difflib
-
-            near = difflib.get_close_matches(key, _FILE_KEYS, n=1)
-            known = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(_FILE_KEYS))}"
-            raise SettingsError(f"unknown setting {key!r} in {path}", hint=known)
+            raise SettingsError(f"unknown setting {key!r} in {path}", hint=nearest(key, sorted(_FILE_KEYS)))
         expected = dict if key == "storage_options" else str
         if not isinstance(value, expected):
             raise SettingsError(f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}")
@@ -125,7 +124,7 @@ def _relative_to(folder: Path, key: str, value: Any) -> Any:
 
 def _home(value: Any) -> Any:
     """Read a leading ``~`` of a path as the user's home folder, as a shell would."""
-    if not isinstance(value, (str, os.PathLike)):
+    if not isinstance(value, (str, os.PathLike)):  # storage_options
         return value
     path = os.fspath(value)
     return os.path.expanduser(path) if path.startswith("~") else value  # noqa: PTH111 - it may be a URL

@@ -129,6 +129,22 @@ def test_options_that_a_driver_does_not_take_are_named_without_their_values():
     assert "s3cr3t" not in str(raised.value)
 
 
+class SwallowingFileSystem(MemoryFileSystem):
+    protocol = "swallowing"
+
+    def __init__(self, endpoint_url=None, **handed_on):  # noqa: ARG002 - as drivers of servers do
+        super().__init__()
+
+
+fsspec.register_implementation("swallowing", SwallowingFileSystem, clobber=True)
+
+
+def test_a_misspelt_option_is_named_and_another_is_handed_on():
+    open_backend("swallowing://team/store", storage_options={"profile": "work"}).stat("key")
+    with pytest.raises(SettingsError, match=r"no storage option 'enpoint_url' \(did you mean 'endpoint_url'\?\)"):
+        open_backend("swallowing://team/store", storage_options={"enpoint_url": "http://s3cr3t"}).stat("key")
+
+
 def test_secrets_are_shown_nowhere():
     backend = RemoteBackend("memory://user:s3cr3t@team/store", {"token": "t0k3n"})
     assert backend.url == "memory://team/store"

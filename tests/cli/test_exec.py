@@ -222,6 +222,17 @@ def test_a_command_that_will_not_end_is_killed_by_the_third_signal(begin):
     assert process.returncode == 130
 
 
+def test_a_link_at_the_place_of_an_output_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("out.txt").symlink_to("far.txt")
+    with consist.use_tracker(consist.Tracker("runs", "index.lmdb", durable=False)):
+        for before in ("", "edited since"):
+            Path("far.txt").write_text(before)
+            consist.exec(["sh", "-c", "echo made > out.txt"], outputs=["out.txt"])
+            assert Path("far.txt").read_text() == "made\n"
+            assert str(Path("out.txt").readlink()) == "far.txt"
+
+
 def test_the_function_gives_a_result_and_is_quiet(folder, capfd):
     command = [PYTHON, "model.py", "raw.txt", "out.txt"]
     with consist.use_tracker(consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False)):

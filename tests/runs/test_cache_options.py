@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -99,7 +101,7 @@ def test_a_hit_is_looked_at_as_closely_as_is_asked_and_heals(tracker, how, finds
         result = run(tracker, validate_cached_outputs=validate)
     found = validate in finds or (validate == "lazy" and how == "gone")
     assert result.cache_hit == (not found)
-    assert {warning.category for warning in said} == ({errors.DamagedWarning} if found else set())
+    assert [warning.category for warning in said] == ([errors.DamagedWarning] if found else [])
     if found:
         again = run(tracker, validate_cached_outputs="eager")
         assert (again.cache_hit, again.value["whole"]) == (True, LARGE)
@@ -181,6 +183,70 @@ def test_a_folder_with_files_of_somebody_else_is_not_replaced(tracker):
     assert Path("pages/a.html").read_text() == LARGE + "a"
 
 
+@pytest.mark.parametrize("text", ["short", LARGE], ids=["inline", "blob"])
+@pytest.mark.parametrize("before", ["mine", None], ids=["another content", "dangling"])
+def test_a_link_that_stands_there_stays_and_is_written_through(tracker, text, before):
+    """As the function does, which opens the path."""
+    run(tracker, text, folder=True)
+    Path("far").mkdir()
+    if before is not None:
+        Path("far/t.csv").write_text(before)
+    Path("link.csv").symlink_to("far/t.csv")
+    Path("far/pages").mkdir()
+    Path("site").symlink_to("far/pages")
+    paths = {"table": "link.csv", "pages": "site"}
+    for _ in range(2):
+        assert run(tracker, text, folder=True, paths=paths, cache_hydration="outputs-requested").cache_hit
+        assert (str(Path("link.csv").readlink()), str(Path("site").readlink())) == ("far/t.csv", "far/pages")
+        assert not Path("far/t.csv").is_symlink()
+        assert Path("far/t.csv").read_text() == text
+        assert Path("far/pages/sub/b.html").read_text() == text + "b"
+
+
+def _circle(path):
+    path.symlink_to(path.name)
+
+
+def _stores_own(path):
+    own = path.with_name("blob")
+    own.write_text("kept")
+    own.chmod(0o400)
+    path.symlink_to(own)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_circle, "link that leads in a circle"),
+        (_stores_own, "blob, which nobody may write"),
+        (Path.mkdir, "is a folder, which is never replaced"),
+        (os.mkfifo, "a device, a FIFO or a socket, which is never replaced"),
+    ],
+)
+def test_what_is_never_replaced(tracker, make, said):
+    run(tracker)
+    make(Path("there"))
+    before = Path("there").lstat()
+    with pytest.raises(errors.RefusedError, match=said):
+        run(tracker, paths={"table": "there"}, cache_hydration="outputs-requested")
+    assert Path("there").lstat() == before
+    assert calls() == 1
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("cache", [{}, {"cache_mode": "off"}, {"cache_hydration": "outputs-requested"}])
+def test_a_place_below_a_file_is_refused_before_anything_runs(tracker, folder, cache):
+    run(tracker, folder=folder)
+    Path("notes").write_text("mine")
+    below = "pages" if folder else "table"
+    paths = {"table": "table.csv", **({"pages": "pages"} if folder else {}), below: "notes/deep/er"}
+    with pytest.raises(
+        errors.OutputError, match=rf"output '{below}': notes/deep/er would lie below .*notes, which is no"
+    ):
+        run(tracker, folder=folder, paths=paths, **cache)
+    assert (Path("notes").read_text(), calls()) == ("mine", 1)
+
+
 def test_requested_outputs_need_paths(tracker):
     with pytest.raises(errors.UsageError, match="no output_paths say where to"):
         tracker.run(write, config={"text": "x"}, cache_options=CacheOptions(cache_hydration="outputs-requested"))
@@ -234,6 +300,21 @@ def test_missing_inputs_are_restored_where_they_were_written_before_the_function
     Path("table.csv").unlink()
     assert next_step(tracker, made, cache_hydration="inputs-missing").cache_hit
     assert not Path("table.csv").exists()  # a hit reads nothing
+
+
+def test_inputs_whose_folder_is_a_file_now_are_not_restored(tracker):
+    run(tracker)
+    deep = tracker.run(deeper, output_paths={"table": "deep/table.csv"})
+    shutil.rmtree("deep")
+    Path("deep").write_text("a file now")
+    with pytest.warns(errors.ConsistWarning, match="deep is no folder, so .*table.csv is not restored"):
+        assert next_step(tracker, deep, cache_hydration="inputs-missing").value == len(LARGE)
+    assert Path("deep").read_text() == "a file now"
+
+
+def deeper():
+    Path("deep").mkdir()
+    Path("deep/table.csv").write_text("deep")
 
 
 def test_inputs_are_restored_over_nothing_and_nowhere_else(tracker, tmp_path, monkeypatch):

@@ -186,6 +186,35 @@ def test_traces_and_scenarios_hand_artifacts_on(disabled, tmp_path):
     assert files(tmp_path) == before
 
 
+def capturing(_consist_ctx):
+    with _consist_ctx.capture_outputs("out", "**/*.txt"):
+        Path("out").mkdir(exist_ok=True)
+        Path("out/a.txt").write_text("a")
+    Path("out/b.csv").write_text("b")
+
+
+def test_what_is_captured_is_the_same_under_either(either):
+    options = ExecutionOptions(inject_context=True, capture_dir="out", capture_pattern="*.csv")
+    result = either.run(capturing, execution_options=options)
+    assert {key: item.read_bytes() for key, item in result.outputs.items()} == {"a": b"a", "b": b"b"}
+    with either.trace("x") as trace:
+        captured = trace.capture_outputs("out")
+        Path("out/c.txt").write_text("c")
+    assert list(captured.outputs) == ["c"]
+    Path("notes").write_text("a file")
+    with pytest.raises(errors.OutputError, match="notes/x would lie below"):
+        either.run(capturing, execution_options=options, output_paths={"x": "notes/x"})
+
+
+def test_a_scenario_logs_as_a_trace_does_under_either(either):
+    with either.scenario("s") as scenario:
+        scenario.log_artifact(3, key="three")
+        scenario.log_output("raw.txt")
+        scenario.log_meta(score=1)
+        assert scenario.load("three") == scenario.coupler.require("three").load() == 3
+        assert scenario.run(lambda three: three, name="use", inputs=["three"]).value == 3
+
+
 def test_a_folder_for_files_is_made_when_it_is_asked_for(disabled, tmp_path):
     def write(_consist_ctx):
         (_consist_ctx.run_dir / "f.txt").write_text("made")

@@ -172,7 +172,7 @@ def test_a_folder_that_links_to_itself_is_an_error(tracker):
     ("source", "message"),
     [
         ("missing.txt", r"input 'raw': there is no file .*missing\.txt"),
-        (7, "input 'raw': a int is no input"),
+        (7, "input 'raw': 7 is no input"),
         ("s3://bucket/key", "input 'raw': 's3://bucket/key' is not a local path"),
         ("/dev/null", "input 'raw': /dev/null is not a file"),
     ],

@@ -238,7 +238,7 @@ def test_a_format_that_is_none_is_refused(change, match):
 
 
 def test_what_a_format_lacks_is_said():
-    with pytest.raises(errors.UsageError, match=r"a object is no format: it lacks name, suffix, matches, write, read"):
+    with pytest.raises(errors.UsageError, match=r"an object is no format: it lacks name, suffix, matches, write, read"):
         consist.register_format(object())
 
 

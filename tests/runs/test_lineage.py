@@ -266,5 +266,5 @@ def test_what_cannot_be_asked(tracker, chain, tmp_path):
         tracker.lineage("0123")
     with pytest.raises(errors.InputError, match="there is no file"):
         tracker.lineage(tmp_path / "none")
-    with pytest.raises(errors.UsageError, match="a int names no run"):
+    with pytest.raises(errors.UsageError, match="5 names no run"):
         tracker.lineage(5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 from blake3 import blake3
 
 import consist
-from consist import CacheOptions, CodeOptions, ExecutionOptions, errors
+from consist import CacheOptions, CodeOptions, ExecutionOptions, OutputPolicyOptions, errors
+from consist.runs.capture import Capture
 
 CONTEXT = ExecutionOptions(inject_context=True)
 
@@ -205,10 +208,10 @@ def test_what_is_captured_is_part_of_the_contract_and_told(tracker, capture):
     assert legacy_run.run.record.contract.paths == ("capture_dir/*.csv",)
 
 
-def test_a_run_that_captures_nothing_has_todays_signature(tracker):
-    plain = tracker.run(pow, config={"base": 2, "exp": 3})
+def test_a_pattern_without_a_folder_is_an_error(tracker):
     options = ExecutionOptions(capture_pattern="*.csv")
-    assert tracker.run(pow, config={"base": 2, "exp": 3}, execution_options=options).run.id == plain.run.id
+    with pytest.raises(errors.UsageError, match=r"capture_pattern is '\*.csv', and no capture_dir says where"):
+        tracker.run(pow, config={"base": 2, "exp": 3}, execution_options=options)
 
 
 def test_a_relative_folder_is_one_of_the_folder_where_the_call_was_made(tracker, tmp_path, capture):
@@ -285,17 +288,115 @@ def test_a_rewritten_file_counts_though_size_and_time_are_the_same(tracker):
     assert result.outputs["a"].path.read_text() == "2"
 
 
-def test_links_to_folders_are_not_followed_and_links_to_files_are_files(tracker, tmp_path):
-    write({"secret.csv": "s"}, below=tmp_path / "elsewhere")
+FOLLOW = OutputPolicyOptions(symlinks="follow")
+
+
+def linking(name, to):
+    write({"a.csv": "1"})
+    Path("out", name).symlink_to(to)
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "followed"),
+    [
+        ("link.csv", "../elsewhere/secret.csv", {"a": "1", "link": "s"}),
+        ("folder", "../elsewhere", {"a": "1", "folder__secret": "s"}),
+        ("broken.csv", "nowhere", None),
+        ("loop", "..", None),
+    ],
+)
+def test_links_are_refused_or_followed_as_in_a_folder(tracker, name, to, followed):
+    write({"secret.csv": "s"}, below="elsewhere")
+    given = {"config": {"name": name, "to": to}, "execution_options": ExecutionOptions(capture_dir="out")}
+    with pytest.raises(errors.OutputError, match=rf"out/{name} is a symbolic link.*OutputPolicyOptions\(symlinks="):
+        tracker.run(linking, **given)
+    shutil.rmtree("out")
+    if followed is None:
+        with pytest.raises(errors.OutputError, match=r"broken\.csv|a link to a folder around it"):
+            tracker.run(linking, **given, output_policy=FOLLOW)
+        return
+    result = tracker.run(linking, **given, output_policy=FOLLOW)
+    assert {key: item.path.read_text() for key, item in result.outputs.items()} == followed
+
+
+def test_links_that_are_none_of_the_outputs_do_not_matter(tracker, capture):
+    linking("old.csv", "nowhere")
 
     def work():
-        write({"a.csv": "1"})
-        Path("out/folder").symlink_to(tmp_path / "elsewhere")
-        Path("out/link.csv").symlink_to(tmp_path / "elsewhere/secret.csv")
-        Path("out/broken.csv").symlink_to("nowhere")
+        write({"new.csv": "1"})
+        Path("out/link.txt").symlink_to("new.csv")
 
-    result = tracker.run(work, execution_options=ExecutionOptions(capture_dir="out"))
-    assert {key: item.path.read_text() for key, item in result.outputs.items()} == {"a": "1", "link": "s"}
+    assert list(tracker.run(work, execution_options=capture).outputs) == ["new"]
+
+
+def test_a_link_to_a_folder_that_was_there_is_not_looked_into(tracker, capture):
+    write({"2030/old.csv": "0"})
+    Path("out/latest.csv").symlink_to("2030")
+    found = tracker.run(lambda: write({"2030/new.csv": "1"}), name="new", execution_options=capture)
+    assert list(found.outputs) == ["2030__new"]
+
+
+def test_what_is_written_through_a_link_is_noticed(tracker, capture):
+    write({"far.csv": "0"}, below=".")
+    linking("near.csv", "../far.csv")
+    with pytest.raises(errors.OutputError, match=r"near\.csv is a symbolic link"):
+        tracker.run(lambda: write({"near.csv": "1"}), name="through", execution_options=capture)
+
+
+def test_a_trace_follows_links_if_it_is_told(tracker):
+    with tracker.trace("x") as trace:
+        with pytest.raises(errors.OutputError, match="is a symbolic link"), trace.capture_outputs("out"):
+            linking("one.csv", "a.csv")
+        with trace.capture_outputs("out", symlinks="follow") as captured:
+            linking("two.csv", "a.csv")
+        assert captured.outputs["two"].read_bytes() == b"1"
+        with pytest.raises(errors.UsageError, match="symlinks is 'keep'"):
+            trace.capture_outputs("out", symlinks="keep")
+
+
+def test_what_a_function_logs_follows_links_as_the_run_does(tracker):
+    def work(_consist_ctx):
+        linking("one.csv", "a.csv")
+        _consist_ctx.log_output("out")
+
+    with pytest.raises(errors.OutputError, match="is a symbolic link"):
+        tracker.run(work, execution_options=CONTEXT)
+    shutil.rmtree("out")
+    assert sorted(tracker.run(work, execution_options=CONTEXT, output_policy=FOLLOW).outputs) == ["out"]
+
+
+TREE = ["top.txt", "top.csv", "a/one.txt", "a/b/two.txt", "x/a/three.txt"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "captured"),
+    [
+        ("*", TREE),
+        ("*.txt", ["top.txt", "a/one.txt", "a/b/two.txt", "x/a/three.txt"]),
+        ("**/*.txt", ["top.txt", "a/one.txt", "a/b/two.txt", "x/a/three.txt"]),
+        ("a/*.txt", ["a/one.txt", "x/a/three.txt"]),
+        ("a/**/*.txt", ["a/one.txt", "a/b/two.txt", "x/a/three.txt"]),
+        ("a/**", ["a/one.txt", "a/b/two.txt", "x/a/three.txt"]),
+        ("**", TREE),
+        ("*/*.txt", ["a/one.txt", "a/b/two.txt", "x/a/three.txt"]),
+        ("x/**/three.txt", ["x/a/three.txt"]),
+        ("./t[a-o]p.*", ["top.txt", "top.csv"]),
+    ],
+)
+def test_a_pattern_is_that_of_the_end_of_a_path(tmp_path, pattern, captured):
+    taken = []
+    capture = Capture(str(tmp_path / "out"), pattern, lambda path, _: taken.append(path), print, symlinks="refuse")
+    write(dict.fromkeys(TREE, "1"))
+    with contextlib.suppress(errors.OutputError):  # of top.txt and top.csv
+        capture.finish()
+    found = taken or [tmp_path / "out" / name for name in captured]
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in found) == sorted(captured)
+
+
+def test_capture_below_a_file_is_refused_before_anything_runs(tracker, capture):
+    Path("out").write_text("a file")
+    with pytest.raises(errors.OutputError, match="capture_dir out cannot be a folder"):
+        tracker.run(lambda: 1 / 0, name="never", execution_options=capture)
 
 
 def test_a_pattern_is_asked_for(tracker):

@@ -60,9 +60,9 @@ def test_children_are_found_by_their_parent(tracker):
 
 
 def test_a_filter_that_is_no_filter_says_which_one_is(tracker):
-    with pytest.raises(errors.UsageError, match=r"find_runs has no filter 'statis' .*did you mean 'status'"):
+    with pytest.raises(errors.UsageError, match=r"find_runs has no argument 'statis' .*did you mean 'status'"):
         tracker.find_runs(statis="failed")
-    with pytest.raises(errors.UsageError, match="the filters are step, model, status"):
+    with pytest.raises(errors.UsageError, match="there are step, model, status"):
         tracker.find_latest_run(xyzzy=1)
     with pytest.raises(errors.UsageError, match="step is 'a' and model is 'b'"):
         tracker.run_set(step="a", model="b")
@@ -147,7 +147,7 @@ def test_an_artifact_that_is_none(tracker, powers):
         tracker.get_artifact("steps/thing/x")
     with pytest.raises(errors.RunNotFoundError, match="has no outputs"):
         tracker.get_artifact(tracker.run(give, config={"value": None}))
-    with pytest.raises(errors.UsageError, match="a int names no run"):
+    with pytest.raises(errors.UsageError, match="7 names no run"):
         tracker.get_artifact(7)
 
 

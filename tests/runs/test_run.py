@@ -382,9 +382,9 @@ def test_the_methods_of_a_class_that_only_the_config_has_count(tracker, monkeypa
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"facet": [1]}, "facet is list"),
+        ({"facet": [1]}, "facet is a list"),
         ({"facet": {"a/b": 1}}, "cannot name a facet"),
-        ({"description": 5}, "description is int"),
+        ({"description": 5}, "description is 5"),
         ({"tags": "abc"}, "tags is 'abc'"),
         ({"tags": ["a/b"]}, "cannot name a tag"),
         ({"inputs": {"value": __file__}}, "'value' is in config and in inputs"),
@@ -481,6 +481,6 @@ def test_results_travel_to_other_processes(tracker):
 @pytest.mark.parametrize("given", [{}, {"cache_mode": "off"}, 3])
 def test_options_of_another_kind_are_refused_before_anything_runs(tracker, name, given):
     ran = []
-    with pytest.raises(errors.UsageError, match=f"{name} is (dict|int)"):
+    with pytest.raises(errors.UsageError, match=f"{name} is (a dict|3)"):
         tracker.run(lambda: ran.append(1), name="x", **{name: given})
     assert ran == []

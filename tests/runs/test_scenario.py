@@ -288,7 +288,7 @@ def test_inputs_may_mix_keys_files_and_artifacts(tracker, records):
             pass
         with pytest.raises(errors.UsageError, match="two inputs would be called 'numbers'"):
             scenario.run(total, inputs=["numbers", made])
-        with pytest.raises(errors.UsageError, match="inputs is str"):
+        with pytest.raises(errors.UsageError, match="inputs is 'numbers'"):
             scenario.run(total, inputs="numbers")
     found = records()
     assert [item[0] for item in found[both.run_id].inputs] == ["numbers", "raw.csv"]

@@ -212,7 +212,7 @@ def test_a_name_is_given_once_unless_the_content_is_the_same(tracker):
         with pytest.raises(errors.OutputError, match="has another output 'n' already"):
             trace.log_artifact(2, key="n")
         trace.log_input("in.txt")
-        with pytest.raises(errors.InputError, match="a int is no input"):
+        with pytest.raises(errors.InputError, match="5 is no input"):
             trace.log_input(5)
         Path("in.txt").write_text("2 longer")
         with pytest.raises(errors.UsageError, match=r"has another input 'in.txt' already"):
@@ -269,13 +269,13 @@ def test_load_knows_inputs_outputs_and_artifacts(tracker):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"facet": [1]}, "facet is list"),
-        ({"description": 5}, "description is int"),
+        ({"facet": [1]}, "facet is a list"),
+        ({"description": 5}, "description is 5"),
         ({"tags": "abc"}, "tags is 'abc'"),
         ({"config": {"a": object()}}, "an object of type object"),
         ({"config": {"a": 1}, "inputs": {"a": __file__}}, "'a' is in config and in inputs"),
         ({"inputs": ["nowhere.csv"]}, "nowhere.csv"),
-        ({"inputs": [5]}, "a int is no input"),
+        ({"inputs": [5]}, "5 is no input"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused_before_the_block(tracker, records, bad, message):

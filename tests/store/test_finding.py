@@ -160,7 +160,7 @@ def test_no_more_records_are_decoded_than_are_asked_for_or_may_fit(store, by_han
 def test_nonsense_is_refused():
     with pytest.raises(errors.UsageError, match=r"no run has the status 'done' .*completed, failed, forgotten"):
         Wanted(status="done")
-    with pytest.raises(errors.UsageError, match="a limit of -1 is less than none"):
+    with pytest.raises(errors.UsageError, match="limit is -1"):
         Wanted(limit=-1)
     with pytest.raises(errors.UsageError, match="cannot name a facet"):
         FacetCondition.of("a/b", 1)
@@ -177,3 +177,9 @@ def test_times_are_what_people_write(monkeypatch):
     for nonsense in ("yesterday", 5, None):
         with pytest.raises(errors.UsageError, match="is no time"):
             moment(nonsense)
+
+
+def test_times_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    assert moment(pandas.Timestamp("2026-01-02")) == moment(dt.date(2026, 1, 2))
+    assert moment(pandas.Timestamp("2026-01-02", tz="UTC")) == moment("2026-01-02T00:00:00+00:00")

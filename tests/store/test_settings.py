@@ -98,7 +98,7 @@ def test_an_unknown_key_names_the_nearest(project, file, key, near):
 
 def test_an_unknown_key_like_none_lists_all(project):
     (project / "consist.toml").write_text("zzz = 1\n")
-    with pytest.raises(errors.SettingsError, match="known are db_path, run_dir, storage_options, store"):
+    with pytest.raises(errors.SettingsError, match="there are db_path, run_dir, storage_options, store"):
         resolve()
 
 

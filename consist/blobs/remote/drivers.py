@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consist.errors import SettingsError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from consist.blobs.remote.strategy import Place
 
@@ -18,6 +19,10 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 _FRESH = {"use_listings_cache": False, "skip_instance_cache": True}
 """With the defaults a driver may not see what another process wrote, and may still see what it deleted."""
+
+
+_NEARLY = 0.8
+"""How alike two names are of which one is taken for a slip: drivers hand options on that they do not list."""
 
 
 def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[..., Any]) -> tuple[Any, str]:
@@ -41,6 +46,7 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
         raise SettingsError(f"{protocol}:// has no working driver here: {error}") from error
     taken = inspect.signature(cls.__init__).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+    _refuse_misspelt(protocol, options, taken)
     fresh = {name: value for name, value in _FRESH.items() if takes_all or name in taken or name.startswith("skip")}
     from_url = cls._get_kwargs_from_urls(place.full_url)
     try:
@@ -51,6 +57,14 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
             raise SettingsError(f"{protocol}:// does not take these storage_options: {names}") from error
         raise
     return driver, str(cls._strip_protocol(place.full_url)).rstrip("/")
+
+
+def _refuse_misspelt(protocol: str, options: Iterable[str], taken: Collection[str]) -> None:
+    """Refuse an option that is nearly one of the driver's: it would be swallowed, and perhaps another server asked."""
+    for name in options:
+        near = [] if name in taken else difflib.get_close_matches(name, taken, n=1, cutoff=_NEARLY)
+        if near:
+            raise SettingsError(f"{protocol}:// has no storage option {name!r:.60}", hint=f"did you mean {near[0]!r}?")
 
 
 def require_driver(protocol: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import ANYTHING, FUNCTION, PATH, TEXT, check, check_each
 from consist.errors import InputError
 from consist.hashing.canonical import canonical_digest, encode
 from consist.hashing.hasher import domain_digest, hash_file
@@ -94,6 +95,8 @@ def code_identity(
     ------
     InputError
         If a file of `depends_on` or `code` cannot be read.
+    UsageError
+        If something given is of another type.
 
     Examples
     --------
@@ -106,9 +109,14 @@ def code_identity(
     ['util:SCALE (used by util.double)']
     """
     if type(fn) is not types.FunctionType:
+        check("fn", fn, FUNCTION, required=True)
         fn = _function_of(fn)
     key: Any = id(fn) if type(fn) is not types.MethodType else (id(fn.__func__), id(fn.__self__))
     if version is not None or code or ignore or depends_on:
+        check("version", version, TEXT)
+        check_each("code", code, ANYTHING)
+        check_each("ignore", ignore, ANYTHING)
+        check_each("depends_on", depends_on, PATH)
         return _with_options(fn, key, _Options(version, tuple(code), tuple(ignore), tuple(depends_on)))
     found = _memo.get(key)
     if found is not None and hold(found[1]):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast, runtime_checkable
 
+from consist.arguments import an, shown
 from consist.errors import ConsistWarning, OutputError, UsageError
 from consist.identity.names import check_name, is_name
 from consist.runs.formats.streams import Prepared
@@ -84,7 +85,7 @@ class Extension:
             except OutputError:
                 raise
             except Exception as error:
-                message = f"the format {self.name!r} cannot write a {type(value).__qualname__}"
+                message = f"the format {self.name!r} cannot write {an(type(value).__qualname__)}"
                 raise OutputError(f"{message}: {type(error).__name__}: {error}") from error
             size = stream.seek(0, 2)
             stream.seek(0)
@@ -173,7 +174,7 @@ def _checked(given: Any, *, name: str | None = None) -> Extension:
     """Check what is said to be a format; it comes from a caller or a package, so its types are not known."""
     if not isinstance(given, ValueFormat):
         lacking = [name for name in ("name", "suffix", "matches", "write", "read") if not hasattr(given, name)]
-        raise UsageError(f"a {type(given).__name__} is no format: it lacks {', '.join(lacking)}")
+        raise UsageError(f"{shown(given)} is no format: it lacks {', '.join(lacking)}")
     check_name("format", given.name)
     if name not in {None, given.name}:
         raise UsageError(f"it calls itself {given.name!r:.60}")

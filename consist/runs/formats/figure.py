@@ -10,6 +10,7 @@ import io
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from consist.arguments import an
 from consist.errors import DamagedError, OutputError
 from consist.runs.formats.streams import Prepared
 
@@ -54,7 +55,7 @@ def prepare(value: Any) -> Iterator[Prepared]:
         data = sink.getvalue()
     else:
         raise OutputError(
-            f"a {type(value).__name__} of matplotlib has no format", hint="return its figure, such as ax.figure"
+            f"{an(type(value).__name__)} of matplotlib has no format", hint="return its figure, such as ax.figure"
         )
     width, height = _sides(data)
     yield Prepared(len(data), io.BytesIO(data), {"width": width, "height": height})

@@ -14,6 +14,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import an
 from consist.errors import DamagedError, OutputError
 
 if TYPE_CHECKING:
@@ -148,13 +149,13 @@ def _check_fields(name: str, recorded: Iterable[str], now: Iterable[str]) -> Non
 def _take_dataclass(value: Any) -> list[Any]:
     cls: Any = type(value)
     if cls.__new__ is not object.__new__:
-        raise OutputError(f"a {cls.__qualname__} is more than its fields", hint=_HINT)
+        raise OutputError(f"{an(cls.__qualname__)} is more than its fields", hint=_HINT)
     names = [field.name for field in dataclasses.fields(value)]
     _refuse_more(cls, getattr(value, "__dict__", {}).keys() - names)
     try:
         return [{name: getattr(value, name) for name in names}]
     except AttributeError as error:
-        raise OutputError(f"a {cls.__qualname__} lacks a field: {error}", hint=_HINT) from error
+        raise OutputError(f"{an(cls.__qualname__)} lacks a field: {error}", hint=_HINT) from error
 
 
 def _give_dataclass(cls: Any, name: str, held: list[Any]) -> Any:
@@ -170,7 +171,7 @@ def _refuse_more(cls: type, names: Iterable[str]) -> None:
     """Refuse attributes beside the fields, but for what a cached property computes again."""
     for name in sorted(names):
         if not isinstance(getattr(cls, name, None), functools.cached_property):
-            raise OutputError(f"a {cls.__qualname__} holds {name!r}, which is none of its fields", hint=_HINT)
+            raise OutputError(f"{an(cls.__qualname__)} holds {name!r}, which is none of its fields", hint=_HINT)
 
 
 # --- pydantic

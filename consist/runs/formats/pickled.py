@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+from consist.arguments import an
 from consist.errors import DamagedError, OutputError
 
 _PROTOCOL = 5
@@ -31,7 +32,7 @@ def encode(value: Any) -> bytes:
     try:
         return pickle.dumps(value, _PROTOCOL)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise OutputError(f"a {type(value).__qualname__} cannot be pickled: {error}") from error
+        raise OutputError(f"{an(type(value).__qualname__)} cannot be pickled: {error}") from error
 
 
 def decode(data: bytes) -> Any:

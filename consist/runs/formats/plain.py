@@ -10,6 +10,7 @@ import datetime as dt
 import importlib
 from typing import Any
 
+from consist.arguments import an
 from consist.errors import DamagedError, OutputError, UsageError
 from consist.hashing import codec
 
@@ -94,7 +95,7 @@ def _refuse_buffers(value: Any) -> None:
         types = set(map(type, inner))
         if types & _BUFFERS:
             name = next(iter(types & _BUFFERS)).__name__
-            raise OutputError(f"a {name} within another value would come back as bytes", hint="make it bytes(value)")
+            raise OutputError(f"{an(name)} within another value would come back as bytes", hint="make it bytes(value)")
         if types & _HOLDERS:
             left.extend(item for item in inner if type(item) in _HOLDERS)
 
@@ -120,7 +121,7 @@ def _extend(value: Any) -> codec.ExtType:
     if cls.__module__ == "pathlib":
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
-        raise TypeError(f"a {cls.__name__} within another value has no format; {_APART}")
+        raise TypeError(f"{an(cls.__name__)} within another value has no format; {_APART}")
     return _object(value)
 
 

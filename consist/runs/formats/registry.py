@@ -11,6 +11,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
+from consist.arguments import an
 from consist.errors import OutputError
 from consist.runs.formats import plain
 
@@ -150,7 +151,7 @@ def format_for(value: Any) -> Format | StreamFormat:
     if cls is bytes:
         return BYTES
     if cls in {bytearray, memoryview}:
-        raise OutputError(f"a {cls.__name__} would come back as bytes", hint="return bytes(value)")
+        raise OutputError(f"{an(cls.__name__)} would come back as bytes", hint="return bytes(value)")
     library = cls.__module__.partition(".")[0]
     if library in _TABLES:
         return PARQUET
