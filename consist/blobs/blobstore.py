@@ -34,10 +34,8 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
-    from consist.blobs.largeblobs import LargeBlobs
+    from consist.blobs.largeblobs import LargeBlobs, Like
     from consist.blobs.readcache import ReadCache
-
-    Like = Callable[[], Digest | None]
 
 T = TypeVar("T")
 
@@ -143,8 +141,8 @@ class BlobStore:
         data : bytes-like
             The content. It must not change meanwhile.
         like : callable, optional
-            Asked, if the content is large, for the digest of a blob that it may share chunks with, such as an earlier
-            version of it; returns None if there is none.
+            Asked, if the content is large and new to this machine, for the digest of a blob that it may share chunks
+            with, such as an earlier version of it; returns None if there is none. Another thread may ask it.
 
         Returns
         -------
@@ -212,7 +210,7 @@ class BlobStore:
         ----------
         stream : binary file
             The content.
-        like : Digest, optional
+        like : callable, optional
             As for `put_bytes`.
         seen : callable
             Told the bytes of each read, to show how far it has come.
@@ -417,7 +415,7 @@ class BlobStore:
     # Parts ---------------------------------------------------------------------------------------------------------
 
     def _put_large(self, fill: Callable[[memoryview], int], head: bytes, like: Like | None) -> Stored:
-        manifest = self.large.put(fill, head, like=None if like is None else like())
+        manifest = self.large.put(fill, head, like=like)
         return Stored(manifest.digest, manifest.size, manifest.chunk_list())
 
     def _put_again(self, put: Callable[[], Stored]) -> Stored:
