@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from consist.blobs import layout, posix
-from consist.blobs.copying import filler
+from consist.blobs.copying import filler, filler_of
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
 from consist.blobs.wholeblobs import WholeBlobs
@@ -157,7 +157,7 @@ class BlobStore:
         view = memoryview(data).cast("B")
         if len(view) < LARGE:
             return Stored(*self.whole.put(data if isinstance(data, bytes) else view))
-        return self._put_again(lambda: self._put_large(_filler_of(view), b"", like))
+        return self._put_again(lambda: self._put_large(filler_of(view), b"", like))
 
     def put_many(self, contents: Sequence[bytes]) -> list[Stored]:
         """Keep many contents, the small ones in one batch: over a network that is many times as fast.
@@ -440,20 +440,6 @@ class BlobStore:
             if found is not None:
                 return found
         raise missing_blob(self.backend, digest)
-
-
-def _filler_of(data: memoryview) -> Callable[[memoryview], int]:
-    """Make a `fill` of bytes in memory, without copying them more than once."""
-    position = 0
-
-    def fill(buffer: memoryview) -> int:
-        nonlocal position
-        piece = data[position : position + len(buffer)]
-        buffer[: len(piece)] = piece
-        position += len(piece)
-        return len(piece)
-
-    return fill
 
 
 def _folders(prefix: str) -> list[str]:
