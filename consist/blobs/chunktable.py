@@ -6,12 +6,13 @@ wrong *place*: a manifest made from it could not be read. So a table that is kep
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from consist.blobs.pack import PackRef
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from consist.blobs.manifest import Manifest
     from consist.blobs.pack import Piece
@@ -44,6 +45,39 @@ class ChunkTable(Protocol):
 
     def add(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
         """Remember where chunks lie, over what was known of them."""
+
+
+class LateTable:
+    """A table that is made when it is first looked into, by one thread, and told of nothing.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the entries.
+
+    Examples
+    --------
+    >>> table = LateTable(lambda: print("made") or {b"chunk": (b"pack", 100, 0, 0, 10, 10)})
+    >>> table.find_many([b"other"])
+    made
+    [None]
+    >>> table.find_many([b"chunk"])
+    [(b'pack', 100, 0, 0, 10, 10)]
+    """
+
+    def __init__(self, make: Callable[[], Mapping[bytes, Entry]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _entries(self) -> Mapping[bytes, Entry]:
+        return self._make()
+
+    def find_many(self, digests: Sequence[bytes]) -> list[Entry | None]:
+        """Return what is known of each chunk, in their order."""
+        return [self._entries.get(digest) for digest in digests]
+
+    def add(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
+        """Do nothing: what is published is entered in a table that stays."""
 
 
 class MemoryTable:

@@ -1,5 +1,8 @@
 """Chunks from packs: those that are neighbours in one request, all requests of a window at once, each chunk checked.
 
+It does not matter in which order the content has its chunks, nor how often: what lies together in a pack is fetched
+together, and once. A version with many small edits has its chunks here and there in two packs; zeros are one chunk.
+
 What leaves this module is right: a chunk's bytes are compared with its digest before they are handed on, unless the
 caller compares the whole. What is wrong or gone is reported under the blob's name and the pack's, so that neither is
 used again before it is written anew.
@@ -44,7 +47,15 @@ class Extent(NamedTuple):
     start: int
     length: int
     numbers: tuple[int, ...]
-    """Its chunks, by their places in the content."""
+    """Its chunks, by their places in the content; of those that are the same, the first."""
+
+
+class Again(NamedTuple):
+    """A chunk that comes again and again, and so would be fetched for every window."""
+
+    place: tuple[int, int]
+    raw: bytes
+    checked: bool
 
 
 class Kept(NamedTuple):
@@ -78,6 +89,7 @@ class Fetcher:
         self._suspects = suspects
         self._cache = None if kept is None else kept.cache
         self._renew = None if kept is None else kept.renew
+        self._again: Again | None = None
 
     def chunk_at(self, position: int) -> int:
         """Return the number of the chunk that a position of the content lies in."""
@@ -120,7 +132,10 @@ class Fetcher:
     ) -> dict[int, bytes | memoryview]:
         """Return chunks by number; those that the cache lacks are fetched while no other process fetches them."""
         if self._cache is None:
-            return self._fetched(numbers, {}, wrong, checked=checked)
+            found = self._come_again(numbers, checked=checked)
+            return found | self._fetched(
+                [number for number in numbers if number not in found], {}, wrong, checked=checked
+            )
         with self._cache.opened(layout.PACKS, self._packs(numbers)) as files:
             found = self._known(numbers, files)
         missing = [number for number in numbers if number not in found]
@@ -128,8 +143,15 @@ class Fetcher:
             with self._cache.filling(layout.PACKS, self._packs(missing)) as held:
                 found |= self._known(missing, {name: file.opened() for name, file in held.items()})
                 missing = [number for number in missing if number not in found]
-                found |= self._fetched(missing, held, wrong)
+                found |= self._fetched(missing, held, wrong, checked=True)
         return found
+
+    def _come_again(self, numbers: Iterable[int], *, checked: bool) -> dict[int, bytes | memoryview]:
+        """Return those of some chunks that are the one which came again and again before."""
+        again = self._again
+        if again is None or (checked and not again.checked):
+            return {}
+        return {number: again.raw for number in numbers if _place(self.manifest.chunks[number]) == again.place}
 
     def _packs(self, numbers: Iterable[int]) -> set[Digest]:
         used = {self.manifest.chunks[number].pack for number in numbers}
@@ -148,11 +170,14 @@ class Fetcher:
         return found
 
     def _fetched(
-        self, numbers: Sequence[int], held: Mapping[Digest, CacheFile], wrong: set[Digest], *, checked: bool = True
+        self, numbers: Sequence[int], held: Mapping[Digest, CacheFile], wrong: set[Digest], *, checked: bool
     ) -> dict[int, bytes | memoryview]:
         """Fetch chunks from the store, check them, and keep them where a file of the cache is held."""
         take = _checked if checked else _raw
-        extents = list(_extents(self.manifest, numbers))
+        alike: dict[tuple[int, int], list[int]] = {}
+        for number in numbers:
+            alike.setdefault(_place(self.manifest.chunks[number]), []).append(number)
+        extents = list(_extents(self.manifest, [alike[place][0] for place in sorted(alike)]))
         ranges = [Range(self.manifest.packs[found.pack].key, found.start, found.length) for found in extents]
         try:
             fetched = self._backend.get_ranges(ranges)
@@ -178,6 +203,10 @@ class Fetcher:
                     ) from None
             if self._cache is not None and pack in held:
                 self._cache.write(held[pack], extent.start, data)
+        for place, same in alike.items():
+            if len(same) > 1:
+                self._again = Again(place, bytes(found[same[0]]), checked)
+                found |= dict.fromkeys(same, found[same[0]])
         return found
 
     def _is_renewed(self) -> bool:
@@ -190,7 +219,13 @@ class Fetcher:
         if fresh is None or fresh == self.manifest or fresh.chunk_list() != self.manifest.chunk_list():
             return False
         self.manifest = fresh
+        self._again = None  # it was known by where it lay
         return True
+
+
+def _place(chunk: Chunk) -> tuple[int, int]:
+    """Say where a chunk lies: in which pack, at which of its bytes."""
+    return chunk.pack, chunk.offset
 
 
 def _raw(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
@@ -219,7 +254,7 @@ def _checked(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
 
 
 def _extents(manifest: Manifest, numbers: Sequence[int]) -> Iterator[Extent]:
-    """Group chunks that follow each other in a list of them, and nearly so in a pack."""
+    """Group chunks, given in the order in which they lie, that nearly follow each other in a pack."""
     place = 0
     while place < len(numbers):
         first = place

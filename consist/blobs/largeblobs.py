@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat
-from consist.blobs.chunktable import MemoryTable, entries_of_manifest
+from consist.blobs.chunktable import LateTable, entries_of_manifest
 from consist.blobs.damage import damaged_blob
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSet, Sequence
 
     from consist.blobs.backend import Backend
-    from consist.blobs.chunktable import ChunkTable
+    from consist.blobs.chunktable import ChunkTable, Entry
     from consist.blobs.extents import Fetcher
     from consist.blobs.pack import PackRef
     from consist.blobs.readcache import ReadCache
     from consist.hashing.chunker import Chunking
     from consist.hashing.digest import Digest
+
+    Like = Callable[[], Digest | None]
 
 _BUFFER = 64 << 10
 """Bytes that a reader asks for at a time, at the least: a chunk is fetched whole in any case, and kept."""
@@ -79,7 +81,7 @@ class LargeBlobs:
         self._cache = cache
         self._known: dict[Digest, _Known] = {}
 
-    def put(self, fill: Callable[[memoryview], int], head: bytes, *, like: Digest | None) -> Manifest:
+    def put(self, fill: Callable[[memoryview], int], head: bytes, *, like: Like | None) -> Manifest:
         """Keep a content, in one pass; return how it is put together in the store.
 
         Parameters
@@ -88,8 +90,9 @@ class LargeBlobs:
             Fills a buffer with what comes next and returns how many bytes; less than it holds only at the end.
         head : bytes
             What was read already.
-        like : Digest, optional
-            A blob that this one may share chunks with, which another machine may have put.
+        like : callable, optional
+            Asked, once a chunk comes that is not known here, for the digest of a blob that this one may share chunks
+            with, which another machine may have put; returns None if there is none.
 
         Raises
         ------
@@ -99,7 +102,7 @@ class LargeBlobs:
         from consist.blobs.large import cut_through
         from consist.blobs.packing import Packing, Reuse
 
-        tables = [self._table] if like is None else [self._table, self._table_of(like)]
+        tables = [self._table] if like is None else [self._table, LateTable(lambda: self._entries_of(like()))]
         reuse = Reuse(self._backend, tables, self._suspects)
         with Packing(self._backend, self._table, reuse, compress=self._compress) as packing:
             hashed = cut_through(fill, head, self._chunking, packing.feed)
@@ -294,14 +297,13 @@ class LargeBlobs:
             self._backend.put(manifest.key, framed)
         return manifest
 
-    def _table_of(self, like: Digest) -> ChunkTable:
-        """Make a table of another blob's chunks; an empty one if that blob is not there."""
-        table = MemoryTable()
+    def _entries_of(self, like: Digest | None) -> dict[bytes, Entry]:
+        """Return where another blob's chunks lie; nothing if that blob is not there."""
         with contextlib.suppress(DamagedError, FormatError):
-            manifest = self.manifest(like)
+            manifest = None if like is None else self.manifest(like)
             if manifest is not None:
-                table.add(entries_of_manifest(manifest))
-        return table
+                return dict(entries_of_manifest(manifest))
+        return {}
 
     def _remember(self, there: ObjectStat, manifest: Manifest) -> _Known:
         if len(self._known) >= _KNOWN:

@@ -39,7 +39,8 @@ class Reuse:
     backend : Backend
         Asked once for each pack.
     tables : sequence of ChunkTable
-        Where places are looked up; the first that knows a chunk counts.
+        Where places are looked up; the first that knows a chunk counts. The first of them is told what the others know
+        and is confirmed: it stays, and spares the next content the question.
     suspects : container of Digest
         Packs that were found damaged are among them, and are not used.
     """
@@ -55,8 +56,13 @@ class Reuse:
         found: dict[bytes, Place] = {}
         for table in self._tables:
             missing = [digest for digest in digests if digest not in found]
+            if not missing:
+                break  # the next table may take a request to look into
             places = zip(missing, table.find_many(missing), strict=True)
-            found |= self._confirmed({digest: Place(*entry) for digest, entry in places if entry is not None})
+            confirmed = self._confirmed({digest: Place(*entry) for digest, entry in places if entry is not None})
+            if confirmed and table is not self._tables[0]:
+                self._tables[0].add([*confirmed.items()])
+            found |= confirmed
         return found
 
     def trust(self, ref: PackRef) -> None:

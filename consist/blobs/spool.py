@@ -11,8 +11,8 @@ from consist.fileops import perform
 if TYPE_CHECKING:
     from typing import IO
 
-IN_MEMORY = 64 << 20
-"""Bytes kept in memory: one pack."""
+IN_MEMORY = 72 << 20
+"""Bytes kept in memory: one pack, which is more than 64 MiB by its last chunk and its directory."""
 
 
 class Spool:

@@ -9,20 +9,24 @@ folder that changes while it is read is noticed, as with input files, and never 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.folderscan import FOLLOW, REFUSE, scan, unreadable
-from consist.blobs.tree import TreeFile, encode_tree, make_tree
-from consist.errors import StorageError, UsageError
+from consist.blobs.tree import TreeFile, decode_tree, encode_tree, make_tree
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError, UsageError
 from consist.hashing.hasher import BLOCK, Hashed, hash_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consist.blobs.blobstore import BlobStore
+    from consist.blobs.folderscan import FoundFile, Scan
+    from consist.blobs.largeblobs import Like
     from consist.blobs.tree import Tree
     from consist.hashing.digest import Digest
 
@@ -54,7 +58,14 @@ class PutTree(NamedTuple):
     total: int
 
 
-def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE, seen: Callable[[int], object] = int) -> PutTree:
+def put_tree(
+    blobs: BlobStore,
+    folder: str,
+    *,
+    symlinks: str = REFUSE,
+    like: Like | None = None,
+    seen: Callable[[int], object] = int,
+) -> PutTree:
     """Store a folder.
 
     Parameters
@@ -65,6 +76,9 @@ def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE, seen: Cal
         Its path.
     symlinks : {"refuse", "follow"}
         What to do about symbolic links in it. None is ever stored as one: it could lead anywhere.
+    like : callable, optional
+        Asked, if a file is large and new to this machine, for the digest of an earlier tree of this folder; returns
+        None if there is none. Each large file may share chunks with the file that has its path there.
     seen : callable
         Told the bytes of what was read, to show how far it has come.
 
@@ -91,10 +105,10 @@ def put_tree(blobs: BlobStore, folder: str, *, symlinks: str = REFUSE, seen: Cal
     >>> put.files, put.total
     (1, 7)
     """
-    keeper = _Keeper(blobs, seen, follow=symlinks == FOLLOW)
-    tree = tree_of_folder(folder, keeper.keep, symlinks=symlinks)
+    keeper = _Keeper(blobs, seen, _earlier_files(blobs, like), follow=symlinks == FOLLOW)
+    tree = _tree_of(scan(folder, symlinks=symlinks), keeper.keep)
     keeper.flush()
-    stored = blobs.put_bytes(encode_tree(tree))
+    stored = blobs.put_bytes(encode_tree(tree), like=like)
     return PutTree(stored.digest, stored.size, len(tree.files), tree.total)
 
 
@@ -115,13 +129,7 @@ def tree_of_folder(folder: str, digest_file: Callable[[str], Hashed], *, symlink
     UsageError
         As `put_tree` does; and whatever `digest_file` raises.
     """
-    found = scan(folder, symlinks=symlinks)
-    files = []
-    for file in found.files:
-        hashed = digest_file(file.place)
-        files.append(TreeFile(file.path, hashed.size, file.executable, hashed.digest))
-    found.check_unchanged()
-    return make_tree(files, found.empty)
+    return _tree_of(scan(folder, symlinks=symlinks), lambda file: digest_file(file.place))
 
 
 def tree_digest(tree: Tree) -> Digest:
@@ -129,29 +137,60 @@ def tree_digest(tree: Tree) -> Digest:
     return hash_bytes(encode_tree(tree))
 
 
+def _tree_of(found: Scan, digest_file: Callable[[FoundFile], Hashed]) -> Tree:
+    files = []
+    for file in found.files:
+        hashed = digest_file(file)
+        files.append(TreeFile(file.path, hashed.size, file.executable, hashed.digest))
+    found.check_unchanged()
+    return make_tree(files, found.empty)
+
+
+def _earlier_files(blobs: BlobStore, like: Like | None) -> Callable[[str], Digest | None]:
+    """Return what tells, of a path, which blob an earlier tree has there; that tree is read when it is first asked."""
+
+    @cache
+    def files() -> dict[str, Digest]:
+        digest = None if like is None else like()
+        with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError, StorageError):
+            if digest is not None:
+                return {file.path: file.digest for file in decode_tree(blobs.read(digest)).files if file.size >= BLOCK}
+        return {}
+
+    return lambda path: files().get(path)
+
+
 class _Keeper:
     """Puts files into a store: large ones as streams, small ones in batches where a request takes long."""
 
-    def __init__(self, blobs: BlobStore, seen: Callable[[int], object], *, follow: bool) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        seen: Callable[[int], object],
+        earlier: Callable[[str], Digest | None],
+        *,
+        follow: bool,
+    ) -> None:
         self._blobs = blobs
         self._seen = seen
+        self._earlier = earlier
         self._local = blobs.backend.capabilities.files
         self._flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
         self._batch: dict[Digest, bytes] = {}
         self._bytes = 0
 
-    def keep(self, place: str) -> Hashed:
+    def keep(self, file: FoundFile) -> Hashed:
         """Put a file, as it was at one moment; one that changes while it is read is read again, then refused."""
         for _ in range(_READS):
             try:
-                hashed = self._read_once(place)
+                hashed = self._read_once(file.place, partial(self._earlier, file.path))
             except StorageError:
                 raise
             except OSError as error:
-                raise unreadable(place, error) from error
+                raise unreadable(file.place, error) from error
             if hashed is not None:
                 return hashed
-        raise UsageError(f"{place} keeps changing while it is read", hint="wait until its writer is done")
+        raise UsageError(f"{file.place} keeps changing while it is read", hint="wait until its writer is done")
 
     def flush(self) -> None:
         """Put what is gathered."""
@@ -170,7 +209,7 @@ class _Keeper:
         self._batch.clear()
         self._bytes = 0
 
-    def _read_once(self, place: str) -> Hashed | None:
+    def _read_once(self, place: str, like: Like) -> Hashed | None:
         """Put what a file holds; None if it was another file, or had other content, before or after."""
         descriptor = os.open(place, self._flags)
         with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 - it is open already
@@ -178,7 +217,7 @@ class _Keeper:
             if not stat.S_ISREG(before.st_mode):
                 return None
             if before.st_size >= BLOCK:
-                hashed = Hashed(*self._blobs.put_stream(stream, seen=self._seen)[:2])
+                hashed = Hashed(*self._blobs.put_stream(stream, like=like, seen=self._seen)[:2])
                 return hashed if hashed.size == before.st_size and _same(before, os.stat(place)) else None
             data = stream.read(BLOCK)
         if data is None or len(data) != before.st_size or not _same(before, os.stat(place)):

@@ -30,6 +30,7 @@ from consist.errors import ConsistError, DamagedError, FormatError, UsageError
 from consist.fileops import perform
 from consist.index import filekind, lmdbfile
 from consist.index.filekind import REBUILD_HINT, Kind
+from consist.index.lmdberrors import translated
 from consist.index.lmdbfile import Opened, UntrustedIndexError
 from consist.index.remains import check_remains
 from consist.index.schema import MAGIC, Tables, Transaction, known_prefix
@@ -211,7 +212,7 @@ class Environment:
         with _LOCK:
             opened = _OPEN.get(self.path)
             if opened is not None:
-                with lmdbfile.translated(self.path):
+                with translated(self.path):
                     perform("fsync", self.path, opened.env.sync, True)
 
     def close(self) -> None:
@@ -334,7 +335,7 @@ class Environment:
         """Do what lets the transaction be done again, or raise the error as one of ours."""
         if not opened.live:
             return  # closed by a finaliser of this thread, within the transaction
-        with lmdbfile.translated(self.path):
+        with translated(self.path):
             if isinstance(error, lmdb.MapFullError):
                 opened.env.set_mapsize(opened.env.info()["map_size"] * 2)
             elif isinstance(error, lmdb.MapResizedError):

@@ -7,7 +7,6 @@ advisory lock on the folder, which ends with the process that holds it.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from consist.errors import ConsistWarning, DamagedError, FormatError, StorageErr
 from consist.fileops import make_folders, perform, storage_error
 from consist.index import filekind, unsynced
 from consist.index.filekind import REBUILD_HINT, Kind
+from consist.index.lmdberrors import translated
 from consist.index.schema import MAGIC, META_MAGIC, META_VERSION, VERSION, Tables
 
 if TYPE_CHECKING:
@@ -32,19 +32,6 @@ MAX_READERS = 512
 MAX_TABLES = 32
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
-_FULL = 64 << 10
-"""Bytes left on a disk that counts as full."""
-_DAMAGE = (
-    lmdb.CorruptedError,
-    lmdb.PageNotFoundError,
-    lmdb.InvalidError,
-    lmdb.VersionMismatchError,
-    lmdb.PanicError,
-    lmdb.IncompatibleError,
-    lmdb.BadTxnError,
-    lmdb.NotFoundError,
-    lmdb.CursorFullError,
-)
 
 
 class UntrustedIndexError(DamagedError):
@@ -227,29 +214,6 @@ def folder_locked(path: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Say LMDB's errors in our own words."""
-    try:
-        yield
-    except lmdb.Error as error:
-        if isinstance(error, _DAMAGE):
-            raise DamagedError(f"the index {path} is damaged: {error}", hint=REBUILD_HINT) from error
-        code = getattr(error, "code", 0)
-        if code == errno.EIO and _is_full(path):  # LMDB's word for a write that the disk took only a part of
-            code = errno.ENOSPC
-        system = OSError(code, os.strerror(code)) if code > 0 else OSError(str(error))
-        raise storage_error("use", path, system) from error
-
-
-def _is_full(path: str) -> bool:
-    try:
-        room = os.statvfs(os.path.dirname(path))  # noqa: PTH120 - as above
-    except OSError:
-        return False
-    return room.f_bavail * room.f_frsize < _FULL
 
 
 def unlink(path: str) -> None:

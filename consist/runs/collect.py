@@ -81,6 +81,8 @@ class Collector:
         Where content goes; None keeps values in memory and files where they are, for a run that must not write.
     earlier : callable
         Gets an output's key, and returns the digest of an earlier version of it, or None.
+    earlier_tree : callable
+        The same for an output that is a folder.
     allow_pickle : bool
         Whether a value without a format is pickled.
     """
@@ -89,11 +91,13 @@ class Collector:
         self,
         blobs: BlobStore | None,
         earlier: Callable[[str], Digest | None] = lambda _key: None,
+        earlier_tree: Callable[[str], Digest | None] = lambda _key: None,
         *,
         allow_pickle: bool = False,
     ) -> None:
         self._blobs = blobs
         self._earlier = earlier
+        self._earlier_tree = earlier_tree
         self._allow_pickle = allow_pickle
         self._failure: StorageError | None = None
 
@@ -226,7 +230,8 @@ class Collector:
                 data = encode_tree(tree)
                 stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
             else:
-                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks))
+                like = partial(self._earlier_tree, key)
+                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks, like=like))
         except UsageError as error:
             raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
         media = {**media, "files": stored.files, "total": stored.total}

@@ -35,7 +35,7 @@ from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
-from consist.store.latest import earlier_version
+from consist.store.latest import earlier_tree, earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
@@ -75,8 +75,12 @@ class Workshop(NamedTuple):
 
     def collector(self, step: str, *, writes: bool = True) -> Collector:
         """Return what stores the outputs of a run of a step; without `writes` it keeps them where they are."""
-        earlier = partial(earlier_version, self.store, step)
-        return Collector(self.store.blobs if writes else None, earlier, allow_pickle=self.library.allow_pickle)
+        return Collector(
+            self.store.blobs if writes else None,
+            partial(earlier_version, self.store, step),
+            partial(earlier_tree, self.store, step),
+            allow_pickle=self.library.allow_pickle,
+        )
 
 
 @dataclass(slots=True)

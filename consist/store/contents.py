@@ -1,7 +1,8 @@
 """Is all content there, and is it what its name says? Whole blobs, packs and manifests, read from the store itself.
 
 Each damaged or missing object is named once, with the blobs that it affects; what is a consequence only (a blob whose
-pack is damaged) is no finding of its own, but is noted as suspect, so that the next run heals it.
+pack is damaged) is no finding of its own, but is noted as suspect, so that the next run heals it. What was suspected
+and is right after all, since only its way to a reader spoiled it, is suspected no more.
 """
 
 from __future__ import annotations
@@ -98,24 +99,38 @@ def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object
     contents = Contents()
     chance = random.SystemRandom()
 
-    def is_read() -> bool:
-        return share >= 1 or chance.random() < share
+    def is_read(digest: Digest) -> bool:
+        return share >= 1 or chance.random() < share or (share > 0 and digest in store.blobs.suspects)
 
     _blobs(store, contents, is_read, seen)
     packs, wrong = _packs(store, contents, is_read, seen)
     affected: dict[bytes, list[str]] = {}
     for manifest in _manifests(store, contents):
         contents.sizes[manifest.digest.raw] = manifest.size
+        is_whole = True
         for ref in manifest.packs:
             problem = wrong.get(ref.digest) or _problem(store, ref, packs)
             if problem is not None:
+                is_whole = False
                 wrong[ref.digest] = problem
                 affected.setdefault(ref.digest, []).append(manifest.digest.short)
                 store.blobs.suspects.add(manifest.digest)
+        if is_whole and share > 0 and manifest.digest in store.blobs.suspects:
+            _read_again(store, contents, manifest)
     for raw, problem in wrong.items():
         store.blobs.suspects.add(Digest(raw))
         contents.findings.append(Finding(_pack_key(raw), problem + _needed_by(affected.get(raw, []))))
     return contents
+
+
+def _read_again(store: Store, contents: Contents, manifest: Manifest) -> None:
+    """Read a large blob that is suspected though its packs are not known to be wrong: it is acquitted, or a finding."""
+    try:
+        store.blobs.verify(manifest.digest, size=manifest.size)
+    except DamagedError as error:
+        contents.report(manifest.key, error.message, manifest.digest)
+    except BlobNotFoundError:
+        return
 
 
 def object_key(digest: Digest, size: int) -> str:
@@ -132,12 +147,12 @@ def _named(store: Store, area: str, contents: Contents) -> Iterator[tuple[Digest
             contents.findings.append(Finding(found.key, error.message))
 
 
-def _blobs(store: Store, contents: Contents, is_read: Callable[[], bool], seen: Callable[[int], object]) -> None:
+def _blobs(store: Store, contents: Contents, is_read: Callable[[Digest], bool], seen: Callable[[int], object]) -> None:
     for digest, found in _named(store, layout.BLOBS, contents):
         contents.sizes[digest.raw] = found.size
         contents.stored += found.size
         try:
-            if is_read():
+            if is_read(digest):
                 store.blobs.verify(digest)
         except DamagedError as error:
             contents.report(found.key, error.message, digest)
@@ -147,7 +162,7 @@ def _blobs(store: Store, contents: Contents, is_read: Callable[[], bool], seen: 
 
 
 def _packs(
-    store: Store, contents: Contents, is_read: Callable[[], bool], seen: Callable[[int], object]
+    store: Store, contents: Contents, is_read: Callable[[Digest], bool], seen: Callable[[int], object]
 ) -> tuple[dict[bytes, int], dict[bytes, str]]:
     """Return the sizes of all packs, and what is wrong with those that were read."""
     from consist.blobs.pack import verify_pack
@@ -159,8 +174,11 @@ def _packs(
         contents.stored += found.size
         contents.packs += 1
         with contextlib.suppress(BlobNotFoundError):
-            if is_read() and not verify_pack(store.backend, digest):
-                wrong[digest.raw] = "its bytes are not what its name says"
+            if is_read(digest):
+                if verify_pack(store.backend, digest):
+                    store.blobs.suspects.discard(digest)
+                else:
+                    wrong[digest.raw] = "its bytes are not what its name says"
         seen(found.size)
     return sizes, wrong
 

@@ -1,8 +1,9 @@
 """The newest large content of each step's outputs, so that whoever puts the next version knows what it may share.
 
 A machine that made the earlier version itself finds its chunks in its own index. Another machine asks the store: one
-small object a step and output, under ``latest/``, names the blob. It is a hint: written over by whoever puts next, lost
-without harm, and believed in nothing but where to look for chunks, each of which is confirmed.
+small object a step and output, under ``latest/``, names the blob, or for a folder its tree. It is a hint: written over
+by whoever puts next, lost without harm, and believed in nothing but where to look for chunks, each of which is
+confirmed.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from consist.hashing.canonical import canonical_digest
 from consist.hashing.codec import pack, unpack
 from consist.hashing.digest import Digest
 from consist.hashing.frame import Kind, decode_frame, encode_frame
+from consist.index.records import TREE
 
 if TYPE_CHECKING:
-    from consist.index.records import RunRecord
+    from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
 
 DOMAIN = "consist 2026 latest"
@@ -36,26 +38,40 @@ def earlier_version(store: Store, step: str, key: str) -> Digest | None:
     step, key : str
         The output.
     """
-    with contextlib.suppress(DamagedError):
-        record = store.index.newest(step, key=key)
-        for output in record.outputs if record is not None else ():
-            if output.key == key and output.size >= LARGE:
-                return output.digest
-    return _pointed_to(store, step, key)
+    known = _newest(store, step, key)
+    if known is not None and known.format != TREE and known.size >= LARGE:
+        return known.digest
+    return _pointed_to(store, _name(step, key))
+
+
+def earlier_tree(store: Store, step: str, key: str) -> Digest | None:
+    """Return the newest tree of an output that is a folder, as far as it is known; parameters as above."""
+    known = _newest(store, step, key)
+    if known is not None and known.format == TREE:
+        return known.digest
+    return _pointed_to(store, _name(step, key, TREE))
 
 
 def note_latest(store: Store, record: RunRecord) -> None:
     """Point to the large outputs of a run that was published; if that cannot be done, the next put is only slower."""
     for output in record.outputs:
-        if output.inline is None and output.size >= LARGE:
-            name = _name(record.step, output.key)
+        is_tree = output.format == TREE
+        if output.inline is None and (output.media.get("total", 0) if is_tree else output.size) >= LARGE:
+            name = _name(record.step, output.key, *([TREE] if is_tree else []))
             framed = encode_frame(Kind.LATEST, name.raw, pack([SCHEMA, output.digest.raw]))
             with contextlib.suppress(StorageError):
                 store.backend.put(layout.digest_key(layout.LATEST, name), framed)
 
 
-def _pointed_to(store: Store, step: str, key: str) -> Digest | None:
-    name = _name(step, key)
+def _newest(store: Store, step: str, key: str) -> ArtifactRecord | None:
+    """Return an output of the newest run of a step that the index knows to have it."""
+    with contextlib.suppress(DamagedError):
+        record = store.index.newest(step, key=key)
+        return next((output for output in record.outputs if output.key == key), None) if record is not None else None
+    return None
+
+
+def _pointed_to(store: Store, name: Digest) -> Digest | None:
     try:
         frame = decode_frame(store.backend.get(layout.digest_key(layout.LATEST, name)), Kind.LATEST, name.raw)
         version, raw = unpack(frame.payload)
@@ -64,5 +80,5 @@ def _pointed_to(store: Store, step: str, key: str) -> Digest | None:
         return None
 
 
-def _name(step: str, key: str) -> Digest:
-    return canonical_digest(DOMAIN, [step, key])
+def _name(*parts: str) -> Digest:
+    return canonical_digest(DOMAIN, list(parts))

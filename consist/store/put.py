@@ -9,7 +9,7 @@ from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, new_run_id
-from consist.store.latest import earlier_version, note_latest
+from consist.store.latest import earlier_tree, earlier_version, note_latest
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def put_folder(  # noqa: PLR0913 - two say how, the others what
     """
     key = check_name("output", name)
     began = time.time_ns() // 1000
-    stored = put_tree(store.blobs, folder, symlinks=symlinks, seen=seen)
+    stored = put_tree(store.blobs, folder, symlinks=symlinks, like=lambda: earlier_tree(store, STEP, key), seen=seen)
     media = {"path": as_text(folder), "files": stored.files, "total": stored.total}
     return _kept(store, ArtifactRecord(key, stored.digest, stored.size, TREE, None, media), began, machine)
 

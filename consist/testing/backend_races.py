@@ -1,4 +1,4 @@
-"""The half of `BackendSuite` in which several threads or processes meet at one place."""
+"""The third of `BackendSuite` in which several threads or processes meet at one place."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     Runner: TypeAlias = Callable[[Sequence[Callable[[], object]]], list[Any]]
 
 WRITERS = 8
-ROUNDS = 25
-BIG = 3 << 20
-SWAPS = 25
 
 
 class BackendRaces(abc.ABC):
@@ -31,6 +28,10 @@ class BackendRaces(abc.ABC):
 
     processes = True
     """Whether other processes see the objects."""
+    rounds = 25
+    """How often writers meet. Where a request takes long, and a server keeps writers apart, fewer do."""
+    big = 3 << 20
+    """Bytes of what is written over and over while others read it."""
 
     @abc.abstractmethod
     def make_backend(self) -> Backend:
@@ -84,7 +85,7 @@ class BackendRaces(abc.ABC):
         def creator(number: int) -> list[int]:
             own = self.make_backend()
             won = []
-            for index in range(ROUNDS):
+            for index in range(self.rounds):
                 try:
                     own.create(f"results/{index}", _marked(number, 10_000))
                     won.append(index)
@@ -93,11 +94,11 @@ class BackendRaces(abc.ABC):
             return won
 
         wins = together([_bound(creator, number) for number in range(WRITERS)])
-        assert sorted(index for won in wins for index in won) == list(range(ROUNDS))
+        assert sorted(index for won in wins for index in won) == list(range(self.rounds))
         for number, won in enumerate(wins):
             for index in won:
                 assert self.oracle_read(f"results/{index}") == _marked(number, 10_000)
-        assert self.stored() == {f"results/{index}" for index in range(ROUNDS)}
+        assert self.stored() == {f"results/{index}" for index in range(self.rounds)}
 
     def test_swaps_lose_no_update(self, backend: Backend, together: Runner) -> None:
         """Counting by compare-and-swap in several writers comes out right."""
@@ -107,7 +108,7 @@ class BackendRaces(abc.ABC):
         def counter() -> None:
             own = self.make_backend()
             done = 0
-            while done < SWAPS:
+            while done < self.rounds:
                 found = own.get_versioned("leases/count")
                 try:
                     own.replace("leases/count", b"%d" % (int(found.data) + 1), if_match=found.version)
@@ -116,13 +117,13 @@ class BackendRaces(abc.ABC):
                 done += 1
 
         together([counter] * 4)
-        assert self.oracle_read("leases/count") == b"%d" % (4 * SWAPS)
+        assert self.oracle_read("leases/count") == b"%d" % (4 * self.rounds)
 
     def test_one_of_replace_and_delete_wins(self, backend: Backend, together: Runner) -> None:
         """Of those who act on one version exactly one succeeds."""
         self.needs_replace(backend)
         versions = []
-        for index in range(ROUNDS):
+        for index in range(self.rounds):
             backend.create(f"leases/{index}", b"held")
             versions.append(backend.get_versioned(f"leases/{index}").version)
 
@@ -140,7 +141,7 @@ class BackendRaces(abc.ABC):
             return won
 
         wins = together([_bound(act, number) for number in range(4)])
-        for index in range(ROUNDS):
+        for index in range(self.rounds):
             winners = [number for number in range(4) if index in wins[number]]
             assert len(winners) == 1
             kept = None if winners[0] % 2 else b"by %d" % winners[0]
@@ -148,17 +149,17 @@ class BackendRaces(abc.ABC):
 
     def test_readers_never_see_a_part(self, backend: Backend, together: Runner) -> None:
         """While an object is written again and again, every reader gets one whole version of it."""
-        backend.put("blobs/00/big", _marked(0, BIG))
+        backend.put("blobs/00/big", _marked(0, self.big))
 
         def writer(number: int) -> int:
             own = self.make_backend()
             for turn in range(8):
-                data = _marked(number * 8 + turn, BIG)
+                data = _marked(number * 8 + turn, self.big)
                 if turn % 2:
                     own.put("blobs/00/big", data)
                     continue
                 with own.upload() as upload:
-                    for start in range(0, BIG, 1 << 20):
+                    for start in range(0, self.big, 1 << 20):
                         upload.write(data[start : start + (1 << 20)])
                     upload.publish("blobs/00/big")
             return 0
@@ -167,12 +168,12 @@ class BackendRaces(abc.ABC):
             own, wrong = self.make_backend(), 0
             for _ in range(12):
                 data = own.get("blobs/00/big")
-                wrong += data != _marked(data[0], BIG)
-                piece = own.get_range("blobs/00/big", BIG - 1_000, 2_000)
+                wrong += data != _marked(data[0], self.big)
+                piece = own.get_range("blobs/00/big", self.big - 1_000, 2_000)
                 wrong += piece != _marked(piece[0], 1_000)
                 found = own.stat("blobs/00/big")
-                wrong += found is None or found.size != BIG
-                wrong += [item.size for item in own.list("blobs")] != [BIG]
+                wrong += found is None or found.size != self.big
+                wrong += [item.size for item in own.list("blobs")] != [self.big]
             return wrong
 
         assert together([_bound(writer, 1), _bound(writer, 2), reader, reader]) == [0, 0, 0, 0]
@@ -182,14 +183,14 @@ class BackendRaces(abc.ABC):
         """Writers of the same keys and of the same new folders do not get in each other's way."""
 
         def putter(number: int) -> None:
-            for index in range(30):
+            for index in range(self.rounds):
                 backend.put(f"blobs/{index:02x}/same", _marked(index, 2_000))
                 backend.put(f"blobs/{index:02x}/{number}", _marked(number, 2_000))
 
         together([_bound(putter, number) for number in range(4)])
-        wanted = {f"blobs/{index:02x}/{name}" for index in range(30) for name in ("same", 0, 1, 2, 3)}
+        wanted = {f"blobs/{index:02x}/{name}" for index in range(self.rounds) for name in ("same", 0, 1, 2, 3)}
         assert self.stored() == wanted
-        for index in range(30):
+        for index in range(self.rounds):
             assert self.oracle_read(f"blobs/{index:02x}/same") == _marked(index, 2_000)
             assert self.oracle_read(f"blobs/{index:02x}/3") == _marked(3, 2_000)
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consist.blobs.extents import Fetcher
+from consist.blobs.largereader import windows
 from consist.blobs.manifest import Chunk, make_manifest
 from consist.blobs.opening import open_backend
 from consist.blobs.pack import PackRef
@@ -98,7 +99,7 @@ def test_each_pack_is_asked_for_itself_all_in_one_batch(layout):
     assert layout.requests() == [3]
 
 
-def test_chunks_that_lie_backwards_or_come_again_are_asked_for_one_by_one(layout):
+def test_chunks_that_lie_backwards_or_come_again_are_asked_for_once_and_together(layout):
     for number in range(3):
         layout.add(chunk(number))
     layout.content.reverse()
@@ -107,7 +108,41 @@ def test_chunks_that_lie_backwards_or_come_again_are_asked_for_one_by_one(layout
         layout.again(number)
     fetcher = layout.fetcher()
     assert [bytes(piece) for piece in fetcher.chunks(0, 6)] == layout.content
-    assert layout.requests() == [6]
+    assert layout.requests() == [1]
+
+
+def test_two_versions_that_take_turns_are_a_request_each(layout):
+    for pack in range(2):
+        for number in range(5):
+            layout.add(chunk(10 * pack + number))
+        layout.new_pack()
+    layout.places = [layout.places[turn + pack * 5] for turn in range(5) for pack in range(2)]
+    layout.content = [layout.content[turn + pack * 5] for turn in range(5) for pack in range(2)]
+    fetcher = layout.fetcher()
+    assert [bytes(piece) for piece in fetcher.chunks(0, 10)] == layout.content
+    assert layout.requests() == [2]
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_zeros_are_one_request_however_many_windows_they_fill(layout, checked):
+    layout.add(bytes(1024))
+    for _ in range(99):
+        layout.again(0)
+    fetcher = layout.fetcher()
+    pieces = [piece for window in windows(fetcher, 8 << 10, checked=checked) for piece in window]
+    assert b"".join(pieces) == bytes(100 << 10)
+    assert sum(layout.requests()) == 1
+
+
+def test_what_came_again_unchecked_is_fetched_anew_to_be_checked(place, layout):
+    layout.add(chunk(1))
+    layout.again(0)
+    fetcher = layout.fetcher()
+    (key,) = place.packs()
+    place.harm(key, lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+    assert len(fetcher.chunks(0, 2, checked=False)) == 2
+    with pytest.raises(DamagedError):
+        fetcher.chunks(0, 2)
 
 
 def test_no_request_is_larger_than_the_limit(layout):

@@ -11,11 +11,13 @@ import weakref
 import pytest
 from servers import BUCKET
 
+from consist.blobs import pack, spool
 from consist.blobs.opening import open_backend
 from consist.blobs.remote import RemoteBackend, choose
 from consist.blobs.remote.s3 import obstore_config, part_size
 from consist.blobs.remote.strategy import Place
 from consist.errors import SettingsError
+from consist.hashing.chunker import Chunking
 from consist.testing.together import fork
 
 KEYS = {"key": "AK", "secret": "S"}
@@ -145,6 +147,7 @@ def test_parts_are_no_more_than_s3_takes():
 
 LARGE = """
 import sys
+from consist.blobs import pack, spool
 from consist.blobs.opening import open_backend
 url, driver, endpoint, key, secret = sys.argv[1:]
 options = {"key": key, "secret": secret, "endpoint_url": endpoint, "client_kwargs": {"region_name": "us-east-1"}}
@@ -176,6 +179,29 @@ def test_a_large_object_is_sent_in_parts_and_little_memory(seaweedfs, driver):
     for number in range(80):
         wanted.update(bytes([number]) * (4 << 20))
     assert digest.digest() == wanted.digest()
+
+
+@pytest.mark.parametrize("driver", ["s3fs", "obstore"])
+def test_what_is_in_memory_is_sent_from_there_in_parts(ministack, driver, monkeypatch):
+    def refuse():
+        raise AssertionError("it went to the disk")
+
+    monkeypatch.setattr(spool, "_temp_file", refuse)
+    root = f"pack/{uuid.uuid4().hex}"
+    options = ministack.options(consist_driver=driver)
+    data = os.urandom(1 << 20) * 17
+    with open_backend(f"s3://{BUCKET}/{root}", storage_options=options).upload() as upload:
+        upload.write(data)
+        upload.publish("packs/17")
+    assert ministack.read(f"{root}/packs/17") == data
+    head = ministack.client.head_object(Bucket=BUCKET, Key=f"{root}/packs/17")
+    assert head["ETag"].endswith('-3"'), "in three parts"
+
+
+def test_a_full_pack_finds_room_in_memory():
+    chunking = Chunking()
+    rows = 45 * (-(-pack.PACK_SIZE // chunking.min) + 1)  # as docs/format.md has them
+    assert pack.PACK_SIZE + chunking.max + rows + 100 < spool.IN_MEMORY
 
 
 @pytest.mark.parametrize("driver", ["s3fs", "obstore"])

@@ -22,6 +22,7 @@ from consist.blobs.opening import open_backend
 from consist.blobs.tree import TreeFile, encode_tree, make_tree
 from consist.blobs.treeget import read_tree, restore_tree, verify_tree
 from consist.blobs.treeput import BATCH_FILES, put_tree
+from consist.blobs.wrappers import Counting
 from consist.hashing.digest import Digest
 from consist.testing import faults
 
@@ -332,6 +333,45 @@ def test_small_files_go_to_a_remote_store_many_at_a_time(tmp_path):
     assert place.objects()[of(b"8").hex] == b"8"
 
 
+def test_an_earlier_tree_is_read_once_and_tells_where_to_look_for_chunks(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    contents = {name: os.urandom(2 * MIB) for name in ("a", "b")}
+    for name, data in {**contents, "small": b"s"}.items():
+        (folder / name).write_bytes(data)
+    place = Folder(tmp_path / "store")
+    earlier = put_tree(BlobStore(place.backend), str(folder))
+    for name, data in contents.items():
+        (folder / name).write_bytes(data + b"more")
+    (folder / "renamed").write_bytes(os.urandom(2 * MIB))
+    asked = []
+    counting = Counting(place.backend)
+    blobs = BlobStore(counting)  # another machine: it knows of no chunk
+
+    def like():
+        asked.append(1)
+        return earlier.digest
+
+    put_tree(blobs, str(folder), like=like)
+    assert len(asked) == 1
+    assert counting.calls["get"] == 3, "the tree, and the manifests of the two files that it has too"
+    assert counting.written < 4.2 * MIB  # what is new, and the last chunk of each of the others
+    counting.calls.clear()
+    put_tree(blobs, str(folder), like=like)
+    assert len(asked) == 1, "what this machine knows to be there needs no hint"
+    assert counting.calls["upload"] == 0
+
+
+@pytest.mark.parametrize("earlier", [None, Digest(bytes(32)), "no tree"])
+def test_an_earlier_tree_that_is_not_there_is_no_error(tmp_path, earlier):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "large").write_bytes(os.urandom(2 * MIB))
+    blobs = BlobStore(Folder(tmp_path / "store").backend)
+    like = blobs.put_bytes(b"no tree").digest if earlier == "no tree" else earlier
+    assert read_tree(blobs, put_tree(blobs, str(folder), like=lambda: like).digest).total == 2 * MIB
+
+
 def test_memory_stays_bounded(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -361,10 +401,10 @@ def test_the_tree_is_written_after_all_its_files(place, made, tmp_path):
     """A store that fails before has no tree that lacks a file."""
 
     class Failing(BlobStore):
-        def put_bytes(self, data):
+        def put_bytes(self, data, **how):
             if bytes(data[:2]) == b"\x92\x00":
                 raise errors.StorageError("on purpose")
-            return super().put_bytes(data)
+            return super().put_bytes(data, **how)
 
     with pytest.raises(errors.StorageError, match="on purpose"):
         put_tree(Failing(place.backend), str(made))

@@ -82,6 +82,31 @@ def test_a_lost_answer_is_found_by_reading_back(place):
     assert backend.get("results/1") == b"ours"
 
 
+class Refusing(Wrapper):
+    """Lists two, breaks off, and then does not even begin for a while: by an iterator that is not a generator's."""
+
+    def __init__(self, inner, failures):
+        super().__init__(inner)
+        self.failures = failures
+
+    def list(self, prefix):
+        if not self.failures:
+            return self.inner.list(prefix)
+        self.failures -= 1
+        if self.failures % 2:
+            raise UnreachableError("cannot list: no answer")
+        return Flaky(self.inner, 1).list(prefix)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_listing_that_cannot_be_begun_again_is_not_taken_for_its_end(place, failures):
+    inner = RemoteBackend(place)
+    for number in range(6):
+        inner.put(f"blobs/{number}", b"x")
+    found = [found.key for found in Retrying(Refusing(inner, failures)).list("blobs")]
+    assert sorted(found) == [f"blobs/{number}" for number in range(6)]
+
+
 def test_a_listing_that_breaks_off_is_whole_and_without_repeats(place):
     inner = RemoteBackend(place)
     keys = [f"blobs/{number}" for number in range(7)]

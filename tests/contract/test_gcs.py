@@ -17,6 +17,9 @@ from consist.testing import BackendSuite
 
 
 class TestGcs(BackendSuite):
+    rounds = 8
+    big = 256 << 10
+
     @pytest.fixture(autouse=True)
     def _place(self, fake_gcs):
         self.server = fake_gcs

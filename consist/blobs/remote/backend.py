@@ -220,7 +220,7 @@ class RemoteUpload:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
-        self._spool = Spool()
+        self._spool = Spool(strategy.in_memory)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add the next piece."""
@@ -230,7 +230,7 @@ class RemoteUpload:
         """Send it."""
         path = self._spool.path
         if path is None:
-            self._strategy.put(key, self._spool.data())
+            self._strategy.put_large(key, self._spool.data())
         else:
             self._strategy.put_file(key, path)
 

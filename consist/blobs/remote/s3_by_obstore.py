@@ -74,12 +74,18 @@ class S3ByObstore(S3Strategy):
 
         settle(perform("put_many", f"{len(items)} objects", spread, self._pool, put, items))
 
+    def put_large(self, key: str, data: bytes) -> None:
+        """Publish an object in parts, if it is large enough for several."""
+        self._put_parts(key, data, len(data))
+
     def put_file(self, key: str, path: str) -> None:
         """Publish a large file in parts, a few of them in memory."""
         file = Path(path)
-        size = part_size(file.stat().st_size)
-        put, name = self._obstore.put, self.name(key)
-        self.change("put", key, put, self._store, name, file, chunk_size=size, max_concurrency=PARTS_AT_ONCE)
+        self._put_parts(key, file, file.stat().st_size)
+
+    def _put_parts(self, key: str, source: bytes | Path, size: int) -> None:
+        put, name, part = self._obstore.put, self.name(key), part_size(size)
+        self.change("put", key, put, self._store, name, source, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
 
     def create(self, key: str, data: bytes) -> None:
         """Publish if the key is free."""

@@ -62,6 +62,8 @@ class S3ByS3fs(S3Strategy, Conditional):
 
     if_free: ClassVar[Mapping[str, str]] = {"IfNoneMatch": "*"}
     if_version = "IfMatch"
+    in_memory = 64 << 20
+    """Less than a pack: 400 MiB sent out of memory took 302 MiB of it, out of files 238. obstore took 190."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
@@ -130,6 +132,10 @@ class S3ByS3fs(S3Strategy, Conditional):
 
     async def _delete(self, key: str, condition: Mapping[str, str] | None = None) -> None:
         await self._send("delete_object", key, condition)
+
+    async def _put_large(self, key: str, data: bytes) -> None:
+        limits = {"chunksize": part_size(len(data)), "max_concurrency": PARTS_AT_ONCE}
+        await self.bounded(self.fs._pipe_file(f"{self.bucket}/{self.name(key)}", data, **limits), len(data))
 
     async def _put_file(self, key: str, path: str) -> None:
         size = os.stat(path).st_size  # noqa: PTH116 - a plain path, and one look at a local file

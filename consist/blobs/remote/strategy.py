@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from consist.blobs.remote.errors import Doing, raise_ours
+from consist.blobs.spool import IN_MEMORY
 from consist.errors import AlreadyExistsError, ConsistError, UnsupportedError
 from consist.fileops import perform
 
@@ -64,11 +65,15 @@ class Strategy(abc.ABC):
         Whether servers of the protocol differ in that, so that it is tried before it is relied on.
     no_version : str
         What is well formed as a version, and is the version of nothing.
+    in_memory : int
+        Bytes of an upload that are kept in memory, and not in a file: a whole pack, unless the driver copies what it
+        sends.
     """
 
     exclusive_create: ClassVar[bool] = False
     compare_and_swap: ClassVar[bool] = False
     probed: ClassVar[bool] = False
+    in_memory: ClassVar[int] = IN_MEMORY
     no_version: ClassVar[str] = '"00000000000000000000000000000000"'
 
     def __init__(self, place: Place) -> None:
@@ -86,6 +91,10 @@ class Strategy(abc.ABC):
     @abc.abstractmethod
     def put(self, key: str, data: bytes) -> None:
         """Publish an object whole, replacing what may be there."""
+
+    def put_large(self, key: str, data: bytes) -> None:
+        """Publish an object of any size out of memory; in several requests at once where that is quicker."""
+        self.put(key, data)
 
     @abc.abstractmethod
     def put_file(self, key: str, path: str) -> None:

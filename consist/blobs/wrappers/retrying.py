@@ -102,15 +102,17 @@ class Retrying(Wrapper):
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """List; if it breaks off, list again and pass over what was given already."""
         given: set[str] = set()
-        listing = iter(self.inner.list(prefix))
+        listing: Iterator[ObjectStat] | None = None
 
         def following() -> ObjectStat | None:
             nonlocal listing
             try:
+                if listing is None:
+                    listing = iter(self.inner.list(prefix))
                 while (found := next(listing, None)) is not None and found.key in given:
                     continue
             except UnreachableError:
-                listing = iter(self.inner.list(prefix))
+                listing = None  # an iterator that raised is at its end, and would say that this is all
                 raise
             return found
 
