@@ -81,7 +81,7 @@ def test_a_full_disk_is_told_as_one(tmp_path):
         from consist.errors import StorageFullError
         from consist.runs.formats.table import prepare
 
-        table = pa.table({"a": np.arange(9_000_000)})  # more than a spool keeps in memory
+        table = pa.table({"a": np.arange(10_000_000)})  # more than a spool keeps in memory
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
         try:
             with prepare(table):
