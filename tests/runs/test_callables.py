@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,21 @@ def test_generators_are_refused_before_anything_runs_or_is_recorded(tracker, fn,
 def test_a_generator_that_is_returned_is_refused(tracker):
     with pytest.raises(errors.UsageError, match="step 'give' returned a generator, which has not done its work yet"):
         tracker.run(lambda: (n for n in (1, 2)), name="give")
+
+
+def test_what_a_function_takes_is_looked_at_again_when_it_becomes_another(tracker):
+    def step(x, y=1):
+        return x + y
+
+    def other(x, z):
+        return x * z
+
+    assert tracker.run(step, config={"x": 2}).value == 3
+    step.__defaults__ = None
+    with pytest.raises(errors.UsageError, match="missing a required argument: 'y'"):
+        tracker.run(step, config={"x": 2})
+    step.__code__ = other.__code__
+    assert tracker.run(step, config={"x": 2, "z": 4}).value == 8
+    step.__signature__ = inspect.signature(waited)  # says that it takes x alone
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'z'"):
+        tracker.run(step, config={"x": 3, "z": 4})

@@ -14,15 +14,21 @@ from blake3 import blake3
 from consist import Artifact, CacheOptions, CodeOptions, OutputPolicyOptions, Tracker, errors
 from consist.hashing.digest import Digest
 from consist.index.records import ArtifactRecord, RunRecord
+from consist.store import files as store_files
 from consist.store.verify import verify
 from consist.testing.together import in_threads
 
 FILES = {"a.txt": b"a" * 10_000, "sub/b.txt": b"b", "sub/deep/c.bin": bytes(range(256)) * 4000}
 
 
+YOUNG = 0.1
+"""Seconds for which the stat cache keeps nothing of a file here: far more than the clock's tick, which it is about."""
+
+
 @pytest.fixture(autouse=True)
 def _in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store_files, "SETTLE_SECONDS", YOUNG)
 
 
 def count():
@@ -54,11 +60,11 @@ def make(n=0):
 
 
 def settle(folder):
-    """Wait until the stat cache takes what lies in a folder: the rule itself is about two seconds of real time."""
+    """Wait until the stat cache takes what lies in a folder: the rule itself is about real time."""
     newest = max(path.lstat().st_ctime for path in Path(folder).rglob("*"))
     deadline = time.monotonic() + 30
-    while time.time() - newest < 2.1 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while time.time() - newest <= YOUNG and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def blob(tracker, digest) -> Path:
