@@ -75,9 +75,10 @@ def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | No
         return None, True
     if cache.cache_hydration in _RESTORING and not _hydrate(record, request, workshop):
         return None, False
-    if cache.cache_mode != "readonly":
+    writes = cache.cache_mode != "readonly"
+    if writes:
         workshop.store.events.hit(record.id)
-        note_found(record, workshop.store)
+    note_found(record, workshop.store if writes else None)
     return recorded_result(record, workshop.library, cache_hit=True), False
 
 

@@ -19,6 +19,7 @@ from consist.index.records import RUN
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import PARQUET, format_for
 from consist.runs.inputs import changed_inputs, digest_of_inputs, name_of, resolve_inputs
+from consist.store.asked import forgotten_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,6 +68,7 @@ class Logbook:
         self._store = store
         self._library = library
         self._meta: dict[str, Any] = {}
+        self._asked: dict[str, None] = {}
         self._captures: list[Capture] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -128,6 +130,15 @@ class Logbook:
             self._check_open()
             self._meta.update(plain)
 
+    def add_asked(self, run_id: str) -> bool:
+        """Take in a run that the function asked for; False if this is no function's run. After its end it is late."""
+        if self.draft.kind != RUN:
+            return False
+        with self._lock:
+            if not self._closed:
+                self._asked[run_id] = None
+        return True
+
     def load(self, what: object) -> Any:
         """Return the value of an artifact, or of what is called so here."""
         if isinstance(what, Artifact):
@@ -169,13 +180,14 @@ class Logbook:
             self._closed = True
 
     def written_into(self, record: RunRecord) -> RunRecord:
-        """Return a record with what was logged: its inputs, its outputs after those that are there, its meta."""
-        if record.kind == RUN and not self.outputs and not self._meta:
+        """Return a record with what was logged: inputs, outputs after those that are there, meta, runs asked for."""
+        if record.kind == RUN and not (self.outputs or self._meta or self._asked):
             return record  # most runs log nothing, and a copy takes longer than all the rest here
         with self._lock:
             inputs = tuple(self.inputs.values())
             logged = dict(self.outputs)
             meta = dict(self._meta)
+            asked = tuple(self._asked)
         for output in record.outputs:
             logged.pop(output.key, None)
         if record.kind != RUN:
@@ -184,11 +196,17 @@ class Logbook:
                 inputs=tuple(item.record for item in inputs),
                 parts={**record.parts, "inputs": digest_of_inputs(inputs)},
             )
-        return replace(record, outputs=(*record.outputs, *logged.values()), meta={**record.meta, **meta})
+        return replace(record, outputs=(*record.outputs, *logged.values()), meta={**record.meta, **meta}, asked=asked)
 
     def changed_inputs(self) -> list[str]:
         """Name the files and folders among the inputs that are not what they were."""
         return changed_inputs(tuple(self.inputs.values()), self._store.files)
+
+    def forgotten_meanwhile(self) -> list[str]:
+        """Say which runs that the function asked for were called wrong before it returned."""
+        return [
+            f"run {run_id}, which it asked for, was forgotten" for run_id in forgotten_among(self._store, self._asked)
+        ]
 
     def contradicted(self, outputs: tuple[ArtifactRecord, ...]) -> list[str]:
         """Say which of what a function returned was logged too, with other content."""

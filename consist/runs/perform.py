@@ -26,7 +26,7 @@ from consist.index.records import COMPLETED
 from consist.runs.bind import bind
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
-from consist.runs.context import RunContext, note_found, running
+from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, now
 from consist.runs.hooks import NO_HOOKS, Hooks
@@ -145,6 +145,8 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     replacing = replacing or request.cache.cache_mode == "overwrite"
     published = _record(record, workshop.store, overwrite=replacing) if writes else record
     if published.id == record.id:
+        if writes:
+            note_asked(published)
         result = _result(published, returned, value, workshop.library)
     else:
         note_found(published, workshop.store)
@@ -184,6 +186,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     for lack in lacking:
         settle(lack, declared.policy)
     reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook)]
+    reasons += logbook.forgotten_meanwhile()
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     record = replace(

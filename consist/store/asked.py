@@ -1,0 +1,68 @@
+"""Runs that were asked for in the body of another: what that one was made from, beside its inputs.
+
+A function's record names the runs that it asked for. A block's does not: what was executed or found in a block belongs
+to it already, as does a block to the function that it lies in (`parent`, and the event ``member``). A scenario is made
+from nothing that it holds: it only holds it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from consist.errors import DamagedError
+from consist.index.records import FORGOTTEN, RUN, TRACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from consist.index.records import RunRecord
+    from consist.store.store import Store
+
+
+def asked_for(store: Store, record: RunRecord) -> list[str]:
+    """Return the ids of the runs that were asked for in a run, in the order in which they were."""
+    if record.kind not in {RUN, TRACE}:
+        return []
+    within = [child.id for child in store.index.runs(parent=record.id) if _belongs(child, record)]
+    return list(dict.fromkeys((*record.asked, *reversed(within))))
+
+
+def askers(store: Store, record: RunRecord) -> Iterator[RunRecord]:
+    """Yield the runs that asked for a run, the newest first; of traces those that the index has heard of."""
+    yield from _known(store, store.index.askers(record.id))
+    for around in _known(store, store.index.parents(record.id)):
+        if _belongs(record, around):
+            yield around
+
+
+def all_askers(store: Store, record: RunRecord) -> list[RunRecord]:
+    """Return the functions' runs that asked for a run, and those that asked for them, the nearest first."""
+    found: dict[str, RunRecord] = {}
+    queue = deque([record])
+    while queue:
+        for asker in askers(store, queue.popleft()):
+            if asker.kind == RUN and asker.id not in found and asker.id != record.id:
+                found[asker.id] = asker
+                queue.append(asker)
+    return list(found.values())
+
+
+def forgotten_among(store: Store, run_ids: Iterable[str]) -> list[str]:
+    """Return the ids of the runs that were called wrong, as far as this machine's index has heard."""
+    return [record.id for record in _known(store, run_ids) if record.status == FORGOTTEN]
+
+
+def _belongs(child: RunRecord, around: RunRecord) -> bool:
+    """Tell whether being within a run is the one thing that says that it was asked for there."""
+    return around.kind == TRACE or (around.kind == RUN and child.kind != RUN)
+
+
+def _known(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
+    for run_id in run_ids:
+        try:
+            found = store.index.get_run(run_id)
+        except DamagedError:
+            continue
+        if found is not None:
+            yield found
