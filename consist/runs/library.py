@@ -38,7 +38,7 @@ class Library:
 
     def __init__(self, store: Callable[[], Store], run_dir: Path, *, allow_pickle: bool = False) -> None:
         self._store = store
-        self._run_dir = run_dir
+        self.copies = run_dir / "artifacts"
         self.allow_pickle = allow_pickle
 
     def read(self, record: ArtifactRecord) -> bytes:
@@ -93,7 +93,7 @@ class Library:
         name = os.path.basename(str(original)) if original else _file_name(record)  # noqa: PTH119 - of another system too
         # Whoever can write to the store can write a record; its names must not lead out of the folder of copies.
         key = record.key if is_name(record.key) else record.digest.hex
-        copy = self._run_dir / "artifacts" / run_id / key / ("content" if name in {"", ".", ".."} else name)
+        copy = self.copies / run_id / key / ("content" if name in {"", ".", ".."} else name)
         if not self.still_is(str(copy), record):
             self.write(str(copy), record)
         return copy

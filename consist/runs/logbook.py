@@ -19,7 +19,6 @@ from consist.index.records import RUN
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import PARQUET, format_for
 from consist.runs.inputs import changed_inputs, digest_of_inputs, name_of, resolve_inputs
-from consist.store.asked import forgotten_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,6 +71,11 @@ class Logbook:
         self._captures: list[Capture] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Ids of the runs that the function asked for so far."""
+        return tuple(self._asked)
 
     @property
     def closed(self) -> bool:
@@ -201,12 +205,6 @@ class Logbook:
     def changed_inputs(self) -> list[str]:
         """Name the files and folders among the inputs that are not what they were."""
         return changed_inputs(tuple(self.inputs.values()), self._store.files)
-
-    def forgotten_meanwhile(self) -> list[str]:
-        """Say which runs that the function asked for were called wrong before it returned."""
-        return [
-            f"run {run_id}, which it asked for, was forgotten" for run_id in forgotten_among(self._store, self._asked)
-        ]
 
     def contradicted(self, outputs: tuple[ArtifactRecord, ...]) -> list[str]:
         """Say which of what a function returned was logged too, with other content."""

@@ -7,6 +7,7 @@ returned, its value is the caller's, whatever becomes of the storage (decision 1
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,8 @@ from consist.errors import (
     UncacheableWarning,
     warn,
 )
-from consist.index.records import COMPLETED
+from consist.index.records import COMPLETED, FORGOTTEN
+from consist.runs.artifact import Artifact
 from consist.runs.bind import bind
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
@@ -30,15 +32,18 @@ from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, now
 from consist.runs.hooks import NO_HOOKS, Hooks
-from consist.runs.leftovers import NOTHING, what_is_there
+from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
+from consist.store.asked import known_runs
 from consist.store.latest import earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.runs.declared import Declared, Returned
     from consist.runs.leftovers import Stamp
@@ -185,8 +190,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
         settle(lack, declared.policy)
-    reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook)]
-    reasons += logbook.forgotten_meanwhile()
+    asked, wrong = _asked_runs(logbook, workshop.store)
+    reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook), *wrong]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     record = replace(
@@ -197,7 +202,13 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         ended=ended,
         outputs=tuple(attempt.outputs),
         returns=returned.returns,
-        notes=(*draft.notes, *reasons, *(str(lack.error) for lack in lacking), *_code_changes(identified)),
+        notes=(
+            *draft.notes,
+            *reasons,
+            *(str(lack.error) for lack in lacking),
+            *_left_over(returned, started, identified, [*_given_files(identified, asked), workshop.library.copies]),
+            *_code_changes(identified),
+        ),
     )
     return logbook.written_into(record), returned, value
 
@@ -223,6 +234,41 @@ def _collect(
         else:
             lacking.append(item)
     return lacking
+
+
+def _asked_runs(logbook: Logbook, store: Store) -> tuple[list[RunRecord], list[str]]:
+    """Return the runs that the function asked for, and which of them was called wrong before it returned."""
+    try:
+        asked = list(known_runs(store, logbook.asked))
+    except StorageError as error:
+        return [], [f"it could not be seen whether a run that it asked for was forgotten: {error}"]
+    return asked, [f"run {run.id}, which it asked for, was forgotten" for run in asked if run.status == FORGOTTEN]
+
+
+def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str | os.PathLike[str]]:
+    """Yield what a function may return as it is: its inputs, the files of its code, and what it asked for."""
+    yield from identified.request.code.depends_on
+    yield from (item.source for item in identified.inputs if isinstance(item.source, Path))
+    artifacts = [item.source.record for item in identified.inputs if isinstance(item.source, Artifact)]
+    for output in (*artifacts, *(output for run in asked for output in run.outputs)):
+        if isinstance(output.media.get("path"), str):
+            yield output.media["path"]
+
+
+def _left_over(
+    returned: Returned, called: int, identified: Identified, given: list[str | os.PathLike[str]]
+) -> Iterator[str]:
+    """Warn of files that were returned and not written: they are perhaps another run's."""
+    request, known = identified.request, [os.fspath(path) for path in given]
+    for key, made in returned.values:
+        if not isinstance(made, Path):
+            continue
+        old = older_than_call(str(made), called, known, symlinks=request.declared.symlinks)
+        if old is not None:
+            told = f"output {key!r}: {old} was there before the call, and the function did not write it"
+            hint = "write it in every case; what is only passed on belongs into inputs"
+            warn(f"step {request.step!r}: {told} ({hint})", ConsistWarning)
+            yield told
 
 
 def _record(record: RunRecord, store: Store, *, overwrite: bool) -> RunRecord:

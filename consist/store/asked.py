@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from consist.errors import DamagedError
-from consist.index.records import FORGOTTEN, RUN, TRACE
+from consist.index.records import RUN, TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,8 +30,8 @@ def asked_for(store: Store, record: RunRecord) -> list[str]:
 
 def askers(store: Store, record: RunRecord) -> Iterator[RunRecord]:
     """Yield the runs that asked for a run, the newest first; of traces those that the index has heard of."""
-    yield from _known(store, store.index.askers(record.id))
-    for around in _known(store, store.index.parents(record.id)):
+    yield from known_runs(store, store.index.askers(record.id))
+    for around in known_runs(store, store.index.parents(record.id)):
         if _belongs(record, around):
             yield around
 
@@ -48,17 +48,13 @@ def all_askers(store: Store, record: RunRecord) -> list[RunRecord]:
     return list(found.values())
 
 
-def forgotten_among(store: Store, run_ids: Iterable[str]) -> list[str]:
-    """Return the ids of the runs that were called wrong, as far as this machine's index has heard."""
-    return [record.id for record in _known(store, run_ids) if record.status == FORGOTTEN]
-
-
 def _belongs(child: RunRecord, around: RunRecord) -> bool:
     """Tell whether being within a run is the one thing that says that it was asked for there."""
     return around.kind == TRACE or (around.kind == RUN and child.kind != RUN)
 
 
-def _known(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
+def known_runs(store: Store, run_ids: Iterable[str]) -> Iterator[RunRecord]:
+    """Yield the runs with some ids, as far as this machine's index has them whole."""
     for run_id in run_ids:
         try:
             found = store.index.get_run(run_id)
