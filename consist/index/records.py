@@ -94,6 +94,11 @@ class ArtifactRecord:
         total = self.media.get("total") if self.format == TREE else None
         return total if type(total) is int and total >= 0 else self.size
 
+    @property
+    def executable(self) -> bool:
+        """Whether its owner may execute the file; of a folder's files its tree says that."""
+        return self.media.get("executable") is True
+
 
 @dataclass(frozen=True, slots=True)
 class InputRecord:
