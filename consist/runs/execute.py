@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn
 from consist.runs.context import note_found, runs_under_way
-from consist.runs.declared import settle, undelivered
+from consist.runs.declared import asked_of, compared_with_found, settle
 from consist.runs.options import ERROR, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.request import complain, identify
@@ -63,7 +63,7 @@ def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | No
     RunResult or None
         The hit.
     bool
-        Whether there is a whole run, but one that did not make what is declared now.
+        Whether there is a whole run, but one that did not make what is declared now, or more.
     """
     request, signature = identified.request, identified.signature
     assert signature is not None  # noqa: S101 - for the type checker; the caller asked
@@ -83,13 +83,13 @@ def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | No
 
 
 def _delivers(record: RunRecord, request: Request) -> bool:
-    """Tell whether a run made what is declared now: another caller's policy may have let it pass without."""
-    lacking = undelivered(record.outputs, request.declared)
-    if lacking is None:
-        return True
-    if (request.declared.policy.output_missing or ERROR) == ERROR:
+    """Tell whether a run made what is declared now, and no more: another caller's policy may have let it pass."""
+    policy = request.declared.policy
+    lacking = list(compared_with_found(record.outputs, request.declared))
+    if any(asked_of(policy, lack) == ERROR for lack in lacking):
         return False  # the function is called, and fails as it would have
-    settle(lacking, request.declared.policy)
+    for lack in lacking:
+        settle(lack, policy)
     return True
 
 

@@ -159,7 +159,8 @@ class OutputPolicyOptions:
     output_mismatch : str, optional
         What to do if outputs were returned that are not among the declared ones. ``error``: the run has failed.
         ``warn`` (default), ``ignore``: they are kept under their own names. What is no dict and cannot be taken apart
-        into the declared outputs is kept as ``value``, and then these are missing.
+        into the declared outputs is kept as ``value``, and then these are missing. A run that is found is asked too:
+        one that returned more is found by calls that allow it.
 
     Raises
     ------
