@@ -24,6 +24,7 @@ from consist.runs.declared import MISSING, Lacking, compared, settle
 from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_inputs
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
+from consist.runs.foreseen import refuse_unstorable
 from consist.runs.loose import LooseArtifact
 from consist.runs.request import check_names
 from consist.runs.run import Run, RunResult
@@ -69,7 +70,7 @@ class DisabledTracker(Tracker):
     def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
         """Call a function; see `Tracker.run` for the arguments. The result's artifacts are the values themselves."""
         check_names(given)
-        return _perform(requested(fn, given), self.run_dir)
+        return _perform(requested(fn, given), self.run_dir, allow_pickle=self._allow_pickle)
 
     def explain(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> Explanation:
         """Say that nothing is ever found."""
@@ -158,9 +159,10 @@ class DisabledTracker(Tracker):
         return "<Tracker disabled>"
 
 
-def _perform(request: Request, run_dir: Path) -> RunResult:
+def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResult:
     """Call the function of a request, as ``perform.py`` does, and keep nothing."""
     refuse_generators(request.fn, request.step)
+    refuse_unstorable(request, allow_pickle=allow_pickle)
     config = config_identity(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)

@@ -31,6 +31,7 @@ from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, now
+from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
@@ -126,6 +127,8 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     """
     request = identified.request
     refuse_generators(request.fn, request.step)
+    if identified.signature is not None:
+        refuse_unstorable(request, allow_pickle=workshop.library.allow_pickle)
     if workshop.verbose:
         from consist.runs.notice import announce
 
