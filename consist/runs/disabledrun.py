@@ -184,6 +184,9 @@ def unread_inputs(given: object) -> tuple[ResolvedInput, ...]:
 class _Unread:
     """Stands for the digests of files, which nobody needs here; that a file is there is looked at all the same."""
 
+    def refuse_own(self, folder: str) -> None:
+        """Refuse nothing: consist writes nowhere."""
+
     def digest(self, path: str) -> Hashed:
         """Return a digest that says nothing."""
         try:

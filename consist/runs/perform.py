@@ -194,7 +194,12 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     for lack in lacking:
         settle(lack, declared.policy)
     asked, wrong = _asked_runs(logbook, workshop.store)
-    reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook), *wrong]
+    reasons = [
+        *attempt.reasons,
+        *logbook.contradicted(tuple(attempt.outputs)),
+        *_input_changes(logbook, workshop.run_dir),
+        *wrong,
+    ]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     record = replace(
@@ -306,12 +311,20 @@ def _result(record: RunRecord, returned: Returned, value: Any, library: Library)
     return RunResult(Run(record), outputs, cache_hit=False, _value=assemble)
 
 
-def _input_changes(logbook: Logbook) -> list[str]:
+def _input_changes(logbook: Logbook, run_dir: Path) -> list[str]:
     try:
         changed = logbook.changed_inputs()
     except StorageError as error:
         return [f"it could not be seen whether inputs changed meanwhile: {error}"]
-    return [f"input {name!r} changed while the function ran" for name in changed]
+    return [f"input {name!r} changed while the function ran{_why(logbook, name, run_dir)}" for name in changed]
+
+
+def _why(logbook: Logbook, name: str, run_dir: Path) -> str:
+    """Say of an input that holds the folder that runs write to what to do; elsewhere it is somebody else's change."""
+    source = logbook.inputs[name].source
+    if isinstance(source, Artifact) or not run_dir.resolve().is_relative_to(source.resolve()):
+        return ""
+    return f" (it holds run_dir, {run_dir}, where runs write: name a folder in it that holds the data only)"
 
 
 def _code_changes(identified: Identified) -> list[str]:

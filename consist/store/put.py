@@ -57,11 +57,12 @@ def put_folder(  # noqa: PLR0913 - two say how, the others what
     Raises
     ------
     UsageError
-        If `name` cannot be a name, or the folder holds what cannot be stored.
+        If `name` cannot be a name, or the folder holds what cannot be stored, such as the store itself.
     StorageError
         If the store cannot be written.
     """
     key = check_name("output", name)
+    store.files.refuse_own(folder)
     began = time.time_ns() // 1000
     stored = put_tree(store.blobs, folder, symlinks=symlinks, seen=seen)
     media = {"path": as_text(folder), "files": stored.files, "total": stored.total}
