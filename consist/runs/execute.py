@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, warn
 from consist.runs.context import note_found, runs_under_way
 from consist.runs.declared import asked_of, compared_with_found, settle
-from consist.runs.options import ERROR, OUTPUTS_ALL, OUTPUTS_REQUESTED
+from consist.runs.options import ERROR, INPUTS_MISSING, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
@@ -37,7 +37,7 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     Exception
         Whatever the function raises, unchanged.
     """
-    identified = identify(request, workshop.store)
+    identified = _identified(request, workshop)
     complain(identified, strict=workshop.strict)
     signature = identified.signature
     mode = request.cache.cache_mode
@@ -53,6 +53,20 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
         # Whoever held the lock before us may have published what we want.
         hit, falls_short = _look_up(identified, workshop)
         return hit or run_body(identified, workshop, replacing=falls_short)
+
+
+def _identified(request: Request, workshop: Workshop) -> Identified:
+    """Find out what a request is; files among its inputs that are gone may be restored for that."""
+    try:
+        return identify(request, workshop.store)
+    except InputError:  # here, so that a call whose inputs are there pays nothing for it
+        if request.cache.cache_hydration != INPUTS_MISSING:
+            raise
+        from consist.runs.hydrate import restore_given_paths
+
+        if not restore_given_paths(request.inputs, workshop.store, workshop.library):
+            raise
+    return identify(request, workshop.store)
 
 
 def _look_up(identified: Identified, workshop: Workshop) -> tuple[RunResult | None, bool]:

@@ -85,9 +85,10 @@ class CacheOptions:
     cache_hydration : str, optional
         What is put where files are expected. ``metadata`` (default): nothing. ``inputs-missing``: before the function
         runs, artifacts of files and folders that are inputs are restored where they were written, if nothing is there
-        and that is within the working folder or `run_dir`. ``outputs-requested``: on a hit, the files and folders of
-        `output_paths` are restored to those paths, as the function would have written them. ``outputs-all``: on a
-        hit, all files and folders are copied to ``run_dir/artifacts``.
+        and that is within the working folder or `run_dir`; a file that is given by its path and is gone is restored
+        there, if all that was ever recorded at the path is one content. ``outputs-requested``: on a hit, the files and
+        folders of `output_paths` are restored to those paths, as the function would have written them.
+        ``outputs-all``: on a hit, all files and folders are copied to ``run_dir/artifacts``.
 
     Raises
     ------
