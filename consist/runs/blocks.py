@@ -80,7 +80,7 @@ class Blocks:
         from consist.runs.block import block
 
         asked = block(TRACE, name, config=config, inputs=inputs, tags=tags, facet=facet, description=description)
-        return trace(asked, self._open())
+        return trace(self._open(), asked)
 
     start_run = trace
     """The same as `trace`, by the name under which some know it."""

@@ -9,31 +9,35 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from consist.errors import OutputError, RunNotFoundError, UsageError
 from consist.identity.config import config_identity
-from consist.identity.names import check_name
-from consist.index.records import COMPLETED, RunRecord
+from consist.index.records import COMPLETED, SCENARIO, TRACE, RunRecord, new_run_id
 from consist.runs.bind import bind, check_agreement
+from consist.runs.block import block
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import take_apart
-from consist.runs.context import running, runs_under_way
+from consist.runs.context import RunContext, runs_under_way
 from consist.runs.declared import MISSING, Lacking, compared, settle
-from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_inputs
+from consist.runs.disabledrun import LooseLogbook, begin, trace, under_way, unread_inputs
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.loose import LooseArtifact
+from consist.runs.perform import still_to_return
 from consist.runs.request import check_names
 from consist.runs.run import Run, RunResult
 from consist.runs.runset import RunSet
+from consist.runs.scenario import Scenario
 from consist.runs.step import requested
 from consist.runs.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Unpack
 
     from consist.runs.artifact import Artifact
@@ -78,27 +82,22 @@ class DisabledTracker(Tracker):
         return Explanation(requested(fn, given).step, hit=False, remarks=(_DISABLED,))
 
     @contextlib.contextmanager
-    def trace(  # type: ignore[override]  # what it gives has a run's methods, and is none
-        self, name: str, *, inputs: Any = None, config: Any = None, **_: Any
-    ) -> Iterator[DisabledRun]:
+    def trace(self, name: str, **given: Any) -> Iterator[RunContext]:
         """Give a run of which nothing is kept, for the ``with`` block."""
-        run = DisabledRun(check_name("step", name), self.run_dir, unread_inputs(inputs))
-        config_identity(config)  # what cannot be a config is refused here too
-        with running(run):  # type: ignore[arg-type]  # it has what a run's context has
+        with trace(self.run_dir, block(TRACE, name, **given)) as run:
             yield run
 
-    start_run = trace  # type: ignore[assignment]  # the same
+    start_run = trace
 
     @contextlib.contextmanager
-    def scenario(  # type: ignore[override]  # the same
-        self, name: str, *, require_outputs: Sequence[str] = (), **_: Any
-    ) -> Iterator[DisabledScenario]:
+    def scenario(self, name: str, **given: Any) -> Iterator[Scenario]:
         """Give a scenario whose steps are called on this tracker."""
-        scenario = DisabledScenario(check_name("step", name), self, self.run_dir)
-        with running(scenario.context):  # type: ignore[arg-type]  # the same
-            yield scenario
-        for key in require_outputs:
-            scenario.coupler.require(key)
+        asked = block(SCENARIO, name, **given)
+        logbook = begin(asked)
+        made = Scenario(logbook, self.run_dir, self.run, partial(trace, self.run_dir))
+        with under_way(made, logbook):
+            yield made
+            made.coupler.check(asked.required)
 
     def find_runs(self, **_: Any) -> list[Run]:
         """Find nothing."""
@@ -166,42 +165,50 @@ def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResul
     config = config_identity(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
-    context = DisabledRun(request.step, run_dir, inputs)
+    logbook = LooseLogbook(_draft(request, config.readable()), inputs)
+    context = RunContext(logbook, run_dir)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
+    if request.execution.capture_dir is not None:
+        context.capture_outputs(request.execution.capture_dir, request.execution.capture_pattern or "*")
     started = now()
-    with running(context):  # type: ignore[arg-type]  # it has what a run's context has
+    with under_way(context, logbook):
         value = call(request.fn, arguments, request.step)
-    returned = take_apart(value, request.declared.keys).absolute()
-    for lacking in (*compared(returned, value, request.declared.keys), *_not_written(request.declared, returned)):
+    keys = still_to_return(value, request.declared.keys, logbook)
+    returned = take_apart(value, keys).absolute()
+    for lacking in (*compared(returned, value, keys), *_not_written(request.declared, returned)):
         settle(lacking, request.declared.policy)
+    record = replace(logbook.draft, started=started, ended=now())
+    if any(isinstance(made, Path) for _, made in returned.values):
+        value = returned.together(dict(returned.values))
+    return RunResult(Run(record), _outputs(returned, request.declared, logbook), cache_hit=False, _value=lambda: value)
+
+
+def _draft(request: Request, config: Any) -> RunRecord:
     around = runs_under_way()
-    record = RunRecord(
-        context.run_id,
+    return RunRecord(
+        new_run_id(),
         None,
         request.step,
         COMPLETED,
-        started,
-        now(),
-        config=config.readable(),
+        started=now(),
+        ended=now(),
+        config=config,
         parent=around[-1].run_id if around else "",
         tags=request.tags,
         description=request.description,
         facet=request.facet,
     )
-    if any(isinstance(made, Path) for _, made in returned.values):
-        value = returned.together(dict(returned.values))
-    return RunResult(Run(record), _outputs(returned, request.declared, context), cache_hit=False, _value=lambda: value)
 
 
-def _outputs(returned: Returned, declared: Declared, context: DisabledRun) -> dict[str, Artifact]:
+def _outputs(returned: Returned, declared: Declared, logbook: LooseLogbook) -> dict[str, Artifact]:
     """Make artifacts of what was returned, written and logged."""
     written = ((key, Path(path).absolute()) for key, path in declared.paths)
     outputs: dict[str, Artifact] = {
-        key: LooseArtifact(key, made, context.run_id)
+        key: LooseArtifact(key, made, logbook.draft.id)
         for key, made in (*returned.values, *written)
         if not isinstance(made, Path) or made.exists()
     }
-    return outputs | {key: logged for key, logged in context.outputs.items() if key not in outputs}
+    return outputs | {key: logged for key, logged in logbook.outputs.items() if key not in outputs}
 
 
 def _not_written(declared: Declared, returned: Returned) -> Iterator[Lacking]:

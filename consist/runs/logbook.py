@@ -102,21 +102,27 @@ class Logbook:
         """Store an output and take it in."""
         name = check_name("output", key if key is not None else _own_name(value))
         self._check_open()
+        made = self._stored(name, value)
+        with self._lock:
+            self._check_open()
+            known = self.outputs.setdefault(name, made)
+        if known is not made and (known.digest, known.format) != (made.digest, made.format):
+            raise OutputError(f"the run has another output {name!r} already", hint="log it under another key")
+        artifact = self._artifact(known)
+        if self.told is not None:
+            self.told(artifact)
+        return artifact
+
+    def _stored(self, name: str, value: Any) -> ArtifactRecord:
         if isinstance(value, Artifact):
             record = replace(value.record, key=name)
             self._check_here(value)
         else:
             record = self.collector.one(name, value)
-        record = replace(record, media={**record.media, LOGGED: True})
-        with self._lock:
-            self._check_open()
-            known = self.outputs.setdefault(name, record)
-        if (known.digest, known.format) != (record.digest, record.format):
-            raise OutputError(f"the run has another output {name!r} already", hint="log it under another key")
-        artifact = Artifact(known, self.draft.id, self._library)
-        if self.told is not None:
-            self.told(artifact)
-        return artifact
+        return replace(record, media={**record.media, LOGGED: True})
+
+    def _artifact(self, made: ArtifactRecord) -> Artifact:
+        return Artifact(made, self.draft.id, self._library)
 
     def add_table(self, table: Any, key: str) -> Artifact:
         """Store a table and take it in."""
@@ -154,7 +160,7 @@ class Logbook:
         if given is not None:
             return given.source.load() if isinstance(given.source, Artifact) else given.source
         if made is not None:
-            return Artifact(made, self.draft.id, self._library).load()
+            return self._artifact(made).load()
         raise NotFoundError(
             f"run {self.draft.id} of {self.draft.step!r} has no input and no output {what!r:.60}",
             hint=f"it has {', '.join([*self.inputs, *self.outputs]) or 'none'}",

@@ -188,7 +188,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     ended = now()
     logbook.end_captures()
     logbook.close()
-    keys = _still_to_return(value, declared.keys, logbook)
+    keys = still_to_return(value, declared.keys, logbook)
     returned = take_apart(value, keys).absolute()
     lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
@@ -221,7 +221,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     return logbook.written_into(record), returned, value
 
 
-def _still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
+def still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
     """Leave out the declared outputs that were logged, unless the function seems to return them all the same."""
     given = value if type(value) is dict else ()
     left = tuple(key for key in keys if key not in logbook.outputs or key in given)

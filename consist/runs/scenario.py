@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from consist.errors import UsageError
 from consist.index.records import TRACE
@@ -15,6 +16,8 @@ from consist.runs.request import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from consist.runs.artifact import Artifact
     from consist.runs.block import Block
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from consist.runs.perform import Workshop
     from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
+
+    Tracing: TypeAlias = Callable[[Block, Callable[[Artifact], object]], AbstractContextManager[RunContext]]
+    """Begins a trace that tells of each output."""
 
 
 class Scenario(RunContext):
@@ -37,13 +43,13 @@ class Scenario(RunContext):
         What its steps made, by key.
     """
 
-    __slots__ = ("_run", "_workshop", "coupler")
+    __slots__ = ("_run", "_trace", "coupler")
 
-    def __init__(self, logbook: Logbook, workshop: Workshop, run: Callable[..., RunResult]) -> None:
-        super().__init__(logbook, workshop.run_dir)
+    def __init__(self, logbook: Logbook, run_dir: Path, run: Callable[..., RunResult], trace: Tracing) -> None:
+        super().__init__(logbook, run_dir)
         self.coupler = Coupler(self.step)
         self._run = run
-        self._workshop = workshop
+        self._trace = trace
         logbook.told = self._take
 
     def run(self, fn: Callable[..., Any], **given: Unpack[RunArguments]) -> RunResult:
@@ -89,7 +95,7 @@ class Scenario(RunContext):
         def take(artifact: Artifact) -> None:
             self.coupler.take(name, {artifact.key: artifact})
 
-        with self._within(), active.trace(block(TRACE, name, **given), self._workshop, take) as run:
+        with self._within(), self._trace(block(TRACE, name, **given), take) as run:
             yield run
         self.coupler.take(name, {})
 
@@ -134,7 +140,7 @@ def scenario(asked: Block, workshop: Workshop, run: Callable[..., RunResult]) ->
         `Tracker.run`, by which steps are run.
     """
     logbook = active.begin(asked, workshop)
-    made = Scenario(logbook, workshop, run)
+    made = Scenario(logbook, workshop.run_dir, run, partial(active.trace, workshop))
     with active.recorded(made, logbook, workshop):
         try:
             yield made
