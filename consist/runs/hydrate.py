@@ -83,6 +83,8 @@ def restore_given_paths(given: object, store: Store, library: Library) -> bool:
     ------
     InputError
         If several contents were recorded at the path of one.
+    DamagedError, BlobNotFoundError
+        If the content is damaged or missing.
     """
     sources = given.values() if isinstance(given, Mapping) else given if isinstance(given, (list, tuple)) else ()
     texts = [os.fspath(source) for source in sources if isinstance(source, (str, os.PathLike))]

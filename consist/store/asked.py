@@ -2,7 +2,7 @@
 
 A function's record names the runs that it asked for. A block's does not: what was executed or found in a block belongs
 to it already, as does a block to the function that it lies in (`parent`, and the event ``member``). A scenario is made
-from nothing that it holds: it only holds it.
+from nothing that it holds; within a function's call, what it holds was asked for there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from consist.errors import DamagedError
-from consist.index.records import RUN, TRACE
+from consist.index.records import RUN, SCENARIO, TRACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,16 +24,32 @@ def asked_for(store: Store, record: RunRecord) -> list[str]:
     """Return the ids of the runs that were asked for in a run, in the order in which they were."""
     if record.kind not in {RUN, TRACE}:
         return []
-    within = [child.id for child in store.index.runs(parent=record.id) if _belongs(child, record)]
-    return list(dict.fromkeys((*record.asked, *reversed(within))))
+    within: dict[str, RunRecord] = {}
+    holders = deque([record])
+    while holders:
+        holder = holders.popleft()
+        for child in store.index.runs(parent=holder.id):
+            if child.id not in within and (holder.kind == SCENARIO or _belongs(child, record)):
+                within[child.id] = child
+                holders.extend([child] if child.kind == SCENARIO else [])
+    return list(dict.fromkeys((*record.asked, *sorted(within, key=lambda run_id: within[run_id].started))))
 
 
 def askers(store: Store, record: RunRecord) -> Iterator[RunRecord]:
-    """Yield the runs that asked for a run, the newest first; of traces those that the index has heard of."""
+    """Yield the runs that asked for a run, the newest first; of blocks those that the index has heard of."""
     yield from known_runs(store, store.index.askers(record.id))
-    for around in known_runs(store, store.index.parents(record.id)):
-        if _belongs(record, around):
-            yield around
+    seen = {record.id}
+    held = deque([record])
+    while held:
+        inner = held.popleft()
+        for around in known_runs(store, store.index.parents(inner.id)):
+            if around.id in seen:
+                continue
+            seen.add(around.id)
+            if around.kind == SCENARIO:
+                held.append(around)  # what it holds was asked for where it is: in a thread nothing else says so
+            elif _belongs(inner, around):
+                yield around
 
 
 def all_askers(store: Store, record: RunRecord) -> list[RunRecord]:

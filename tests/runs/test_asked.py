@@ -125,7 +125,7 @@ def test_what_is_run_in_a_block_of_a_body_was_asked_for_in_the_body(tracker):
 
     made = tracker.run(body, name="body", code_options=consist.CodeOptions(version="1"))
     assert set(made.run.record.asked) == {run.id for run in tracker.find_runs(step="inner")}
-    assert {node.name for node in tracker.lineage(made.run).nodes} == {"body", "inner", "study"}
+    assert {node.name for node in tracker.lineage(made.run).nodes} == {"body", "inner", "study", "block"}
 
 
 def test_a_trace_is_made_from_what_ran_in_it_and_a_scenario_is_not(tracker, records):
@@ -206,3 +206,27 @@ def test_what_is_forgotten_while_the_body_goes_on_makes_it_no_hit(tracker):
         made = tracker.run(body)
     assert made.value == 10
     assert made.run.signature is None
+
+
+def test_what_a_scenario_in_a_body_runs_in_threads_was_asked_for_there(tracker):
+    """In a thread only the scenario is under way, so nothing but the scenario's own parent leads to the body."""
+    tracker.run(inner, config={"n": 2})
+
+    def body():
+        with consist.current_tracker().scenario("study") as study:
+            steps = [threading.Thread(target=study.run, args=(inner,), kwargs={"config": {"n": n}}) for n in (1, 2)]
+            for step in steps:
+                step.start()
+            for step in steps:
+                step.join()
+
+    call = {"name": "body", "code_options": consist.CodeOptions(version="1")}
+    for n in (1, 2):
+        made = tracker.run(body, **call)
+        assert not made.cache_hit
+        names = [node.name for node in tracker.lineage(made.run).nodes]
+        assert sorted(names) == ["body", "inner", "inner", "study"]
+        (wrong,) = (run for run in tracker.find_runs(step="inner", status="completed") if run.config == {"n": n})
+        assert made.run.id in {node.run_id for node in tracker.lineage(wrong, "down").nodes}
+        tracker.forget(wrong)
+    assert not tracker.run(body, **call).cache_hit
