@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -138,6 +138,11 @@ def settle(lacking: Lacking, policy: OutputPolicyOptions) -> None:
         raise lacking.error
     if what == WARN:
         warn(str(lacking.error), ConsistWarning)
+
+
+def refused(lacking: Iterable[Lacking], policy: OutputPolicyOptions) -> Lacking | None:
+    """Return the first of them that is an error under a policy, if there is one."""
+    return next((lack for lack in lacking if asked_of(policy, lack) == ERROR), None)
 
 
 def asked_of(policy: OutputPolicyOptions, lacking: Lacking) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, warn
 from consist.runs.context import note_found, runs_under_way
-from consist.runs.declared import asked_of, compared_with_found, settle
-from consist.runs.options import ERROR, INPUTS_MISSING, OUTPUTS_ALL, OUTPUTS_REQUESTED
+from consist.runs.declared import compared_with_found, refused, settle
+from consist.runs.options import INPUTS_MISSING, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
@@ -100,7 +100,7 @@ def _delivers(record: RunRecord, request: Request) -> bool:
     """Tell whether a run made what is declared now, and no more: another caller's policy may have let it pass."""
     policy = request.declared.policy
     lacking = list(compared_with_found(record.outputs, request.declared))
-    if any(asked_of(policy, lack) == ERROR for lack in lacking):
+    if refused(lacking, policy) is not None:
         return False  # the function is called, and fails as it would have
     for lack in lacking:
         settle(lack, policy)

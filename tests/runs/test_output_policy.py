@@ -161,6 +161,31 @@ def test_a_single_declared_output_names_whatever_comes_back(tracker):
             assert result.outputs["a"].load() == result.value == value
 
 
+@pytest.mark.parametrize(
+    ("value", "lenient", "why"),
+    [
+        ({"a": 1}, {"output_missing": "ignore"}, "did not make declared output 'b'"),
+        ({"a": 1, "b": 2, "c": 3}, {"output_mismatch": "ignore"}, "returned output 'c', which is not declared"),
+    ],
+)
+def test_an_explanation_asks_the_policy_too(tracker, value, lenient, why):
+    def explained(**policy):
+        return tracker.explain(
+            make,
+            config={"value": value},
+            runtime_kwargs={"log": False},
+            execution_options=ExecutionOptions(runtime_only=["log"]),
+            outputs=["a", "b"],
+            output_policy=OutputPolicyOptions(**policy),
+        )
+
+    run(tracker, value, **lenient)
+    assert explained(**lenient).hit
+    found = explained(output_missing="error", output_mismatch="error")
+    assert (found.hit, found.differences) == (False, ())
+    assert why in found.remarks[0]
+
+
 @pytest.mark.parametrize("bad", [{"output_missing": "no"}, {"output_mismatch": True}, {"symlinks": "yes"}])
 def test_unknown_policies_are_refused(bad):
     (name,) = bad
