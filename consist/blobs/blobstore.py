@@ -275,7 +275,13 @@ class BlobStore:
         return self._first(digest, size, lambda kind: kind.read_parts(digest, parts))
 
     def get(
-        self, digest: Digest, path: str | os.PathLike[str], *, durable: bool = False, size: int | None = None
+        self,
+        digest: Digest,
+        path: str | os.PathLike[str],
+        *,
+        durable: bool = False,
+        size: int | None = None,
+        executable: bool = False,
     ) -> None:
         """Write a blob to a file, checked before the file appears; what was there is replaced in one step.
 
@@ -289,6 +295,8 @@ class BlobStore:
             Sync file and folder before returning.
         size : int, optional
             As for `open`.
+        executable : bool
+            Whether whoever may read the file may execute it; the umask takes its share.
 
         Raises
         ------
@@ -302,7 +310,8 @@ class BlobStore:
         target = os.fspath(path)
         folder = os.path.dirname(target) or "."
         try:
-            temp = posix.TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), 0o666)
+            name, mode = f".consist-{os.urandom(8).hex()}.tmp", 0o777 if executable else 0o666
+            temp = posix.TempFile(os.path.join(folder, name), mode)
         except FileNotFoundError:
             raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
         with temp:

@@ -44,8 +44,9 @@ def diff(
     """Compare two runs: what went in, what came out, and how long it took.
 
     Runs are named as for `consist show`. A line is a difference: of code, config, inputs and contract, as `consist why`
-    tells them; of facets; of outputs, which differ if their content does; of the status. What is equal is left out, so
-    that two runs of the same result show no line of an output. The execution times are shown in any case.
+    tells them; of facets; of the runs that the functions asked for; of outputs, which differ if their content does; of
+    the status. What is equal is left out, so that two runs of the same result show no line of an output. The execution
+    times are shown in any case.
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json, write_table
@@ -75,6 +76,9 @@ def _differences(one: "RunRecord", other: "RunRecord") -> "Iterator[tuple[str, s
     for key in dict.fromkeys((*one.facet, *other.facet)):
         if one.facet.get(key) != other.facet.get(key):
             yield "facet", key, _change(key, one.facet, other.facet), one.facet.get(key), other.facet.get(key)
+    removed, added = compared.asked
+    for run_id in (*removed, *added):
+        yield "asked_for", run_id, "removed" if run_id in removed else "added", None, None
     for output in compared.outputs:
         change = "added" if output.before is None else "removed" if output.after is None else "changed"
         yield "output", output.key, change, _content(output.before), _content(output.after)

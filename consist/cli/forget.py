@@ -39,7 +39,8 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     """Say that the result of a run is wrong: no call finds it any more, on any machine, and the step runs again.
 
     RUN is named as for `consist show`. The run stays listed, as forgotten, and what it made can be read by its id.
-    What was made from it is named, and not forgotten with it.
+    So are the runs that asked for it in their functions, which would be found again as they are. Runs that read what it
+    made as an input are named, and not forgotten with it: once it is made anew, they are not found for it.
 
     What will be done is shown, and asked about on a terminal; elsewhere --yes is needed.
     """
@@ -48,12 +49,13 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     from consist.cli.output import write_json, write_line
     from consist.cli.shapes import head
     from consist.errors import RefusedError
+    from consist.store.asked import all_askers
     from consist.store.marking import forget as forget_run
 
     opened, record = opened_run(db_path, store, run)
-    users = _users(opened, record)
+    users, askers = _users(opened, record), [asker.id for asker in all_askers(opened, record)]
     if not as_json:
-        for line in _plan(record, users):
+        for line in _plan(record, users, askers):
             write_line(line)
     if not dry_run and not yes and not _agreed():
         raise RefusedError(f"run {record.id} was not forgotten", hint="say --yes")
@@ -61,7 +63,7 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         record = forget_run(opened, record, reason)
     if as_json:
         about = {"run_id": record.id, "model": record.step, "status": record.status, "dry_run": dry_run}
-        write_json({**head("forget"), **about, "used_by": users})
+        write_json({**head("forget"), **about, "used_by": users, "asked_by": askers})
     elif not dry_run:
         write_line("forgotten")
     return OK
@@ -73,17 +75,22 @@ def _users(store: "Store", record: "RunRecord") -> list[str]:
     return [run_id for run_id in dict.fromkeys(found) if run_id != record.id]
 
 
-def _plan(record: "RunRecord", users: list[str]) -> list[str]:
+def _plan(record: "RunRecord", users: list[str], askers: list[str]) -> list[str]:
     from consist.cli.text import counted, escape
 
     lines = [
         f"run {record.id} of {escape(record.step)!r} will not be found any more: its next call runs again",
         f"its {counted(len(record.outputs), 'output')} can still be read by its id",
     ]
+    if askers:
+        lines.append(f"it was asked for in {counted(len(askers), 'run')}, forgotten with it: {_some(askers)}")
     if users:
-        some = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")  # noqa: PLR2004
-        lines.append(f"what it made was read by {counted(len(users), 'run')}, which stay: {some}")
+        lines.append(f"what it made was read by {counted(len(users), 'run')}, which stay: {_some(users)}")
     return lines
+
+
+def _some(run_ids: list[str]) -> str:
+    return ", ".join(run_ids[:5]) + (f" and {len(run_ids) - 5} more" if len(run_ids) > 5 else "")  # noqa: PLR2004
 
 
 def _agreed() -> bool:

@@ -92,8 +92,12 @@ def _put(place: "Place", file: str, name: str | None, *, create: bool, follow: b
         contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
     ):
         store = open_place(place, create=create)
-        with progress(f"putting {chosen}", total=None if is_input else path.stat().st_size) as seen:
-            return put_in_store(store, stream, chosen, origin=origin, machine=machine_facts(), seen=seen)
+        found = None if is_input else path.stat()
+        executable = found is not None and bool(found.st_mode & stat.S_IXUSR)
+        with progress(f"putting {chosen}", total=None if found is None else found.st_size) as seen:
+            return put_in_store(
+                store, stream, chosen, origin=origin, machine=machine_facts(), executable=executable, seen=seen
+            )
 
 
 def _is_folder(path: Path, file: str) -> bool:

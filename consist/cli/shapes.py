@@ -52,6 +52,7 @@ def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:
         "facet": json_ready(record.facet),
         "meta": json_ready(record.meta),
         "inputs": [_input(item) for item in record.inputs],
+        "asked_for": list(record.asked),
         "outputs": [output(item) for item in record.outputs],
         "returns": record.returns,
         "error": dict(zip(("type", "message"), record.error, strict=False)) or None,

@@ -88,6 +88,8 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     yield from _named("meta", record.meta)
     for item in record.inputs:
         yield f"input.{item.key}", item.kind, Size(item.size), item.digest, item.location
+    for run_id in record.asked:
+        yield "asked_for", RunId(run_id)
     for output in record.outputs:
         stored = "object" if output.inline is None else "inline"
         yield (

@@ -265,6 +265,10 @@ class Index:
         """Return (run id, input key) of every run that read this content, the newest first."""
         return self._bound.read(lambda view: lineage.edges(view, "consumers", digest))
 
+    def askers(self, run_id: str) -> list[str]:
+        """Return the ids of the runs whose function asked for a run while it was called, the newest first."""
+        return self._bound.read(lambda view: lineage.askers(view, run_id))
+
     def blob(self, digest: Digest) -> BlobEntry | None:
         """Return what is known of a blob: size, and whether it is inline in a record; None if nothing."""
         return self._bound.read(lambda view: lineage.blob(view, digest))

@@ -1,4 +1,4 @@
-"""Which run made a content, which read it, and what is known of the blob; the digests found damaged."""
+"""Which run made a content, which read it or asked for its run; what is known of a blob; the digests found damaged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from consist.errors import DamagedError
 from consist.hashing.digest import Digest, parse_prefix
 from consist.index import lookup
-from consist.index.schema import suffix_run
+from consist.index.schema import is_run_id, run_key, suffix_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,11 @@ def edges(view: View, table: str, digest: Digest) -> list[Edge]:
     for key, data in view.scan_back(table, digest.raw):
         found.extend(Edge(suffix_run(key), name) for name in view.unseal(table, key, data))
     return found
+
+
+def askers(view: View, run_id: str) -> list[str]:
+    """Return the ids of the runs whose function asked for a run, the newest first."""
+    return [suffix_run(key) for key, _ in view.scan_back("by_asked", run_key(run_id))] if is_run_id(run_id) else []
 
 
 def blob(view: View, digest: Digest) -> BlobEntry | None:

@@ -33,6 +33,8 @@ def check_types(record: Any) -> None:
         raise TypeError("what a digest is of is no text")
     if not all(type(item) is dict for item in (record.facet, record.machine, record.meta)):
         raise TypeError("facet, machine or meta is no map")
+    if not all(type(run_id) is str and _RUN_ID.match(run_id) for run_id in record.asked):
+        raise ValueError("the id of a run that was asked for is not 20 hexadecimal digits")
     _check_contract(record.contract)
     for given in record.inputs:
         _check_item((given.key, given.kind, given.location), given.size)

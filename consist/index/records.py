@@ -57,6 +57,9 @@ TRACE = "trace"
 SCENARIO = "scenario"
 """The kind of a run that holds others."""
 
+_ASKED = "runs/asked"
+"""Where the meta have the runs that were asked for: nobody can log this name, and older readers take it as it comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
@@ -90,6 +93,11 @@ class ArtifactRecord:
         """Bytes of content, as people count them: of a folder, of its files together."""
         total = self.media.get("total") if self.format == TREE else None
         return total if type(total) is int and total >= 0 else self.size
+
+    @property
+    def executable(self) -> bool:
+        """Whether its owner may execute the file; of a folder's files its tree says that."""
+        return self.media.get("executable") is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,8 @@ class RunRecord:
         ``run``, ``trace`` or ``scenario``; a reader takes one that it does not know as it comes.
     meta : dict
         Plain values that the run logged of itself, by name.
+    asked : tuple of str
+        Ids of the runs that a function asked for while it was called, executed or found: it was made from them too.
     """
 
     id: str
@@ -209,6 +219,7 @@ class RunRecord:
     contract: ContractRecord = field(default_factory=ContractRecord)
     kind: str = RUN
     meta: dict[str, Any] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
 
     @property
     def frame_key(self) -> bytes:
@@ -267,7 +278,7 @@ def encode_record(record: RunRecord) -> bytes:
         list(record.notes),
         [list(record.contract.outputs), list(record.contract.paths), record.contract.inputs],
         record.kind,
-        record.meta,
+        {**record.meta, _ASKED: list(record.asked)} if record.asked else record.meta,
     ]
     return encode_frame(Kind.RECORD, record.frame_key, pack(fields))
 
@@ -360,7 +371,12 @@ def _from_fields(  # noqa: PLR0913, PLR0917 - the schema, written once
         contract=_contract(*_list(contract)),
         kind=kind,
         meta=meta,
+        asked=_taken_from(meta),
     )
+
+
+def _taken_from(meta: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(_list(meta.pop(_ASKED))) if _ASKED in meta else ()
 
 
 def _contract(outputs: list[str], paths: list[str], inputs: dict[str, str]) -> ContractRecord:

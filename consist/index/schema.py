@@ -55,6 +55,8 @@ class Tables(NamedTuple):
     """parent's run id, start, run id; what was executed in the parent, or found again in it"""
     by_kind: Any
     """kind, start, run id; only of runs of another kind than `run`"""
+    by_asked: Any
+    """id of a run that was asked for, start, run id; the runs whose function asked for it"""
     steps: Any
     """step -> its name in full, number of runs"""
     producers: Any

@@ -190,6 +190,8 @@ def _entries(record: RunRecord, changes: list[Change]) -> Iterator[tuple[str, by
     yield "by_status", name(record.status) + end
     if record.kind != RUN:
         yield "by_kind", name(record.kind) + end
+    for asked in record.asked:
+        yield "by_asked", run_key(asked) + end
     for parent in marks.parents(changes, record.parent):
         yield "by_parent", name(parent) + end
     for tag in marks.tags(changes, record.tags):

@@ -24,21 +24,24 @@ from consist.store.publish import keep
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from consist.index.records import RunRecord
     from consist.runs.artifact import Artifact
     from consist.runs.block import Block
+    from consist.runs.inputs import ResolvedInput
     from consist.runs.perform import Workshop
+    from consist.store.files import FileDigests
 
 
 @contextlib.contextmanager
-def trace(asked: Block, workshop: Workshop, told: Callable[[Artifact], object] | None = None) -> Iterator[RunContext]:
+def trace(workshop: Workshop, asked: Block, told: Callable[[Artifact], object] | None = None) -> Iterator[RunContext]:
     """Execute a ``with`` block as a run.
 
     Parameters
     ----------
-    asked : Block
-        What it is.
     workshop : Workshop
         Where it is recorded.
+    asked : Block
+        What it is.
     told : callable, optional
         Gets each output as soon as it is logged.
     """
@@ -57,13 +60,24 @@ def begin(asked: Block, workshop: Workshop) -> Logbook:
     UsageError
         If config or inputs cannot be used, or have a name in common.
     """
+    draft, inputs = look_at(asked, workshop.store.files)
+    return Logbook(draft, workshop.collector(asked.name), workshop.store, workshop.library, inputs)
+
+
+def look_at(asked: Block, files: FileDigests) -> tuple[RunRecord, tuple[ResolvedInput, ...]]:
+    """Look at what a block is given; return the block as it begins, and its inputs.
+
+    Raises
+    ------
+    UsageError
+        As `begin`.
+    """
     config = identity_of_config(asked.config)
-    inputs = resolve_inputs(asked.inputs, workshop.store.files)
+    inputs = resolve_inputs(asked.inputs, files)
     for item in inputs:
         if item.record.key in config.values:
             raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
-    draft = draft_of_block(asked, config, inputs)
-    return Logbook(draft, workshop.collector(asked.name), workshop.store, workshop.library, inputs)
+    return draft_of_block(asked, config, inputs), inputs
 
 
 @contextlib.contextmanager

@@ -65,19 +65,24 @@ def input_modes(
     load : bool or None
         `ExecutionOptions.load_inputs`.
     """
-    annotations = _annotations(fn) if inputs else {}
+    annotations = annotations_of(fn) if inputs else {}
     return tuple((item.record.key, _mode(item, annotations.get(item.record.key), load=load)) for item in inputs)
 
 
-def _annotations(fn: Any) -> Mapping[str, Any]:
-    """Return the annotations of what is called in the end: of a partial its function, of an instance ``__call__``."""
+def function_of(fn: Any) -> Any:
+    """Return what is called in the end: of a partial its function, of a class ``__init__``, of others ``__call__``."""
     while isinstance(fn, functools.partial):
         fn = fn.func
     if isinstance(fn, type):
-        fn = fn.__init__  # type: ignore[misc]  # the class itself is what is called
-    elif not hasattr(fn, "__annotations__") or not hasattr(fn, "__name__"):
-        fn = getattr(fn, "__call__", fn)  # noqa: B004 - not whether it can be called, but what is
-    return getattr(fn, "__annotations__", None) or {}
+        return fn.__init__  # type: ignore[misc]  # the class itself is what is called
+    if not hasattr(fn, "__annotations__") or not hasattr(fn, "__name__"):
+        return getattr(fn, "__call__", fn)  # noqa: B004 - not whether it can be called, but what is
+    return fn
+
+
+def annotations_of(fn: Any) -> Mapping[str, Any]:
+    """Return the annotations of what is called in the end."""
+    return getattr(function_of(fn), "__annotations__", None) or {}
 
 
 def _mode(item: ResolvedInput, annotation: Any, *, load: bool | None) -> str:

@@ -85,7 +85,7 @@ class Blocks:
 
         check_block(TRACE, unknown)
         asked = block(TRACE, name, config=config, inputs=inputs, tags=tags, facet=facet, description=description)
-        return Unbegun(trace(asked, self._open()), f"trace({name!r})", RunContext)
+        return Unbegun(trace(self._open(), asked), f"trace({name!r})", RunContext)
 
     start_run = trace
     """The same as `trace`, by the name under which some know it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -200,6 +201,8 @@ class Collector:
         absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout
         media = {**media, "path": as_text(absolute)}
         try:
+            if os.stat(absolute).st_mode & stat.S_IXUSR and os.path.isfile(absolute):  # noqa: PTH113, PTH116 - the same
+                media["executable"] = True
             if os.path.getsize(absolute) <= INLINE_LIMIT and os.path.isfile(absolute):  # noqa: PTH113, PTH202 - the same
                 content = Path(absolute).read_bytes()
                 return ArtifactRecord(key, hash_bytes(content), len(content), FILE, content, media)

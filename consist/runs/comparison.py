@@ -62,11 +62,19 @@ class RunDiff:
         """Whether both made the same: the same content under the same names."""
         return not self.outputs
 
+    @property
+    def asked(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ids of the runs that only the first one's function asked for, and of those that only the second one's did."""
+        before, after = self.a.record.asked, self.b.record.asked
+        return tuple(run for run in before if run not in after), tuple(run for run in after if run not in before)
+
     def __str__(self) -> str:
         head = escape(f"run {self.a.id[:_DIGITS]} of {self.a.step!r} -> run {self.b.id[:_DIGITS]} of {self.b.step!r}")
         lines = [*map(str, self.differences)] or ["the same code, config, inputs and contract"]
         if self.a.status != self.b.status:
             lines.append(f"status: {escape(self.a.status)} -> {escape(self.b.status)}")
+        for which, runs in zip(("first", "second"), self.asked, strict=True):
+            lines += [f"asked for run {run_id[:_DIGITS]}: only in the {which}" for run_id in runs]
         lines += [*map(str, self.outputs)] or ["the same outputs"]
         lines.append(f"time: {self.a.seconds:.3g} s -> {self.b.seconds:.3g} s")
         return "\n  ".join((f"{head}:", *lines))

@@ -195,6 +195,10 @@ class RunContext:
         check_captured(folder, pattern)
         return self._logbook.capture(folder, pattern, symlinks)
 
+    def _asked_for(self, run_id: str) -> bool:
+        """Take down a run that was asked for within this one; False if this is a block, which is no function's call."""
+        return self._logbook.add_asked(run_id)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.run_id} {self.step}>"
 
@@ -241,11 +245,29 @@ def current_run() -> RunContext:
     return around[-1]
 
 
-def note_found(record: RunRecord, store: Store) -> None:
-    """Let a run that was found, not executed, belong to the run that it was asked for in."""
+def note_found(record: RunRecord, store: Store | None) -> None:
+    """Let a run that was found, not executed, belong to the run that it was asked for in.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The run.
+    store : Store or None
+        Hears of it; None if the call must write nothing.
+    """
     around = _run.get()
-    if around and record.parent != around[-1].run_id:
+    if not around:  # on the way of every hit
+        return
+    if store is not None and record.parent != around[-1].run_id:
         store.events.member(record.id, around[-1].run_id)
+    note_asked(record)
+
+
+def note_asked(record: RunRecord) -> None:
+    """Let the innermost function that is under way name a run that was asked for, also in a block within it."""
+    for run in reversed(_run.get()):
+        if run._asked_for(record.id):  # noqa: SLF001 - of this module
+            return
 
 
 def check_captured(folder: object, pattern: object) -> None:

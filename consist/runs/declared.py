@@ -135,20 +135,52 @@ def settle(lacking: Lacking, policy: OutputPolicyOptions) -> None:
     OutputError
         If the policy is ``error``.
     """
-    what = (policy.output_missing or ERROR) if lacking.kind == MISSING else (policy.output_mismatch or WARN)
+    what = asked_of(policy, lacking)
     if what == ERROR:
         raise lacking.error
     if what == WARN:
         warn(str(lacking.error), ConsistWarning)
 
 
-def undelivered(outputs: Iterable[ArtifactRecord], declared: Declared) -> Lacking | None:
-    """Say which declared output a recorded run lacks, if it lacks one: a policy may have allowed it, then."""
+def refused(lacking: Iterable[Lacking], policy: OutputPolicyOptions) -> Lacking | None:
+    """Return the first of them that is an error under a policy, if there is one."""
+    return next((lack for lack in lacking if asked_of(policy, lack) == ERROR), None)
+
+
+def asked_of(policy: OutputPolicyOptions, lacking: Lacking) -> str:
+    """Return what a policy says of a missing or undeclared output."""
+    return (policy.output_missing or ERROR) if lacking.kind == MISSING else (policy.output_mismatch or WARN)
+
+
+def compared_with_found(outputs: tuple[ArtifactRecord, ...], declared: Declared) -> Iterator[Lacking]:
+    """Compare what a recorded run made with what is declared now: the policy then may have let pass what this does not.
+
+    Parameters
+    ----------
+    outputs : tuple of ArtifactRecord
+        What it made.
+    declared : Declared
+        Keys or paths, or both.
+    """
     made = {output.key for output in outputs}
-    for key in (*declared.keys, *declared.path_keys):
-        if key not in made:
-            return Lacking(MISSING, OutputError(f"the run that was found did not make declared output {key!r}"))
-    return None
+    missing = next((key for key in (*declared.keys, *declared.path_keys) if key not in made), None)
+    if missing is not None:
+        yield Lacking(MISSING, OutputError(f"the run that was found did not make declared output {missing!r}"))
+    if not made.issubset((*declared.keys, *declared.path_keys)):
+        yield from _extra_in_found(outputs, declared.keys)
+
+
+def _extra_in_found(outputs: tuple[ArtifactRecord, ...], keys: tuple[str, ...]) -> Iterator[Lacking]:
+    """Yield an output that was returned and not declared; as in a call, what was logged need not be returned."""
+    logged = {output.key for output in outputs if output.media.get("logged")}
+    returned = [output.key for output in outputs if output.key not in logged and not output.media.get("declared_path")]
+    extra = next((key for key in returned if key not in keys), None)
+    if extra is not None and not logged.issuperset(keys):
+        error = OutputError(
+            f"the run that was found returned output {extra!r}, which is not declared",
+            hint=f"declared are {list(keys)}",
+        )
+        yield Lacking(EXTRA, error)
 
 
 def declare(outputs: object, output_paths: Any, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from consist.arguments import FLAG, check, check_no_more
 from consist.errors import OutputError, RunNotFoundError, UsageError
-from consist.index.records import COMPLETED, SCENARIO, TRACE, RunRecord
+from consist.index.records import COMPLETED, SCENARIO, TRACE, RunRecord, new_run_id
 from consist.runs.bind import bind, check_agreement
 from consist.runs.block import block, check_block
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import take_apart
-from consist.runs.context import RunContext, running, runs_under_way
+from consist.runs.context import RunContext, runs_under_way
 from consist.runs.declared import MISSING, Lacking, compared, settle
-from consist.runs.disabledrun import DisabledRun, DisabledScenario, unread_inputs
+from consist.runs.disabledrun import LooseLogbook, begin, trace, under_way, unread_inputs
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
+from consist.runs.foreseen import refuse_unstorable
 from consist.runs.loose import LooseArtifact
+from consist.runs.perform import still_to_return
 from consist.runs.places import check_places
 from consist.runs.queries import check_run_id, check_runs, wanted
 from consist.runs.request import check_names, identity_of_config
@@ -80,45 +84,34 @@ class DisabledTracker(Tracker):
     ) -> RunResult:
         """Call a function; see `Tracker.run` for the arguments. The result's artifacts are the values themselves."""
         check_names(given, nameless)
-        return _perform(requested(fn, given), self.run_dir)
+        return _perform(requested(fn, given), self.run_dir, allow_pickle=self._allow_pickle)
 
     def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say that nothing is ever found."""
         check_names(given, nameless)
         return Explanation(requested(fn, given).step, hit=False, remarks=(_DISABLED,))
 
-    def trace(  # type: ignore[override]  # what it gives has a run's methods, and is none
-        self, name: str, **described: Any
-    ) -> AbstractContextManager[DisabledRun]:
+    def trace(self, name: str, **described: Any) -> AbstractContextManager[RunContext]:
         """Give a run of which nothing is kept, for the ``with`` block."""
         check_block(TRACE, described)
-        return Unbegun(self._trace(block(TRACE, name, **described)), f"trace({name!r})", RunContext)
+        begun = trace(self.run_dir, block(TRACE, name, **described))
+        return Unbegun(begun, f"trace({name!r})", RunContext)
 
-    start_run = trace  # type: ignore[assignment]  # the same
+    start_run = trace
 
-    def scenario(  # type: ignore[override]  # the same
-        self, name: str, **described: Any
-    ) -> AbstractContextManager[DisabledScenario]:
+    def scenario(self, name: str, **described: Any) -> AbstractContextManager[Scenario]:
         """Give a scenario whose steps are called on this tracker."""
         check_block(SCENARIO, described)
-        return Unbegun(self._scenario(block(SCENARIO, name, **described)), f"scenario({name!r})", Scenario)
+        begun = self._scenario(block(SCENARIO, name, **described))
+        return Unbegun(begun, f"scenario({name!r})", Scenario)
 
     @contextlib.contextmanager
-    def _trace(self, asked: Block) -> Iterator[DisabledRun]:
-        run = DisabledRun(asked.name, self.run_dir, unread_inputs(asked.inputs))
-        identity_of_config(asked.config)  # what cannot be a config is refused here too
-        with running(run):  # type: ignore[arg-type]  # it has what a run's context has
-            yield run
-            run.end_captures()
-
-    @contextlib.contextmanager
-    def _scenario(self, asked: Block) -> Iterator[DisabledScenario]:
-        scenario = DisabledScenario(asked.name, self, self.run_dir)
-        with running(scenario):  # type: ignore[arg-type]  # the same
+    def _scenario(self, asked: Block) -> Iterator[Scenario]:
+        logbook = begin(asked)
+        scenario = Scenario(logbook, self.run_dir, self.run, partial(trace, self.run_dir))
+        with under_way(scenario, logbook):
             yield scenario
-            scenario.end_captures()
-        for key in asked.required:
-            scenario.coupler.require(key)
+            scenario.coupler.check(asked.required)
 
     def find_runs(self, *nameless: Never, **filters: Unpack[RunFilters]) -> list[Run]:
         """Find nothing, but refuse what a tracker refuses."""
@@ -204,52 +197,59 @@ def _output_of(result: RunResult, key: str | None) -> Artifact:
     return outputs[key]
 
 
-def _perform(request: Request, run_dir: Path) -> RunResult:
+def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResult:
     """Call the function of a request, as ``perform.py`` does, and keep nothing."""
     refuse_generators(request.fn, request.step)
     check_places(request)
+    refuse_unstorable(request, allow_pickle=allow_pickle)
     config = identity_of_config(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
-    context = DisabledRun(request.step, run_dir, inputs, request.declared.symlinks)
+    logbook = LooseLogbook(_draft(request, config.readable()), inputs)
+    logbook.symlinks = request.declared.symlinks
+    context = RunContext(logbook, run_dir)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
     if request.execution.capture_dir is not None:
         context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
     started = now()
-    with running(context):  # type: ignore[arg-type]  # it has what a run's context has
+    with under_way(context, logbook):
         value = call(request.fn, arguments, request.step)
-    context.end_captures()
-    returned = take_apart(value, request.declared.keys).absolute()
-    for lacking in (*compared(returned, value, request.declared.keys), *_not_written(request.declared, returned)):
+    keys = still_to_return(value, request.declared.keys, logbook)
+    returned = take_apart(value, keys).absolute()
+    for lacking in (*compared(returned, value, keys), *_not_written(request.declared, returned)):
         settle(lacking, request.declared.policy)
+    record = replace(logbook.draft, started=started, ended=now())
+    if any(isinstance(made, Path) for _, made in returned.values):
+        value = returned.together(dict(returned.values))
+    return RunResult(Run(record), _outputs(returned, request.declared, logbook), cache_hit=False, _value=lambda: value)
+
+
+def _draft(request: Request, config: Any) -> RunRecord:
     around = runs_under_way()
-    record = RunRecord(
-        context.run_id,
+    return RunRecord(
+        new_run_id(),
         None,
         request.step,
         COMPLETED,
-        started,
-        now(),
-        config=config.readable(),
+        started=now(),
+        ended=now(),
+        config=config,
         parent=around[-1].run_id if around else "",
         tags=request.tags,
         description=request.description,
         facet=request.facet,
     )
-    if any(isinstance(made, Path) for _, made in returned.values):
-        value = returned.together(dict(returned.values))
-    return RunResult(Run(record), _outputs(returned, request.declared, context), cache_hit=False, _value=lambda: value)
 
 
-def _outputs(returned: Returned, declared: Declared, context: DisabledRun) -> dict[str, Artifact]:
+def _outputs(returned: Returned, declared: Declared, logbook: LooseLogbook) -> dict[str, Artifact]:
     """Make artifacts of what was returned, written and logged."""
     written = ((key, Path(path).absolute()) for key, path in declared.paths)
     outputs: dict[str, Artifact] = {
-        key: LooseArtifact(key, made, context.run_id)
+        key: LooseArtifact(key, made, logbook.draft.id)
         for key, made in (*returned.values, *written)
         if not isinstance(made, Path) or made.exists()
     }
-    return outputs | {key: logged for key, logged in context.outputs.items() if key not in outputs}
+    return outputs | {key: logged for key, logged in logbook.outputs.items() if key not in outputs}
 
 
 def _not_written(declared: Declared, returned: Returned) -> Iterator[Lacking]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, warn_once
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, warn_once
 from consist.runs.context import note_found, runs_under_way
-from consist.runs.declared import settle, undelivered
-from consist.runs.options import ERROR, OUTPUTS_ALL, OUTPUTS_REQUESTED
+from consist.runs.declared import compared_with_found, refused, settle
+from consist.runs.options import INPUTS_MISSING, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.places import check_places
 from consist.runs.request import complain, identify
@@ -40,7 +40,7 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     """
     if request.declared.paths or request.execution.capture_dir is not None:
         check_places(request)
-    identified = identify(request, workshop.store)
+    identified = _identified(request, workshop)
     complain(identified, strict=workshop.strict)
     signature = identified.signature
     mode = request.cache.cache_mode
@@ -59,6 +59,20 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
         return hit or run_body(identified, workshop, replacing=falls_short)
 
 
+def _identified(request: Request, workshop: Workshop) -> Identified:
+    """Find out what a request is; files among its inputs that are gone may be restored for that."""
+    try:
+        return identify(request, workshop.store)
+    except InputError:  # here, so that a call whose inputs are there pays nothing for it
+        if request.cache.cache_hydration != INPUTS_MISSING:
+            raise
+        from consist.runs.hydrate import restore_given_paths
+
+        if not restore_given_paths(request.inputs, workshop.store, workshop.library):
+            raise
+    return identify(request, workshop.store)
+
+
 def _look_up(identified: Identified, workshop: Workshop, said: set[str]) -> tuple[RunResult | None, bool]:
     """Return the result of an earlier run, if there is one that is all that the caller wants of a hit.
 
@@ -69,7 +83,7 @@ def _look_up(identified: Identified, workshop: Workshop, said: set[str]) -> tupl
     RunResult or None
         The hit.
     bool
-        Whether there is a whole run, but one that did not make what is declared now.
+        Whether there is a whole run, but one that did not make what is declared now, or more.
     """
     request, signature = identified.request, identified.signature
     assert signature is not None  # noqa: S101 - for the type checker; the caller asked
@@ -81,20 +95,21 @@ def _look_up(identified: Identified, workshop: Workshop, said: set[str]) -> tupl
         return None, True
     if cache.cache_hydration in _RESTORING and not _hydrate(record, request, workshop, said):
         return None, False
-    if cache.cache_mode != "readonly":
+    writes = cache.cache_mode != "readonly"
+    if writes:
         workshop.store.events.hit(record.id)
-        note_found(record, workshop.store)
+    note_found(record, workshop.store if writes else None)
     return recorded_result(record, workshop.library, cache_hit=True), False
 
 
 def _delivers(record: RunRecord, request: Request) -> bool:
-    """Tell whether a run made what is declared now: another caller's policy may have let it pass without."""
-    lacking = undelivered(record.outputs, request.declared)
-    if lacking is None:
-        return True
-    if (request.declared.policy.output_missing or ERROR) == ERROR:
+    """Tell whether a run made what is declared now, and no more: another caller's policy may have let it pass."""
+    policy = request.declared.policy
+    lacking = list(compared_with_found(record.outputs, request.declared))
+    if refused(lacking, policy) is not None:
         return False  # the function is called, and fails as it would have
-    settle(lacking, request.declared.policy)
+    for lack in lacking:
+        settle(lack, policy)
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consist.runs.declared import compared_with_found, refused
 from consist.runs.draft import draft_of
 from consist.runs.explanation import Explanation, compared, remark_on_absence
 from consist.runs.request import identify
@@ -35,6 +36,10 @@ def explain_identified(identified: Identified, store: Store) -> Explanation:
     if signature is None:
         return Explanation(step, hit=False, remarks=tuple(f"not cached: {why}" for why in identified.code.uncacheable))
     found, problem = look(store, signature)
+    if found is not None and problem is None:
+        declared = identified.request.declared
+        short = refused(compared_with_found(found.outputs, declared), declared.policy)
+        problem = None if short is None else str(short.error)
     if found is not None and problem is None:
         return Explanation(step, hit=True, run=Run(found))
     draft = draft_of(identified)

@@ -13,10 +13,12 @@ is written.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from consist.errors import ConsistWarning, RefusedError, warn
-from consist.index.records import TREE
+from consist.errors import ConsistWarning, InputError, RefusedError, warn
+from consist.identity.names import as_text
+from consist.index.records import COMPLETED, TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.runs.options import OUTPUTS_ALL, OUTPUTS_REQUESTED
@@ -25,10 +27,12 @@ from consist.store.restore import check_target
 
 if TYPE_CHECKING:
     from consist.blobs.blobstore import BlobStore
+    from consist.hashing.digest import Digest
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.runs.inputs import ResolvedInput
     from consist.runs.library import Library
     from consist.runs.request import Request
+    from consist.store.store import Store
 
 
 def restore_inputs(inputs: tuple[ResolvedInput, ...], library: Library, run_dir: str) -> None:
@@ -61,6 +65,62 @@ def restore_inputs(inputs: tuple[ResolvedInput, ...], library: Library, run_dir:
             )
         else:
             library.write(place, record)
+
+
+def restore_given_paths(given: object, store: Store, library: Library) -> bool:
+    """Restore files that were given as inputs by their paths and are gone; the paths are the caller's own.
+
+    Parameters
+    ----------
+    given : mapping or sequence or None
+        Inputs, as they were given.
+    store : Store
+        Its index says what was recorded at a path.
+    library : Library
+        Where the content is.
+
+    Returns
+    -------
+    bool
+        Whether a file was restored.
+
+    Raises
+    ------
+    InputError
+        If several contents were recorded at the path of one.
+    DamagedError, BlobNotFoundError
+        If the content is damaged or missing.
+    """
+    sources = given.values() if isinstance(given, Mapping) else given if isinstance(given, (list, tuple)) else ()
+    texts = [os.fspath(source) for source in sources if isinstance(source, (str, os.PathLike))]
+    restored = False
+    for path in [text for text in texts if isinstance(text, str) and "://" not in text and not os.path.lexists(text)]:
+        place = os.path.abspath(path)  # noqa: PTH100 - a string, as said
+        output = _only_content_at(place, store)
+        if output is not None:
+            library.write(place, output)
+            restored = True
+    return restored
+
+
+def _only_content_at(place: str, store: Store) -> ArtifactRecord | None:
+    """Return the output that is all that was ever recorded at a path, as made or as read; None if there is none."""
+    name, text = as_text(os.path.basename(place)).encode(), as_text(place)  # noqa: PTH119 - a string, as said
+    found: dict[Digest, ArtifactRecord | None] = {}
+    for run in store.index.passing(lambda framed: name in framed):
+        for output in run.outputs:
+            if output.media.get("path") == text:
+                is_whole = run.status == COMPLETED and output.format == FILE
+                found[output.digest] = output if is_whole else found.get(output.digest)
+        for item in run.inputs:
+            if item.kind == FILE and as_text(os.path.abspath(item.location)) == text:  # noqa: PTH100 - the same
+                found.setdefault(item.digest)
+    if len(found) > 1:
+        raise InputError(
+            f"there is no file {place}, and {len(found)} contents were recorded there, so none is restored",
+            hint="give the artifact that is meant, such as `tracker.get_artifact(run)`",
+        )
+    return next(iter(found.values()), None)
 
 
 def restore_outputs(request: Request, record: RunRecord, library: Library, blobs: BlobStore) -> None:

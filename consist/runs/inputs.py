@@ -150,5 +150,6 @@ def _path_of(source: object) -> str:
 
 def _content(path: str, files: FileDigests) -> Hashed:
     if os.path.isdir(path):  # noqa: PTH112 - the same
+        files.refuse_own(path)
         return folder_identity(path, files.digest)
     return files.digest(path)

@@ -1,8 +1,11 @@
-"""Declared outputs that the function did not write: what was there before is another run's, and no outcome of this one.
+"""Outputs that the function did not write: what was there before is another run's, and no outcome of this one.
 
 What is there is looked at before the function is called, and again afterwards. A folder is looked at file by file. One
 that a run wrote into and that still holds another run's files (a partition, a page of a report that this config does
 not make) would be recorded as made by this run, and found again as such.
+
+Of a path that is returned nobody knows before the call. So it is compared with the time of the call, and what is older
+is a warning only: it may be right, and the clock of a file system on another machine may be behind.
 """
 
 from __future__ import annotations
@@ -79,6 +82,44 @@ def refuse_left_over(key: str, path: str, before: frozenset[Stamp], *, symlinks:
                 if alone
                 else "empty the folder before it is written, so that it holds this run's files only",
             )
+
+
+def older_than_call(path: str, called: int, given: Iterable[str], *, symlinks: str) -> str | None:
+    """Return a file that a function returned, and neither wrote nor was given; None if there is none.
+
+    Parameters
+    ----------
+    path : str
+        What was returned, a file or a folder.
+    called : int
+        When the function was called: microseconds since 1970.
+    given : iterable of str
+        Files and folders that it may return as they are, with all that is in them.
+    symlinks : str
+        What to do about links in folders.
+    """
+    since = called * 1000 - TICK
+    known = [os.path.realpath(place) for place in given if "\0" not in place]
+    for one in _stamps(path, symlinks):
+        if (
+            one.changed < since
+            and not _is_new_link(one.place, since)
+            and not _is_in(os.path.realpath(one.place), known)
+        ):
+            return one.place
+    return None
+
+
+def _is_new_link(place: str, since: int) -> bool:
+    """Tell whether a path is a link that was made since then, to whatever: that was meant."""
+    try:
+        return os.lstat(place).st_ctime_ns >= since
+    except OSError:  # it went meanwhile; that is said where it is read
+        return True
+
+
+def _is_in(place: str, known: list[str]) -> bool:
+    return any(place == one or place.startswith(one + os.sep) for one in known)
 
 
 def _stamps(path: str, symlinks: str) -> list[Stamp]:

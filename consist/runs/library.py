@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,7 +39,7 @@ class Library:
 
     def __init__(self, store: Callable[[], Store], run_dir: Path, *, allow_pickle: bool = False) -> None:
         self._store = store
-        self._run_dir = run_dir
+        self.copies = run_dir / "artifacts"
         self.allow_pickle = allow_pickle
 
     def read(self, record: ArtifactRecord) -> bytes:
@@ -93,7 +94,7 @@ class Library:
         name = os.path.basename(str(original)) if original else _file_name(record)  # noqa: PTH119 - of another system too
         # Whoever can write to the store can write a record; its names must not lead out of the folder of copies.
         key = record.key if is_name(record.key) else record.digest.hex
-        copy = self._run_dir / "artifacts" / run_id / key / ("content" if name in {"", ".", ".."} else name)
+        copy = self.copies / run_id / key / ("content" if name in {"", ".", ".."} else name)
         if not self.still_is(str(copy), record):
             self.write(str(copy), record)
         return copy
@@ -103,7 +104,8 @@ class Library:
         try:
             if record.format == TREE:
                 return self._is_tree(path, record)
-            if os.stat(path).st_size != record.size:  # noqa: PTH116 - a string from a record
+            found = os.stat(path)  # noqa: PTH116 - a string from a record
+            if found.st_size != record.size or (record.executable and not found.st_mode & stat.S_IXUSR):
                 return False
             return self._store().files.digest(path).digest == record.digest
         except (OSError, UsageError):
@@ -128,10 +130,11 @@ class Library:
             return
         if record.inline is None:
             with self._noting_what_is_missing(record):
-                self._store().blobs.get(record.digest, path, size=record.size)
+                self._store().blobs.get(record.digest, path, size=record.size, executable=record.executable)
             return
         content = _checked(record, record.inline)
-        with TempFile(str(place.with_name(f".consist-{os.urandom(8).hex()}.tmp")), 0o666) as temporary:
+        name, mode = f".consist-{os.urandom(8).hex()}.tmp", 0o777 if record.executable else 0o666
+        with TempFile(str(place.with_name(name)), mode) as temporary:
             temporary.write(content)
             temporary.seal(mode=None, durable=False)
             perform("rename", path, os.replace, temporary.path, path)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from consist.index.records import ArtifactRecord, RunRecord
 
 RUN, OUTPUT, FILE = "run", "output", "file"
+ASKED = "asked for"
 
 _DIGITS = 12
 """Of a run id that are shown."""
@@ -68,7 +69,7 @@ class Node:
     def __str__(self) -> str:
         if self.kind == RUN:
             status = "" if self.status == COMPLETED else f" ({self.status or 'not known to this index'})"
-            return escape(f"run {self.run_id[:_DIGITS]} {self.name}{status}")
+            return escape(f"run {self.run_id[:_DIGITS]}{self.name and ' '}{self.name}{status}")
         size = "" if self.size is None else f", {human_size(self.size)}"
         digest = "" if self.digest is None else f", {self.digest.short}"
         return escape(f"{self.name} ({self.format}{size}{digest})")
@@ -87,18 +88,22 @@ class Edge(NamedTuple):
     Attributes
     ----------
     source, target : str
-        Ids of nodes: from a run to its output, from an output or file to a run, or from an output to a file that has
-        the same content.
+        Ids of nodes: from a run to its output, from an output or file to a run, from an output to a file that has
+        the same content, or from a run to the run that asked for it.
     name : str
-        The key of the output, or the name of the input.
+        The key of the output, or the name of the input; of a run that was asked for `ASKED`.
     same_content : bool
         Nobody recorded that it went this way, but what was read has the content of what was made.
+    asked : bool
+        The run `target` asked for the run `source` while it was called (or for the run of the output `source`), so
+        what it made was made from that too.
     """
 
     source: str
     target: str
     name: str
     same_content: bool = False
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +228,8 @@ def _last_marked(edges: list[Edge]) -> Iterator[tuple[Edge, bool]]:
 
 def _prefix(edge: Edge, node: Node) -> str:
     """Say how a node is reached, where it does not say so itself."""
+    if edge.asked:
+        return f"{ASKED}: " if node.id == edge.source else f"{ASKED} in: "
     if edge.same_content:
         return "the same content: " if node.kind != RUN else f"as {escape(edge.name)}, the same content: "
     return f"{escape(edge.name)}: " if node.kind != RUN and edge.name != node.name else ""

@@ -3,17 +3,20 @@
 An input that was an artifact names the run that made it. A file that was read has no such name, but its digest may be
 that of an output: then it is linked to the newest run that had begun before and made this content, and the edge says
 that nobody recorded it. Downwards whatever read the content counts, since it would have been found again for this one.
+A run that was asked for in the body of another (``store/asked.py``) is what that one was made from, too.
 What is met again is not walked again, so it ends whatever a store holds.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING
 
-from consist.errors import DamagedError
+from consist.errors import ConsistError, DamagedError
 from consist.runs.inputs import ARTIFACT
-from consist.runs.lineage import OUTPUT, RUN, Edge, Lineage, Node, file_node, output_node, run_node
+from consist.runs.lineage import ASKED, OUTPUT, RUN, Edge, Lineage, Node, file_node, output_node, run_node
+from consist.store.asked import asked_for, askers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +43,8 @@ def walk(store: Store, root: Node, direction: str = "up", *, depth: int | None =
     most : int
         So many nodes at most.
     """
+    with contextlib.suppress(ConsistError):  # what a trace found again a moment ago may still be in memory
+        store.events.flush()
     walker = _Walker(store, root, most)
     if direction != "down":
         walker.go(walker.above, depth)
@@ -82,6 +87,10 @@ class _Walker:
             for given in node.record.inputs:
                 found = self._given(given, node.record)
                 yield found, Edge(found.id, node.id, given.key)
+            for run_id in asked_for(self._store, node.record):
+                asked = self._run(run_id)
+                found = run_node(asked) if asked is not None else Node(f"runs/{run_id}", RUN, "", run_id=run_id)
+                yield found, Edge(found.id, node.id, ASKED, asked=True)
         elif node.kind == OUTPUT and node.record is not None:
             yield run_node(node.record), Edge(f"runs/{node.run_id}", node.id, node.name)
         elif node.digest is not None:
@@ -93,6 +102,7 @@ class _Walker:
             for output in node.record.outputs:
                 found = output_node(output, node.run_id, node.record)
                 yield found, Edge(node.id, found.id, output.key)
+            yield from self._askers(node, node.record)
         elif node.digest is not None:
             for run_id, key in self._store.index.consumers(node.digest):
                 reader = self._run(run_id)
@@ -100,6 +110,12 @@ class _Walker:
                 if reader is not None and given is not None:
                     other = node.kind == OUTPUT and given.location != node.id
                     yield run_node(reader), Edge(node.id, f"runs/{run_id}", key, same_content=other)
+            if node.id == self._root.id and node.record is not None:  # of any other, its run has said so
+                yield from self._askers(node, node.record)
+
+    def _askers(self, node: Node, asked: RunRecord) -> Iterator[Step]:
+        for asker in askers(self._store, asked):
+            yield run_node(asker), Edge(node.id, f"runs/{asker.id}", ASKED, asked=True)
 
     def _given(self, given: InputRecord, reader: RunRecord) -> Node:
         """Return the node of an input."""

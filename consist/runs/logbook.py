@@ -75,9 +75,15 @@ class Logbook:
         self._store = store
         self._library = library
         self._meta: dict[str, Any] = {}
+        self._asked: dict[str, None] = {}
         self._captures: list[Capture] = []
         self._lock = threading.Lock()
         self._closed = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Ids of the runs that the function asked for so far."""
+        return tuple(self._asked)
 
     @property
     def closed(self) -> bool:
@@ -104,21 +110,27 @@ class Logbook:
         """Store an output and take it in."""
         name = check_name("output", key if key is not None else _own_name(value))
         self._check_open()
+        made = self._stored(name, value)
+        with self._lock:
+            self._check_open()
+            known = self.outputs.setdefault(name, made)
+        if known is not made and (known.digest, known.format) != (made.digest, made.format):
+            raise OutputError(f"the run has another output {name!r} already", hint="log it under another key")
+        artifact = self._artifact(known)
+        if self.told is not None:
+            self.told(artifact)
+        return artifact
+
+    def _stored(self, name: str, value: Any) -> ArtifactRecord:
         if isinstance(value, Artifact):
             record = replace(value.record, key=name)
             self._check_here(value)
         else:
             record = self.collector.one(name, value, symlinks=self.symlinks)
-        record = replace(record, media={**record.media, LOGGED: True})
-        with self._lock:
-            self._check_open()
-            known = self.outputs.setdefault(name, record)
-        if (known.digest, known.format) != (record.digest, record.format):
-            raise OutputError(f"the run has another output {name!r} already", hint="log it under another key")
-        artifact = Artifact(known, self.draft.id, self._library)
-        if self.told is not None:
-            self.told(artifact)
-        return artifact
+        return replace(record, media={**record.media, LOGGED: True})
+
+    def _artifact(self, made: ArtifactRecord) -> Artifact:
+        return Artifact(made, self.draft.id, self._library)
 
     def add_table(self, table: Any, key: str) -> Artifact:
         """Store a table and take it in."""
@@ -136,6 +148,15 @@ class Logbook:
             self._check_open()
             self._meta.update(plain)
 
+    def add_asked(self, run_id: str) -> bool:
+        """Take in a run that the function asked for; False if this is no function's run. After its end it is late."""
+        if self.draft.kind != RUN:
+            return False
+        with self._lock:
+            if not self._closed:
+                self._asked[run_id] = None
+        return True
+
     def load(self, what: object) -> Any:
         """Return the value of an artifact, or of what is called so here."""
         if isinstance(what, Artifact):
@@ -147,7 +168,7 @@ class Logbook:
         if given is not None:
             return given.source.load() if isinstance(given.source, Artifact) else given.source
         if made is not None:
-            return Artifact(made, self.draft.id, self._library).load()
+            return self._artifact(made).load()
         raise NotFoundError(
             f"run {self.draft.id} of {self.draft.step!r} has no input and no output {what!r:.60}",
             hint=f"it has {', '.join([*self.inputs, *self.outputs]) or 'none'}",
@@ -178,13 +199,14 @@ class Logbook:
             self._closed = True
 
     def written_into(self, record: RunRecord) -> RunRecord:
-        """Return a record with what was logged: its inputs, its outputs after those that are there, its meta."""
-        if record.kind == RUN and not self.outputs and not self._meta:
+        """Return a record with what was logged: inputs, outputs after those that are there, meta, runs asked for."""
+        if record.kind == RUN and not (self.outputs or self._meta or self._asked):
             return record  # most runs log nothing, and a copy takes longer than all the rest here
         with self._lock:
             inputs = tuple(self.inputs.values())
             logged = dict(self.outputs)
             meta = dict(self._meta)
+            asked = tuple(self._asked)
         for output in record.outputs:
             logged.pop(output.key, None)
         if record.kind != RUN:
@@ -193,7 +215,7 @@ class Logbook:
                 inputs=tuple(item.record for item in inputs),
                 parts={**record.parts, "inputs": digest_of_inputs(inputs)},
             )
-        return replace(record, outputs=(*record.outputs, *logged.values()), meta={**record.meta, **meta})
+        return replace(record, outputs=(*record.outputs, *logged.values()), meta={**record.meta, **meta}, asked=asked)
 
     def changed_inputs(self) -> list[str]:
         """Name the files and folders among the inputs that are not what they were."""

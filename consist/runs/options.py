@@ -112,9 +112,10 @@ class CacheOptions(Named):
     cache_hydration : str, optional
         What is put where files are expected. ``metadata`` (default): nothing. ``inputs-missing``: before the function
         runs, artifacts of files and folders that are inputs are restored where they were written, if nothing is there
-        and that is within the working folder or `run_dir`. ``outputs-requested``: on a hit, the files and folders of
-        `output_paths` are restored to those paths, as the function would have written them: through a link that is
-        there, to what it leads to. ``outputs-all``: on a hit, all files and folders are copied to
+        and that is within the working folder or `run_dir`; a file that is given by its path and is gone is restored
+        there, if all that was ever recorded at the path is one content. ``outputs-requested``: on a hit, the files and
+        folders of `output_paths` are restored to those paths, as the function would have written them: through a link
+        that is there, to what it leads to. ``outputs-all``: on a hit, all files and folders are copied to
         ``run_dir/artifacts``.
 
     Raises
@@ -198,7 +199,8 @@ class OutputPolicyOptions(Named):
     output_mismatch : str, optional
         What to do if outputs were returned that are not among the declared ones. ``error``: the run has failed.
         ``warn`` (default), ``ignore``: they are kept under their own names. What is no dict and cannot be taken apart
-        into the declared outputs is kept as ``value``, and then these are missing.
+        into the declared outputs is kept as ``value``, and then these are missing. A run that is found is asked too:
+        one that returned more is found by calls that allow it.
 
     Raises
     ------

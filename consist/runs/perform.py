@@ -7,6 +7,7 @@ returned, its value is the caller's, whatever becomes of the storage (decision 1
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,23 +23,28 @@ from consist.errors import (
     UncacheableWarning,
     warn,
 )
-from consist.index.records import COMPLETED
+from consist.index.records import COMPLETED, FORGOTTEN
+from consist.runs.artifact import Artifact
 from consist.runs.bind import bind
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
-from consist.runs.context import RunContext, note_found, running
+from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, now
+from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hooks import NO_HOOKS, Hooks
-from consist.runs.leftovers import NOTHING, what_is_there
+from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
+from consist.store.asked import known_runs
 from consist.store.latest import earlier_tree, earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.runs.declared import Declared, Returned
     from consist.runs.leftovers import Stamp
@@ -125,6 +131,8 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     """
     request = identified.request
     refuse_generators(request.fn, request.step)
+    if identified.signature is not None:
+        refuse_unstorable(request, allow_pickle=workshop.library.allow_pickle)
     if workshop.verbose:
         from consist.runs.notice import announce
 
@@ -149,6 +157,8 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     replacing = replacing or request.cache.cache_mode == "overwrite"
     published = _record(record, workshop.store, overwrite=replacing) if writes else record
     if published.id == record.id:
+        if writes:
+            note_asked(published)
         result = _result(published, returned, value, workshop.library)
     else:
         note_found(published, workshop.store)
@@ -183,12 +193,18 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     ended = now()
     logbook.end_captures()
     logbook.close()
-    keys = _still_to_return(value, declared.keys, logbook)
+    keys = still_to_return(value, declared.keys, logbook)
     returned = take_apart(value, keys).absolute()
     lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
         settle(lack, declared.policy)
-    reasons = [*attempt.reasons, *logbook.contradicted(tuple(attempt.outputs)), *_input_changes(logbook)]
+    asked, wrong = _asked_runs(logbook, workshop.store)
+    reasons = [
+        *attempt.reasons,
+        *logbook.contradicted(tuple(attempt.outputs)),
+        *_input_changes(logbook, workshop.run_dir),
+        *wrong,
+    ]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     record = replace(
@@ -199,12 +215,18 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         ended=ended,
         outputs=tuple(attempt.outputs),
         returns=returned.returns,
-        notes=(*draft.notes, *reasons, *(str(lack.error) for lack in lacking), *_code_changes(identified)),
+        notes=(
+            *draft.notes,
+            *reasons,
+            *(str(lack.error) for lack in lacking),
+            *_left_over(returned, started, identified, [*_given_files(identified, asked), workshop.library.copies]),
+            *_code_changes(identified),
+        ),
     )
     return logbook.written_into(record), returned, value
 
 
-def _still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
+def still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
     """Leave out the declared outputs that were logged, unless the function seems to return them all the same."""
     given = value if type(value) is dict else ()
     left = tuple(key for key in keys if key not in logbook.outputs or key in given)
@@ -225,6 +247,41 @@ def _collect(
         else:
             lacking.append(item)
     return lacking
+
+
+def _asked_runs(logbook: Logbook, store: Store) -> tuple[list[RunRecord], list[str]]:
+    """Return the runs that the function asked for, and which of them was called wrong before it returned."""
+    try:
+        asked = list(known_runs(store, logbook.asked))
+    except StorageError as error:
+        return [], [f"it could not be seen whether a run that it asked for was forgotten: {error}"]
+    return asked, [f"run {run.id}, which it asked for, was forgotten" for run in asked if run.status == FORGOTTEN]
+
+
+def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str | os.PathLike[str]]:
+    """Yield what a function may return as it is: its inputs, the files of its code, and what it asked for."""
+    yield from identified.request.code.depends_on
+    yield from (item.source for item in identified.inputs if isinstance(item.source, Path))
+    artifacts = [item.source.record for item in identified.inputs if isinstance(item.source, Artifact)]
+    for output in (*artifacts, *(output for run in asked for output in run.outputs)):
+        if isinstance(output.media.get("path"), str):
+            yield output.media["path"]
+
+
+def _left_over(
+    returned: Returned, called: int, identified: Identified, given: list[str | os.PathLike[str]]
+) -> Iterator[str]:
+    """Warn of files that were returned and not written: they are perhaps another run's."""
+    request, known = identified.request, [os.fspath(path) for path in given]
+    for key, made in returned.values:
+        if not isinstance(made, Path):
+            continue
+        old = older_than_call(str(made), called, known, symlinks=request.declared.symlinks)
+        if old is not None:
+            told = f"output {key!r}: {old} was there before the call, and the function did not write it"
+            hint = "write it in every case; what is only passed on belongs into inputs"
+            warn(f"step {request.step!r}: {told} ({hint})", ConsistWarning)
+            yield told
 
 
 def _record(record: RunRecord, store: Store, *, overwrite: bool) -> RunRecord:
@@ -259,12 +316,20 @@ def _result(record: RunRecord, returned: Returned, value: Any, library: Library)
     return RunResult(Run(record), outputs, cache_hit=False, _value=assemble)
 
 
-def _input_changes(logbook: Logbook) -> list[str]:
+def _input_changes(logbook: Logbook, run_dir: Path) -> list[str]:
     try:
         changed = logbook.changed_inputs()
     except StorageError as error:
         return [f"it could not be seen whether inputs changed meanwhile: {error}"]
-    return [f"input {name!r} changed while the function ran" for name in changed]
+    return [f"input {name!r} changed while the function ran{_why(logbook, name, run_dir)}" for name in changed]
+
+
+def _why(logbook: Logbook, name: str, run_dir: Path) -> str:
+    """Say of an input that holds the folder that runs write to what to do; elsewhere it is somebody else's change."""
+    source = logbook.inputs[name].source
+    if isinstance(source, Artifact) or not run_dir.resolve().is_relative_to(source.resolve()):
+        return ""
+    return f" (it holds run_dir, {run_dir}, where runs write: name a folder in it that holds the data only)"
 
 
 def _code_changes(identified: Identified) -> list[str]:

@@ -273,9 +273,13 @@ class Queries:
     def forget(self, run: Run | RunResult | str, reason: str = "") -> Run:
         """Say that the result of a run is wrong: no call finds it any more, on any machine.
 
-        The next call of the step executes it and publishes anew. The run stays listed, as ``forgotten``; what was made
-        from its outputs is not touched (`lineage` with ``direction="down"`` tells what that is). A machine that uses
-        the store over a network, and has looked at the run within the last day, believes in it until the day is over.
+        The next call of the step executes it and publishes anew. The run stays listed, as ``forgotten``. With it go the
+        runs whose functions asked for it, as far as this machine's index knows them: they would be found again with a
+        result that was made from it. What read its outputs as inputs is not touched: once they are made anew, it is
+        found for them no more. `lineage` with ``direction="down"`` tells what both are.
+
+        A machine that uses the store over a network, and has looked at the run within the last day, believes in it
+        until the day is over.
 
         Parameters
         ----------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from consist.errors import UsageError
 from consist.index.records import TRACE
@@ -17,6 +18,7 @@ from consist.runs.unbegun import Unbegun
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
     from typing import Never
 
     from consist.runs.artifact import Artifact
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from consist.runs.perform import Workshop
     from consist.runs.request import RunArguments
     from consist.runs.run import RunResult
+
+    Tracing: TypeAlias = Callable[[Block, Callable[[Artifact], object]], AbstractContextManager[RunContext]]
+    """Begins a trace that tells of each output."""
 
 
 class Scenario(RunContext):
@@ -40,13 +45,13 @@ class Scenario(RunContext):
         What its steps made, by key.
     """
 
-    __slots__ = ("_run", "_workshop", "coupler")
+    __slots__ = ("_begin", "_run", "coupler")
 
-    def __init__(self, logbook: Logbook, workshop: Workshop, run: Callable[..., RunResult]) -> None:
-        super().__init__(logbook, workshop.run_dir)
+    def __init__(self, logbook: Logbook, run_dir: Path, run: Callable[..., RunResult], begin: Tracing) -> None:
+        super().__init__(logbook, run_dir)
         self.coupler = Coupler(self.step)
         self._run = run
-        self._workshop = workshop
+        self._begin = begin
         logbook.told = self._take
 
     def run(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> RunResult:
@@ -95,7 +100,7 @@ class Scenario(RunContext):
         def take(artifact: Artifact) -> None:
             self.coupler.take(asked.name, {artifact.key: artifact})
 
-        with self._within(), active.trace(asked, self._workshop, take) as run:
+        with self._within(), self._begin(asked, take) as run:
             yield run
         self.coupler.take(asked.name, {})
 
@@ -140,7 +145,7 @@ def scenario(asked: Block, workshop: Workshop, run: Callable[..., RunResult]) ->
         `Tracker.run`, by which steps are run.
     """
     logbook = active.begin(asked, workshop)
-    made = Scenario(logbook, workshop, run)
+    made = Scenario(logbook, workshop.run_dir, run, partial(active.trace, workshop))
     with active.recorded(made, logbook, workshop):
         try:
             yield made

@@ -33,10 +33,30 @@ class FileDigests:
     ----------
     index : Index
         Keeps the stat cache.
+    own : tuple of str
+        The folder and files that consist itself writes to: the store, if it is a folder, and the index.
     """
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, own: tuple[str, ...] = ()) -> None:
         self._index = index
+        self._own = own
+
+    def refuse_own(self, folder: str) -> None:
+        """Refuse a folder that holds the store or the index: it changes with every run, so no run with it is found.
+
+        Raises
+        ------
+        InputError
+            The message names what it holds.
+        """
+        real = os.path.realpath(folder)
+        for place in self._own:
+            own = os.path.realpath(place)
+            if os.path.commonpath((real, own)) == real:
+                raise InputError(
+                    f"the folder {folder} holds {place}, which is consist's own and changes with every run",
+                    hint="name a folder in it with the data only, or keep the store elsewhere (`db_path`, `store`)",
+                )
 
     def digest(self, path: str) -> Hashed:
         """Return the digest and size of a file.

@@ -19,6 +19,7 @@ from consist.identity.names import check_name
 from consist.identity.signature import signature as signature_of
 from consist.index.logobject import MAX_EVENT_TEXT
 from consist.index.records import FAILED, Event, decode_record
+from consist.store.asked import all_askers
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ def unpin(store: Store, record: RunRecord, reason: str | None = None) -> tuple[s
 def forget(store: Store, record: RunRecord, reason: str = "") -> RunRecord:
     """Say that the result of a run is wrong: no signature leads to it any more, on any machine.
 
+    Nor to the runs whose functions asked for it, at whatever depth: their code and inputs are the same as before, so
+    they would be found again with a result that was made from what is wrong (decision 28).
+
     The next call of the step is a miss and publishes anew. The run stays listed, with the status ``forgotten``; its
     content stays readable by the run's id, and nothing keeps it from being collected.
 
@@ -157,11 +161,18 @@ def forget(store: Store, record: RunRecord, reason: str = "") -> RunRecord:
     reason = _checked_reason(reason)
     if record.status == FAILED:
         raise UsageError(f"run {record.id} failed, so no signature leads to it", hint="there is nothing to forget")
+    _forget(store, record, reason)
+    for asker in all_askers(store, record):  # after it: one that is called between the two must not find it again
+        if asker.status != FAILED:
+            _forget(store, asker, f"it asked for run {record.id}, which is wrong")
+    return store.index.get_run(record.id) or record.forgotten()
+
+
+def _forget(store: Store, record: RunRecord, reason: str) -> None:
     signature = _signature(record)
     if signature is not None:
         _take_down(store, record, signature)
     _write(store, record, "forget", reason)
-    return store.index.get_run(record.id) or record.forgotten()
 
 
 def _take_down(store: Store, record: RunRecord, signature: Digest) -> None:

@@ -137,6 +137,13 @@ class Found:
         return self.tree is not None and self.file is None
 
     @property
+    def executable(self) -> bool:
+        """Whether it is a file that its owner may execute; of a blob nobody can say."""
+        if self.file is not None:
+            return self.file.executable
+        return self.record is not None and self.record.executable
+
+    @property
     def format(self) -> str | None:
         """How it is read back; None for a blob, of which nobody can say."""
         if self.file is not None:

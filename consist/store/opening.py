@@ -151,7 +151,7 @@ def _assembled(
         backend=backend,
         blobs=blobs,
         index=index,
-        files=FileDigests(index),
+        files=FileDigests(index, own=(*((backend.url,) if backend.capabilities.files else ()), index.environment.path)),
         events=EventLog(backend, index),
         locks=_lock_folder(backend, config.id),
         trees=Trees(blobs),

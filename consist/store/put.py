@@ -57,11 +57,12 @@ def put_folder(  # noqa: PLR0913 - two say how, the others what
     Raises
     ------
     UsageError
-        If `name` cannot be a name, or the folder holds what cannot be stored.
+        If `name` cannot be a name, or the folder holds what cannot be stored, such as the store itself.
     StorageError
         If the store cannot be written.
     """
     key = check_name("output", name)
+    store.files.refuse_own(folder)
     began = time.time_ns() // 1000
     stored = put_tree(store.blobs, folder, symlinks=symlinks, like=lambda: earlier_tree(store, STEP, key), seen=seen)
     media = {"path": as_text(folder), "files": stored.files, "total": stored.total}
@@ -75,6 +76,7 @@ def put(  # noqa: PLR0913 - two say how, the others what
     *,
     origin: str,
     machine: Mapping[str, Any],
+    executable: bool = False,
     seen: Callable[[int], object] = int,
 ) -> RunRecord:
     """Store what is left in a stream, and keep it.
@@ -91,6 +93,8 @@ def put(  # noqa: PLR0913 - two say how, the others what
         The file's path, or ``""``.
     machine : mapping
         Plain facts about this machine.
+    executable : bool
+        Whether the file's owner may execute it.
     seen : callable
         Told how many bytes were read since it was told last.
 
@@ -111,6 +115,8 @@ def put(  # noqa: PLR0913 - two say how, the others what
     began = time.time_ns() // 1000
     stored = store.blobs.put_stream(stream, like=lambda: earlier_version(store, STEP, key), seen=seen)
     media: dict[str, Any] = {"path": origin} if origin else {}
+    if executable:
+        media["executable"] = True
     if stored.chunks is not None:
         media["chunks"] = stored.chunks.raw
     return _kept(store, ArtifactRecord(key, stored.digest, stored.size, _FILE, None, media), began, machine)
@@ -145,8 +151,8 @@ def _earlier(store: Store, output: ArtifactRecord) -> RunRecord | None:
         record = store.index.get_run(edge.run_id) if edge.key == output.key else None
         if record is None or record.step != STEP or record.signature is not None:
             continue
-        if record.outputs[0].format != output.format:
-            continue  # the list of a tree, put as a file
+        if (record.outputs[0].format, record.outputs[0].executable) != (output.format, output.executable):
+            continue  # the list of a tree, put as a file; or the same file before it became executable
         if store.index.marks(record.id, "pin"):
             return record
     return None

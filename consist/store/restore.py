@@ -79,7 +79,7 @@ def restore(
         return
     check_target(target, force=force)
     folder = os.path.dirname(target) or "."
-    mode = 0o777 if found.file is not None and found.file.executable else 0o666
+    mode = 0o777 if found.executable else 0o666
     try:
         temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), mode)
     except FileNotFoundError:

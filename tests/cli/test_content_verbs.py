@@ -176,6 +176,22 @@ def test_put_prints_the_digest_and_keeps_the_bytes(world, ask):
     assert (world.folder / "model.bin").read_bytes() == b"weights"
 
 
+def test_an_executable_file_comes_back_as_one_also_if_it_was_none_before(world, ask):
+    script = world.folder / "script.sh"
+    script.write_text("#!/bin/sh\n")
+    for mode in (0o644, 0o755):
+        script.chmod(mode)
+        ask("put", script)
+        ask("get", "steps/put/script.sh", world.folder / "again.sh", "--force")
+        assert os.access(world.folder / "again.sh", os.X_OK) == (mode == 0o755)
+
+
+def test_a_folder_that_holds_the_store_is_not_put_into_it(world, call):
+    answer = call("put", world.folder, "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"holds {world.store}, which is consist's own" in answer.err
+
+
 def test_put_takes_standard_input_and_a_name(world, start, ask):
     done = start("put", "-", "--name", "data.csv", "--db-path", world.db_path, input=BIG)
     assert (done.returncode, done.stdout) == (0, f"{blake3.blake3(BIG).hexdigest()}\n".encode())

@@ -35,6 +35,24 @@ def test_what_cannot_be_a_tag_changes_nothing(world, call):
     assert call("show", world.runs["clean"].id, "--db-path", world.db_path).out == before
 
 
+def _ten(n):
+    return n * 10
+
+
+def _eleven(n):
+    return consist.run(_ten, name="ten", config={"n": n}).value + n
+
+
+def test_forget_names_the_runs_that_go_with_it_and_show_what_a_run_asked_for(world, ask):
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker, consist.use_tracker(tracker):
+        outer = tracker.run(_eleven, name="eleven", config={"n": 1})
+        (inner,) = tracker.find_runs(step="ten")
+    assert f"asked_for\t{inner.id}" in ask("show", outer.run.id).lines
+    plan = ask("forget", inner.id, "--yes").lines
+    assert plan[2] == f"it was asked for in 1 run, forgotten with it: {outer.run.id}"
+    assert [row["status"] for row in ask("runs", "--step", "eleven").rows()] == ["forgotten"]
+
+
 def test_forget_says_what_it_will_do_and_needs_a_yes(world, ask, call):
     run = world.runs["clean"].id
     plan = ask("forget", run, "--dry-run")

@@ -8,6 +8,7 @@ import random
 import threading
 import uuid
 from contextlib import suppress
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -50,7 +51,13 @@ def far():
 def keep(store, value, **settings):
     """Let a step make a value in a store; its index is in the working folder."""
     with consist.Tracker(run_dir="runs", db_path="index.lmdb", store=store, durable=False, **settings) as tracker:
-        return tracker.run(lambda: value, name="make", outputs=["out"]).run.id
+        return tracker.run(lambda: as_written_now(value), name="make", outputs=["out"]).run.id
+
+
+def as_written_now(value):
+    for path in (value, *value.rglob("*")) if isinstance(value, Path) else ():
+        os.utime(path)
+    return value
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def filled(index, make, digest):
         InputRecord("a", "file", digest("in"), 2, "in"),
         InputRecord("b", "file", digest("in"), 2, "in"),
     )
-    first = make(1, "one", outputs=["x"], tags=("t" * 201,), parent="p", inputs=given)
+    first = make(1, "one", outputs=["x"], tags=("t" * 201,), parent="p", inputs=given, asked=(f"{7:020x}",))
     framed = encode_record(first)
     index.put_run(first, framed)
     failed = make(2, None, status="failed")
@@ -80,6 +80,7 @@ def test_a_run_makes_these_keys_and_values(filled, digest):
     assert found["by_status"] == {number + name("completed") + end: b"", number + name("failed") + end_2: b""}
     assert found["by_tag"] == {number + cut(b"t" * 201, 160) + end: b"", number + name("new") + end: b""}
     assert found["by_parent"] == {number + name("p") + end: b""}
+    assert found["by_asked"] == {number + b"%020x" % 7 + end: b""}
     key = number + name("clean")
     assert found["steps"] == {key: sealed("steps", key, "clean", 2)}
     key = number + digest("x").raw + end

@@ -61,6 +61,7 @@ records = st.builds(
     contract=contracts,
     kind=texts,
     meta=maps,
+    asked=st.lists(ids, max_size=3).map(tuple),
 )
 events = st.builds(
     Event,
@@ -190,6 +191,20 @@ def test_a_failed_record_of_version_0_is_read_and_written_as_version_1():
         *(1, "ffeeddccbbaa99887766", None, "fit", "failed", 5, 6, {}, {}, None, {}, [], [], "none", "", [], "", {}),
         *(["ValueError", "no luck"], {}, [], [[], [], {}], "run", {}),
     ]
+
+
+ASKED = dataclasses.replace(RECORD, meta={"n": 1}, asked=("1" * 20, "2" * 20))
+
+
+def test_runs_that_were_asked_for_are_meta_to_whoever_does_not_know_them():
+    assert payload_of(ASKED)[:1] + payload_of(ASKED)[23:] == [1, {"n": 1, "runs/asked": ["1" * 20, "2" * 20]}]
+    assert decode_record((GOLDEN / "asked-v1.bin").read_bytes(), b"0" * 20) == ASKED
+
+
+@pytest.mark.parametrize("asked", ["1" * 20, {}, None, ["1" * 19], [1], [b"1" * 20]])
+def test_what_cannot_have_been_asked_for_is_damage(asked):
+    with pytest.raises(DamagedError):
+        decode_record(framed([*payload_of(RECORD)[:23], {"runs/asked": asked}]))
 
 
 def test_a_record_that_is_no_list_is_damaged():

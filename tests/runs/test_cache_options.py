@@ -330,3 +330,54 @@ def test_inputs_are_restored_over_nothing_and_nowhere_else(tracker, tmp_path, mo
     with pytest.warns(errors.ConsistWarning, match="outside of working folder and run_dir"):
         next_step(tracker, made, 1, cache_hydration="inputs-missing")
     assert not (tmp_path / "work" / "table.csv").exists()
+
+
+def read(table):
+    return len(table.read_text())
+
+
+def given_by_path(tracker, place="table.csv", hydration="inputs-missing"):
+    return tracker.run(read, inputs={"table": place}, cache_options=CacheOptions(cache_hydration=hydration))
+
+
+@pytest.mark.parametrize("text", [LARGE, "small"])
+def test_a_file_given_by_its_path_that_is_gone_is_restored(tracker, text):
+    run(tracker, text)
+    for found in (False, True):
+        Path("table.csv").unlink()
+        result = given_by_path(tracker, Path("table.csv").absolute() if found else "table.csv")
+        assert (result.value, result.cache_hit) == (len(text), found)
+        assert Path("table.csv").read_text() == text
+
+
+def test_a_file_that_is_gone_stays_gone_unless_that_is_asked_for(tracker):
+    run(tracker)
+    Path("table.csv").unlink()
+    with pytest.raises(errors.InputError, match=r"there is no file .*table\.csv"):
+        given_by_path(tracker, hydration="metadata")
+    with pytest.raises(errors.InputError, match=r"there is no file .*never\.csv"):
+        given_by_path(tracker, "never.csv")
+    assert not Path("table.csv").exists()
+
+
+@pytest.mark.parametrize("other", ["another run", "a forgotten run", "by hand"])
+def test_of_several_contents_at_a_path_none_is_chosen(tracker, other):
+    run(tracker)
+    if other == "by hand":
+        Path("table.csv").write_text("mine")
+        given_by_path(tracker)
+    else:
+        made = run(tracker, "other")
+        if other == "a forgotten run":
+            tracker.forget(made.run)
+    Path("table.csv").unlink()
+    with pytest.raises(errors.InputError, match="2 contents were recorded there, so none is restored"):
+        given_by_path(tracker)
+    assert not Path("table.csv").exists()
+
+
+def test_what_was_only_ever_called_wrong_is_not_restored(tracker):
+    tracker.forget(run(tracker).run)
+    Path("table.csv").unlink()
+    with pytest.raises(errors.InputError, match="there is no file"):
+        given_by_path(tracker)

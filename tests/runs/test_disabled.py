@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 import consist
-from consist import Artifact, ExecutionOptions, Hooks, OutputPolicyOptions, Tracker, create_tracker, errors
+from consist import (
+    Artifact,
+    CacheOptions,
+    ExecutionOptions,
+    Hooks,
+    OutputPolicyOptions,
+    Tracker,
+    create_tracker,
+    errors,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +174,7 @@ def test_traces_and_scenarios_hand_artifacts_on(disabled, tmp_path):
     before = files(tmp_path)
     with disabled.scenario("baseline", require_outputs=["sum"], config={"a": 1}) as scenario:
         made = scenario.run(lambda: {"a": 1, "b": 2}, name="make")
-        with scenario.trace("look", inputs=["a", "raw.txt"]) as trace:
+        with scenario.trace("look", inputs=["a", Path("raw.txt")]) as trace:
             assert trace.load("a") == 1
             assert trace.load("raw.txt") == Path("raw.txt")
             trace.log_artifact(10, key="c")
@@ -174,14 +183,17 @@ def test_traces_and_scenarios_hand_artifacts_on(disabled, tmp_path):
         assert (made.value, summed.value) == ({"a": 1, "b": 2}, 13)
         assert made.run.record.parent == scenario.run_id
         assert sorted(scenario.coupler.keys()) == ["a", "b", "c", "sum"]
-        with pytest.raises(errors.NotFoundError, match="no step has made 'nothing'"):
+        with pytest.raises(errors.NotFoundError, match="scenario 'baseline' has no 'nothing'"):
             scenario.coupler.require("nothing")
     with disabled.start_run("report", inputs={"raw": "raw.txt"}) as run:
         assert run.log_output("raw.txt", key="copy").read_bytes() == b"raw"
         assert run.log_input("raw.txt") == Path("raw.txt")
         inner = disabled.run(lambda: 1, name="inner").run
     assert inner.record.parent == run.run_id
-    with pytest.raises(errors.NotFoundError, match="'never'"), disabled.scenario("s", require_outputs=["never"]):
+    with (
+        pytest.raises(errors.OutputError, match="scenario 's' ended without 'never'"),
+        disabled.scenario("s", require_outputs=["never"]),
+    ):
         pass
     assert files(tmp_path) == before
 
@@ -233,3 +245,59 @@ def test_policies_hold_and_hooks_are_not_called(tmp_path):
     with pytest.raises(errors.OutputError, match="'c' was returned, but not declared"):
         tracker.run(lambda: {"a": 1, "c": 1}, name="n", outputs=["a", "b"], output_policy=policy)
     assert told == []
+
+
+def test_what_is_logged_and_captured_is_there_under_either(either):
+    def program(run):
+        with run.capture_outputs("out", "*.csv"):
+            Path("out").mkdir()
+            Path("out", "table.csv").write_text("a,b")
+        run.log_meta(score=1)
+        return run.log_artifact([1, 2], "pair").load()
+
+    def step(_consist_ctx):
+        Path("whole.txt").write_text("captured")
+        return program(_consist_ctx)
+
+    options = ExecutionOptions(inject_context=True, capture_dir=".", capture_pattern="whole.*")
+    made = either.run(step, outputs=["pair"], execution_options=options)
+    assert {key: artifact.read_bytes() for key, artifact in made.outputs.items() if key != "pair"} == {
+        "table": b"a,b",
+        "whole": b"captured",
+    }
+    assert (made.value, made.outputs["pair"].load()) == ([1, 2], [1, 2])
+
+
+REFUSED = {
+    "an input of what is cached": lambda run: run.log_input("raw.txt"),
+    "another output of the name": lambda run: (run.log_artifact(1, "a"), run.log_artifact(2, "a")),
+    "no table": lambda run: run.log_dataframe([1], "a"),
+    "neither in nor out": lambda run: run.log_artifact(1, "a", direction="sideways"),
+    "no name": lambda run: run.log_artifact(1),
+    "no file": lambda run: run.log_output("none.txt"),
+    "no value": lambda run: run.load("never"),
+    "no meta": lambda run: run.log_meta(**{"a/b": 1}),
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_what_cannot_be_logged_is_refused_under_either(either, wrong):
+    def step(_consist_ctx):
+        REFUSED[wrong](_consist_ctx)
+
+    options = {
+        "execution_options": ExecutionOptions(inject_context=True),
+        "cache_options": CacheOptions(cache_mode="off"),
+    }
+    with pytest.raises(errors.ConsistError):
+        either.run(step, **options)
+
+
+def test_what_a_block_cannot_be_given_is_refused_under_either(either):
+    for wrong in ({"confg": 1}, {"tags": "a"}, {"facet": 5}, {"inputs": "raw.txt"}):
+        with pytest.raises((errors.UsageError, TypeError)), either.trace("look", **wrong):
+            pass
+    with either.trace("look") as run:
+        pass
+    with pytest.raises(errors.UsageError, match="has ended"):
+        run.log_artifact(1, "late")

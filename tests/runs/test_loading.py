@@ -57,9 +57,11 @@ def test_by_path_on_the_current_tracker(tracker):
 
 
 def test_what_is_no_table(tracker, tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("x")
-    result = tracker.run(lambda: {"n": 1, "file": path}, name="make", code_options=consist.CodeOptions(version="1"))
+    def make():
+        (tmp_path / "a.txt").write_text("x")
+        return {"n": 1, "file": tmp_path / "a.txt"}
+
+    result = tracker.run(make, code_options=consist.CodeOptions(version="1"))
     with pytest.raises(errors.OutputError, match="output 'n' is no table, but plain"):
         consist.load_df(result.outputs["n"])
     with pytest.raises(errors.OutputError, match=r"output 'file' is no table, but a file 'a.txt'"):

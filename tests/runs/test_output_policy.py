@@ -107,10 +107,43 @@ def test_undeclared_outputs_are_kept_and_warned_of_unless_told_otherwise(tracker
     assert {key: made.load() for key, made in result.outputs.items()} == value
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert run(tracker, value).cache_hit
         run(tracker, {**value, "d": 4}, output_mismatch="ignore")
     with pytest.raises(errors.OutputError, match="output 'c' was returned, but not declared"):
         run(tracker, {**value, "d": 5}, output_mismatch="error")
+
+
+@pytest.mark.parametrize("policy", [None, "warn", "ignore", "error"])
+def test_a_run_that_was_found_is_asked_for_undeclared_outputs_too(tracker, policy):
+    value = {"a": 1, "b": 2, "c": 3}
+    run(tracker, value, output_mismatch="ignore")
+    if policy == "error":
+        with pytest.raises(errors.OutputError, match="output 'c' was returned, but not declared"):
+            run(tracker, value, output_mismatch=policy)
+        assert calls() == 2
+    else:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            assert run(tracker, value, output_mismatch=policy).cache_hit
+        told = ["the run that was found returned output 'c', which is not declared (declared are ['a', 'b'])"]
+        assert [str(warning.message) for warning in said] == ([] if policy == "ignore" else told)
+    assert run(tracker, value, output_mismatch="ignore").cache_hit
+
+
+def test_what_is_logged_or_declared_by_path_is_no_undeclared_output(tracker):
+    def make_all(run):
+        Path("log.txt").write_text("written")
+        run.log_artifact(1, "a")
+        run.log_artifact(5, "beside")
+        return {"b": 2}
+
+    strict = {
+        "outputs": ["a", "b"],
+        "output_paths": {"log": "log.txt"},
+        "execution_options": ExecutionOptions(inject_context="run"),
+        "output_policy": OutputPolicyOptions(output_mismatch="error"),
+    }
+    assert not tracker.run(make_all, **strict).cache_hit
+    assert tracker.run(make_all, **strict).cache_hit
 
 
 def test_what_cannot_be_taken_apart_is_kept_as_a_value_where_that_is_allowed(tracker):
@@ -126,6 +159,31 @@ def test_a_single_declared_output_names_whatever_comes_back(tracker):
         for value in ({"x": 1}, None, (1, 2)):
             result = run(tracker, value, outputs=["a"])
             assert result.outputs["a"].load() == result.value == value
+
+
+@pytest.mark.parametrize(
+    ("value", "lenient", "why"),
+    [
+        ({"a": 1}, {"output_missing": "ignore"}, "did not make declared output 'b'"),
+        ({"a": 1, "b": 2, "c": 3}, {"output_mismatch": "ignore"}, "returned output 'c', which is not declared"),
+    ],
+)
+def test_an_explanation_asks_the_policy_too(tracker, value, lenient, why):
+    def explained(**policy):
+        return tracker.explain(
+            make,
+            config={"value": value},
+            runtime_kwargs={"log": False},
+            execution_options=ExecutionOptions(runtime_only=["log"]),
+            outputs=["a", "b"],
+            output_policy=OutputPolicyOptions(**policy),
+        )
+
+    run(tracker, value, **lenient)
+    assert explained(**lenient).hit
+    found = explained(output_missing="error", output_mismatch="error")
+    assert (found.hit, found.differences) == (False, ())
+    assert why in found.remarks[0]
 
 
 @pytest.mark.parametrize("bad", [{"output_missing": "no"}, {"output_mismatch": True}, {"symlinks": "yes"}])

@@ -27,6 +27,7 @@ INDEX_TABLES = (
     "by_status",
     "by_tag",
     "by_parent",
+    "by_asked",
     "producers",
     "consumers",
     "hits",
@@ -47,6 +48,7 @@ def fill(store, by_hand, seed=0):
             started=100 - number,
             tags=("early", f"tag {number}"),
             parent=runs[-1].id if runs and number % 2 else "",
+            asked=tuple(run.id for run in runs[-2:]),
             facet={"number": number},
             inputs=tuple(InputRecord("in", "artifact", run.outputs[0].digest, 1, "") for run in runs[-1:]),
         )

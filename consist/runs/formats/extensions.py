@@ -142,6 +142,11 @@ def extensions_for(value: Any) -> Iterator[Extension]:
             yield installed
 
 
+def any_extension() -> bool:
+    """Tell whether there are added formats; which values they hold is not known before there is one."""
+    return bool(_registered) or bool(_entry_points())
+
+
 def extension_named(name: str) -> Extension | None:
     """Return the added format that a record names, or None; of installed ones only that one is loaded."""
     if name in _registered:

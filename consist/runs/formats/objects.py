@@ -66,6 +66,11 @@ def give(kind: str, name: str, *held: Any) -> Any:
     return _GIVE[kind](cls, name, list(held))
 
 
+def is_taken(cls: type) -> bool:
+    """Tell whether values of a class may be taken apart, or be of a class that is made like one whose values are."""
+    return any(_is_of_kind(cls, kind) for kind in (MEMBER, NAMED_TUPLE, MODEL, DATACLASS))
+
+
 def _kind(cls: type, value: Any) -> str | None:
     if isinstance(value, enum.Enum):
         return FLAGS if isinstance(value, enum.Flag) else MEMBER

@@ -94,6 +94,8 @@ IMAGES = {"png": "image/png"}
 """Formats of images, with the type that a browser knows them by."""
 
 _TABLES = frozenset({"pandas", "polars", "pyarrow"})
+_KNOWN = _TABLES | {"builtins", "numpy", "matplotlib", "pathlib", "datetime", "decimal", "fractions", "uuid", "consist"}
+"""Modules and packages whose classes have formats, or are refused by name with what to do instead."""
 
 
 def formats_for(value: Any, *, allow_pickle: bool = False) -> Iterator[AnyFormat]:
@@ -158,6 +160,17 @@ def format_for(value: Any) -> Format | StreamFormat:
     if library == "numpy" and isinstance(value, sys.modules["numpy"].ndarray):
         return NPY
     return PNG if library == "matplotlib" or _is_image(value) else PLAIN
+
+
+def may_have_format(cls: type) -> bool:
+    """Tell whether a value of a class may have a format; False only if it is certain that none has."""
+    from consist.runs.formats.extensions import any_extension
+    from consist.runs.formats.objects import is_taken
+
+    known = any(base.__module__.partition(".")[0] in _KNOWN for base in cls.__mro__ if base is not object)
+    # What is made by a metaclass or a `__new__` of its own may be of any class.
+    makes = any("__new__" in vars(base) for base in cls.__mro__ if base is not object)
+    return known or makes or type(cls) is not type or cls is object or is_taken(cls) or any_extension()
 
 
 def _is_image(value: Any) -> bool:

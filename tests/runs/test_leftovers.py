@@ -1,0 +1,98 @@
+"""Files that were returned and not written: another run's perhaps, so the caller is told."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path  # noqa: TC003 - an annotation that a step is asked for
+
+import pytest
+
+import consist
+from consist import errors
+from consist.runs.leftovers import TICK
+
+
+def wait_out_the_tick(path):
+    """Let a file's last change be longer ago than two changes may share a time."""
+    while time.time_ns() - path.stat().st_ctime_ns < 2 * TICK:
+        pass
+
+
+def test_a_returned_file_of_an_earlier_run_is_named(tracker, tmp_path):
+    """The hint of a fault: this run's result is what the run before it wrote."""
+    out = tmp_path / "out.txt"
+
+    def write_sometimes(n):
+        if n == 1:
+            out.write_text("one")
+        return {"out": out, "n": n}
+
+    assert tracker.run(write_sometimes, config={"n": 1}).run.record.notes == ()
+    wait_out_the_tick(out)
+    told = r"step 'write_sometimes': output 'out': .*out\.txt was there before the call"
+    with pytest.warns(errors.ConsistWarning, match=told) as caught:
+        made = tracker.run(write_sometimes, config={"n": 2})
+    assert len(caught) == 1
+    assert made.run.record.notes == (
+        f"output 'out': {out} was there before the call, and the function did not write it",
+    )
+
+
+def test_a_returned_folder_with_a_file_of_an_earlier_run_is_named(tracker, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").write_text("old")
+    wait_out_the_tick(tmp_path / "out" / "old.txt")
+
+    def write():
+        (tmp_path / "out" / "new.txt").write_text("new")
+        return tmp_path / "out"
+
+    with pytest.warns(errors.ConsistWarning, match=r"out/old\.txt was there before the call"):
+        tracker.run(write)
+
+
+@pytest.mark.parametrize("written", ["a file", "a folder", "an artifact"])
+def test_what_a_function_was_given_it_may_return(tracker, tmp_path, written):
+    given = tmp_path / "given"
+    if written == "a folder":
+        given.mkdir()
+        (given / "a.txt").write_text("content")
+        wait_out_the_tick(given / "a.txt")
+    else:
+        given.write_text("content")
+        wait_out_the_tick(given)
+    source = given
+    if written == "an artifact":
+        with tracker.trace("make") as run:
+            source = run.log_output(given)
+
+    def pick(given: Path):
+        return given / "a.txt" if given.is_dir() else given
+
+    assert tracker.run(pick, inputs={"given": source}).run.record.notes == ()
+
+
+def test_what_a_function_asked_for_it_may_return(tracker, tmp_path):
+    def write():
+        (tmp_path / "inner.txt").write_text("content")
+        return tmp_path / "inner.txt"
+
+    tracker.run(write)
+    wait_out_the_tick(tmp_path / "inner.txt")
+
+    def outer():
+        return consist.run(write).value
+
+    with consist.use_tracker(tracker):
+        assert tracker.run(outer).run.record.notes == ()
+
+
+def test_a_link_that_was_made_in_the_call_was_meant(tracker, tmp_path):
+    (tmp_path / "data.txt").write_text("content")
+    wait_out_the_tick(tmp_path / "data.txt")
+
+    def link():
+        (tmp_path / "latest").symlink_to(tmp_path / "data.txt")
+        return tmp_path / "latest"
+
+    assert tracker.run(link).run.record.notes == ()
