@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from consist.errors import DamagedError
-from consist.index import events, filestat, lineage, lookup, marks, outline, stores, writing
+from consist.index import events, filestat, lineage, lookup, marks, outline, sieve, stepsums, stores, writing
 from consist.index.bound import Bound
 from consist.index.chunks import Chunks
 from consist.index.memo import Memo
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from consist.index.marks import Change, Mark
     from consist.index.outline import Outline
     from consist.index.records import Event, RunRecord
+    from consist.index.stepsums import StepSums
     from consist.index.stores import KnownStore
 
 REBUILD_HINT = "run `consist index rebuild`: it is made anew from the store"
@@ -245,11 +246,19 @@ class Index:
 
     def passing(self, test: Callable[[bytes], object], also: Collection[str] = ()) -> Iterator[RunRecord]:
         """Yield the runs whose framed bytes pass a test, and those with an id in `also`, the newest first."""
-        return outline.passing(self._bound, test, also)
+        return sieve.passing(self._bound, test, also)
 
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""
         return iter(self._bound.read(lookup.steps))
+
+    def step_sums(self) -> list[tuple[str, StepSums | None]]:
+        """Return the names of steps, sorted, with what the runs of each come to; None where that is not kept."""
+        return self._bound.read(stepsums.steps)
+
+    def found_again(self) -> Iterator[tuple[str, int, int]]:
+        """Yield (step, hits, microseconds that it took) of each run that was found again, a page a transaction."""
+        return stepsums.found_again(self._bound)
 
     def newest(self, step: str, *, key: str | None = None) -> RunRecord | None:
         """Return the newest completed run of a step, or of those with an output `key`; None if there is none."""
@@ -341,10 +350,6 @@ class Index:
     def hits(self, run_id: str) -> Hits:
         """Return how often a run was found again, and when last (microseconds since 1970; 0 if never)."""
         return self._bound.read(lambda view: events.hits(view, run_id))
-
-    def hit_counts(self) -> dict[str, int]:
-        """Return how often each run was found again, by id; runs that never were are left out."""
-        return self._bound.read(events.hit_counts)
 
     def tags(self, run_id: str) -> tuple[str, ...]:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""

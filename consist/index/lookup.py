@@ -133,7 +133,7 @@ def match_runs(view: View, prefix: str, limit: int) -> list[str]:
 
 def steps(view: View) -> list[tuple[str, int]]:
     """Return the names of all steps, with the number of their runs."""
-    return [tuple(view.unseal("steps", key, data)) for key, data in view.scan("steps")]
+    return [tuple(view.unseal("steps", key, data)[:2]) for key, data in view.scan("steps")]
 
 
 def starts(bound: Bound) -> Iterator[tuple[str, int]]:
