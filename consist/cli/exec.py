@@ -73,7 +73,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     program's libraries do not count.
 
     The exit code is the command's. A command that fails is recorded, and runs again the next time. Ctrl-C and other
-    signals are passed on to it. It gets nothing from standard input. With --json what it prints is kept and not shown.
+    signals are passed on to it. It gets nothing from standard input. What it leaves running is not waited for:
+    its output is read for half a second more, with a warning. With --json what it prints is kept and not shown.
     """
     import subprocess
 
