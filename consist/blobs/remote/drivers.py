@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """Protocols whose driver one of consist's extras installs."""
 
+_NEAR = 0.8
+"""How alike two names are of which one is a typing error: 0.6 would take any ``…_timeout`` for another one."""
 _FRESH = {"use_listings_cache": False, "skip_instance_cache": True}
 """With the defaults a driver may not see what another process wrote, and may still see what it deleted."""
 
@@ -39,6 +42,7 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
         cls = fsspec.get_filesystem_class(protocol)
     except (ImportError, ValueError) as error:
         raise SettingsError(f"{protocol}:// has no working driver here: {error}") from error
+    _refuse_misspelt(cls, place)
     taken = inspect.signature(cls.__init__).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
     fresh = {name: value for name, value in _FRESH.items() if takes_all or name in taken or name.startswith("skip")}
@@ -51,6 +55,31 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
             raise SettingsError(f"{protocol}:// does not take these storage_options: {names}") from error
         raise
     return driver, str(cls._strip_protocol(place.full_url)).rstrip("/")
+
+
+def _refuse_misspelt(cls: type, place: Place) -> None:
+    """Refuse options that nearly have the name of one that a driver takes.
+
+    Drivers take any, and most pass over what they do not know: a misspelt endpoint would open a store of the same name
+    somewhere else. What is not near to any may be for what the driver hands it on to.
+
+    Raises
+    ------
+    SettingsError
+        With the right name.
+    """
+    known = {
+        name
+        for each in cls.__mro__
+        if "__init__" in vars(each)
+        for name in inspect.signature(vars(each)["__init__"]).parameters
+    }
+    for option in place.options:
+        near = [] if option in known else difflib.get_close_matches(option, known, n=1, cutoff=_NEAR)
+        if near:
+            raise SettingsError(
+                f"{place.protocol}:// takes no storage option {option!r:.80}", hint=f"did you mean {near[0]!r}?"
+            )
 
 
 def require_driver(protocol: str) -> None:
