@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 from faulty import Fault, proxy_to
-from servers import BUCKET, free_ports
+from servers import BUCKET
 
 from consist.blobs.backend import Range
 from consist.blobs.opening import open_backend
