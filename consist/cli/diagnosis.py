@@ -13,7 +13,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.opening import Place, find_place
+from consist.cli.opening import find_place
 from consist.errors import ConsistError, DamagedError, FormatError, SettingsError
 from consist.store.checks import BYTES, OK, PROBLEM, WARNING, Check, failed, tried
 from consist.store.settings import default_store, resolve
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend
     from consist.store.config import StoreConfig
+    from consist.store.places import Located
     from consist.store.settings import Setting
 
 SETTINGS, VERSIONS, INDEX, STORE = "settings", "versions", "index", "store"
@@ -54,7 +55,7 @@ def diagnose(db_path: str | None, store: str | None, *, write: bool) -> Iterator
 # Settings and versions ---------------------------------------------------------------------------------------------
 
 
-def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, Place | None]:
+def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, Located | None]:
     """Say where each setting comes from; return the place that they name, if they do."""
     try:
         settings = resolve(db_path=db_path, store=store)
@@ -62,7 +63,7 @@ def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, 
         yield failed(SETTINGS, "settings file", error)
         return None
     try:
-        place: Place | None = find_place(db_path, store)
+        place: Located | None = find_place(db_path, store)
         trouble = None
     except ConsistError as error:
         place, trouble = None, error
@@ -73,7 +74,7 @@ def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, 
     return place
 
 
-def _setting(name: str, setting: Setting, place: Place | None) -> Check:
+def _setting(name: str, setting: Setting, place: Located | None) -> Check:
     """Show a setting without a secret in it: of a URL no user-info, of storage_options the names only."""
     from consist.blobs.urls import normalise_url
 
@@ -129,7 +130,7 @@ def _cutting() -> Check:
 # The store ---------------------------------------------------------------------------------------------------------
 
 
-def _store(place: Place, *, write: bool) -> Generator[Check, None, StoreConfig | None]:
+def _store(place: Located, *, write: bool) -> Generator[Check, None, StoreConfig | None]:
     """Look at the store and try its place; return its config, if it has one that can be read."""
     from consist.blobs.opening import open_backend
     from consist.store.config import load
@@ -226,7 +227,7 @@ def _leftovers(root: str) -> Check:
 # The index ---------------------------------------------------------------------------------------------------------
 
 
-def _index(place: Place, config: StoreConfig | None) -> Iterator[Check]:
+def _index(place: Located, config: StoreConfig | None) -> Iterator[Check]:
     from consist.index.filekind import Kind, file_kind, network_filesystem
 
     path = place.db_path
