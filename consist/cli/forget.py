@@ -39,7 +39,7 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     """Say that the result of a run is wrong: no call finds it any more, on any machine, and the step runs again.
 
     RUN is named as for `consist show`. The run stays listed, as forgotten, and what it made can be read by its id.
-    What was made from it is named, and not forgotten with it.
+    What was made from it is named, and not forgotten with it; nor are the runs in a scenario.
 
     What will be done is shown, and asked about on a terminal; elsewhere --yes is needed.
     """
@@ -74,16 +74,28 @@ def _users(store: "Store", record: "RunRecord") -> list[str]:
 
 
 def _plan(record: "RunRecord", users: list[str]) -> list[str]:
-    from consist.cli.text import counted, escape
+    from consist.cli.text import counted
 
     lines = [
-        f"run {record.id} of {escape(record.step)!r} will not be found any more: its next call runs again",
+        _fate(record),
         f"its {counted(len(record.outputs), 'output')} can still be read by its id",
     ]
     if users:
         some = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")  # noqa: PLR2004
         lines.append(f"what it made was read by {counted(len(users), 'run')}, which stay: {some}")
     return lines
+
+
+def _fate(record: "RunRecord") -> str:
+    """Say what becomes of a run: of one that no call would have found, no more than how it is listed."""
+    from consist.cli.text import escape
+    from consist.index.records import RUN, SCENARIO
+
+    if record.kind == RUN and record.signature is not None:
+        return f"run {record.id} of {escape(record.step)!r} will not be found any more: its next call runs again"
+    why = "no call finds it as it is" if record.kind == RUN else f"a {record.kind} is executed each time"
+    members = "; the runs in it stay" if record.kind == SCENARIO else ""
+    return f"{escape(record.kind)} {record.id} of {escape(record.step)!r} will be listed as forgotten: {why}{members}"
 
 
 def _agreed() -> bool:

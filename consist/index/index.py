@@ -184,6 +184,12 @@ class Index:
         """Return the bytes of a run's record as the store has them, unchecked, or None."""
         return self._bound.read(lambda view: lookup.framed(view, run_id))
 
+    def has(self, name: Digest | str) -> bool:
+        """Tell whether there is a run that a signature leads to, or one with a whole id; neither is looked at."""
+        if isinstance(name, str):
+            return self._bound.read(lambda view: view.has("runs", name.encode()))
+        return self._environment.fetch("results", self._store, name.raw) is not None
+
     def get_run(self, run_id: str) -> RunRecord | None:
         """Return a run by its whole id, or None."""
         return self._bound.read(lambda view: lookup.get_run(view, run_id))

@@ -156,7 +156,7 @@ def forget(store: Store, record: RunRecord, reason: str = "") -> RunRecord:
     """
     reason = _checked_reason(reason)
     if record.status == FAILED:
-        raise UsageError(f"run {record.id} failed, so no signature leads to it", hint="there is nothing to forget")
+        raise UsageError(f"{record.kind} {record.id} failed, so no call finds it", hint="there is nothing to forget")
     signature = _signature(record)
     if signature is not None:
         _take_down(store, record, signature)
