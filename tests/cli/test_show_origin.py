@@ -175,6 +175,10 @@ def test_a_file_in_a_folder_that_a_run_made_leads_to_the_run(world, drawn, ask, 
     assert "found_in\tplots/sub/b.txt" in ask("show", "plots/sub/b.txt").lines
 
 
+def test_the_lineage_of_a_file_in_a_folder_is_the_folders(world, drawn, ask):
+    assert ask("lineage", "plots/sub/b.txt").out == ask("lineage", f"runs/{drawn[1]}/plots").out
+
+
 def test_an_output_of_its_own_goes_before_a_file_in_a_folder(world, drawn, place):
     with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
         own = tracker.run(bytes, config={"source": 0}, name="own").run.id
