@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step, complete_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from consist.index.records import RunRecord
     from consist.store.store import Store
 
+_STATES = "completed|failed|forgotten"
 COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
 KIND = "kind"
 """The last column where programs read; people, whose terminal has 80 columns, are told it behind the model's name."""
@@ -38,7 +39,8 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         str | None, typer.Option(metavar="NAME", help="Only runs of this step.", autocompletion=complete_step)
     ] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="completed|failed|forgotten", help="Only runs that are so now.")
+        str | None,
+        typer.Option(metavar=_STATES, help="Only runs that are so now.", autocompletion=complete_words(_STATES)),
     ] = None,
     tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only runs that have this tag now.")] = None,
     parent: Annotated[

@@ -33,7 +33,7 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
         "ended": iso_time(record.ended),
         "execution_time": seconds_of(record),
         "hits": store.index.hits(record.id).count,
-        "tags": list(store.index.tags(record.id)),
+        "tags": list(store.index.tags_of(record)),
         "signature": _hex(record.signature),
     }
 

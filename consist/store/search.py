@@ -80,11 +80,17 @@ class Wanted:
     def sieve(self) -> Callable[[bytes], bool]:
         """Return a test of the framed bytes of a record; one that does not pass it has not what is looked for."""
         text = self.text.encode(errors="replace")
-        numbers = [pack(each) for each in self.numbers]
         key = b"" if self.key is None else self.key.rpartition(".")[2].encode(errors="replace")
+        has_letters = text.upper() != text
+        spelt = [pack(each) for each in self.numbers] if has_letters else [text, *map(pack, self.numbers)]
 
         def may_hold(data: bytes) -> bool:
-            return key in data and (text in data.lower() or any(number in data for number in numbers))
+            if key not in data:
+                return False
+            for each in spelt:  # without a generator for every record
+                if each in data:
+                    return True
+            return has_letters and text in data.lower()
 
         return may_hold
 
@@ -132,7 +138,7 @@ def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
             ("description", record.description),
             *(("error", text) for text in record.error),
         ]
-        names += [("tag", tag) for tag in store.index.tags(record.id)]
+        names += [("tag", tag) for tag in store.index.tags_of(record)]
         names += [(f"input.{item.key}", item.key) for item in record.inputs]
         names += [(f"output.{item.key}", item.key) for item in record.outputs]
         yield from (Place(name, text) for name, text in names if wanted.text in _lower(text))
