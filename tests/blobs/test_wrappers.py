@@ -150,10 +150,10 @@ def test_where_nobody_listens_nobody_waits(closed_port, driver, monkeypatch):
     monkeypatch.setattr(time, "sleep", slept.append)
     options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{closed_port}", "consist_driver": driver}
     backend = Retrying(RemoteBackend("s3://bucket/store", options))
-    with pytest.raises(UnreachableError, match=r"nobody listens there, in 3 attempts \(start the server"):
+    with pytest.raises(UnreachableError, match=r"nobody listens there \(start the server"):
         backend.get("consist.json")
     assert len(slept) == 2
-    with pytest.raises(UnreachableError, match="no answer"):
+    with pytest.raises(UnreachableError, match="nobody listens there"):
         backend.stat_many(["a", "b"])
     assert len(slept) == 2
 

@@ -215,7 +215,7 @@ class Retrying(Wrapper):
             return _Patience(self._deadline)
         # Who was waited for in vain once, and never answered, is not waited for by each operation that follows.
         if self._first is not None and self._first.is_over:
-            return _Patience(0.0)
+            return _Patience(0.0, 1)
         self._first = _Patience(min(self._deadline, FIRST_DEADLINE), FIRST_ATTEMPTS)
         return self._first
 
@@ -241,12 +241,12 @@ class _Patience:
         """
         self._attempts += 1
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        if self._seconds == 0:
-            raise error
         if self._attempts >= self._if_nobody and is_nobody(error):
             self.is_over = True
-            said = f"{error.message}: nobody listens there, in {self._attempts} attempts"
+            said = f"{error.message}: nobody listens there"
             raise UnreachableError(said, hint="start the server, or correct the endpoint") from error
+        if self._seconds == 0:
+            raise error
         if time.monotonic() + pause > self._ends:
             self.is_over = True
             tried = f"{error.message}, in {self._attempts} attempts within {self._seconds:g} s"
