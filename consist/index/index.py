@@ -7,7 +7,7 @@ damaged and what is to be done about it are the store's business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from consist.errors import DamagedError
 from consist.index import events, filestat, lineage, lookup, marks, outline, sieve, stepsums, stores, writing
@@ -238,6 +238,10 @@ class Index:
             step=step, status=status, tag=tag, parent=parent, kind=kind, since=since, holding=holding
         )
         return lookup.runs(self._bound, query, limit, below=None if before is None else lookup.end_of(before))
+
+    def rows(self, *, limit: int | None = None, **filters: Any) -> Iterator[Outline]:
+        """Yield outlines of runs, the newest first, by the filters that `runs` has."""
+        return lookup.rows(self._bound, lookup.Query.of(**{"step": None, "status": None, **filters}), limit)
 
     def starts(self) -> Iterator[tuple[str, int]]:
         """Yield (run id, start in microseconds since 1970) of all runs, the newest first; no record is looked at.

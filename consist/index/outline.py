@@ -13,7 +13,7 @@ from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import unpack
 from consist.hashing.digest import SIZE
 from consist.hashing.frame import Kind, decode_frame
-from consist.index.records import TREE
+from consist.index.records import RUN, TREE
 from consist.index.schema import BY_SIGNATURE, RUN_ID_SIZE, SUFFIX_SIZE, name, suffix
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FIRST_PAGE = 16
 _PAGE = 1024
 _PAGE_BYTES = 8 << 20
-ID, STEP, STATUS, STARTED, ENDED, OUTPUTS = 1, 3, 4, 5, 6, 12
+ID, STEP, STATUS, STARTED, ENDED, OUTPUTS, KIND = 1, 3, 4, 5, 6, 12, 22
 """Where the fields stand in a record's array, which ``docs/format.md`` lists; new ones come after all of them."""
 
 
@@ -69,6 +69,8 @@ class Outline(NamedTuple):
         In order.
     framed : int
         Bytes of the record as it is stored.
+    kind : str
+        As of the record.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Outline(NamedTuple):
     ended: int
     outputs: tuple[OutputOutline, ...]
     framed: int
+    kind: str
 
 
 def outlines(bound: Bound, step: str | None) -> Iterator[Outline]:
@@ -93,12 +96,12 @@ def outline_of(data: bytes) -> Outline | None:
     try:
         fields = unpack(decode_frame(data, Kind.RECORD, None).payload)
         outputs = tuple(_output(each) for each in fields[OUTPUTS])
-        found = Outline(fields[ID], fields[STEP], fields[STATUS], fields[STARTED], fields[ENDED], outputs, len(data))
+        run_id, step, status, started, ended = (fields[place] for place in (ID, STEP, STATUS, STARTED, ENDED))
+        kind = fields[KIND] if len(fields) > KIND else RUN  # the first version has no kinds
     except (DamagedError, FormatError, TypeError, ValueError, LookupError, AttributeError):
         return None
-    run_id, step, status, started, ended, *_ = found
-    is_sound = type(run_id) is type(step) is type(status) is str and type(started) is type(ended) is int
-    return found if is_sound else None
+    is_sound = type(run_id) is type(step) is type(status) is type(kind) is str and type(started) is type(ended) is int
+    return Outline(run_id, step, status, started, ended, outputs, len(data), kind) if is_sound else None
 
 
 def _output(fields: list[Any]) -> OutputOutline:

@@ -29,6 +29,16 @@ def test_outlines_agree_with_the_records_newest_first(index, make, put):
     assert list(index.outlines("nobody")) == []
 
 
+def test_rows_are_the_runs_that_a_query_fits_as_outlines(index, make, put):
+    kinds = ("run", "trace", "scenario")
+    runs = [make(n, n if n % 3 == 0 else None, kind=kinds[n % 3], step=f"s{n % 2}", tags=("t",)) for n in range(40)]
+    index.put_runs((run, encode_record(run)) for run in runs)
+    for chosen in ({}, {"step": "s1"}, {"kind": "trace", "tag": "t"}, {"since": runs[30].started}, {"step": "none"}):
+        for limit in (None, 3):
+            wanted = [(run.id, run.step, run.status, run.kind) for run in index.runs(**chosen, limit=limit)]
+            assert [(row.id, row.step, row.status, row.kind) for row in index.rows(**chosen, limit=limit)] == wanted
+
+
 def test_a_folder_counts_by_its_files(index, make, put, digest):
     tree = ArtifactRecord("plots", digest("tree"), 40, "tree", None, {"total": 5000, "files": 2})
     put(index, make(1, outputs=(), step="draw"))
@@ -54,4 +64,4 @@ def test_a_damaged_record_is_passed_over(index, make, put, environment):
     framed = put(index, lost)
     spoilt = framed[:-1] + bytes([framed[-1] ^ 1])
     index._bound.write(lambda view: view.put("results", lost.signature.raw, spoilt))
-    assert [run.id for run in index.outlines()] == [kept.id]
+    assert [run.id for run in index.outlines()] == [run.id for run in index.rows()] == [kept.id]
