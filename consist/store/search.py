@@ -80,7 +80,10 @@ class Wanted:
     def sieve(self) -> Callable[[bytes], bool]:
         """Return a test of the framed bytes of a record; one that does not pass it has not what is looked for."""
         text = self.text.encode(errors="replace")
-        key = b"" if self.key is None else self.key.rpartition(".")[2].encode(errors="replace")
+        key = b""
+        if self.key is not None:  # a value is the whole text, so that its length stands before it
+            key = self.key.rpartition(".")[2].encode(errors="replace")
+            text = pack(text.decode()).lower()
         has_letters = text.upper() != text
         spelt = [pack(each) for each in self.numbers] if has_letters else [text, *map(pack, self.numbers)]
 
