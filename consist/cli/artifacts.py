@@ -75,7 +75,7 @@ def artifacts(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
     opened = open_to_read(find_place(db_path, store))
     made = (
         (record, output)
-        for record in _runs(opened, run, step)
+        for record in _runs(opened, run, step, [text for text in (key, form) if text is not None])
         for output in record.outputs
         if (key is None or output.key == key) and (form is None or output.format == form)
     )
@@ -86,11 +86,12 @@ def artifacts(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
         write_table(COLUMNS, _rows(found), flexible=("model", "key"))
 
 
-def _runs(store: "Store", run: str | None, step: str | None) -> "Iterable[RunRecord]":
+def _runs(store: "Store", run: str | None, step: str | None, texts: list[str]) -> "Iterable[RunRecord]":
+    """Return the runs whose outputs may be meant: with these texts in their records."""
     from consist.store.names import find_run
 
     if run is None:
-        return store.index.runs(step=step)
+        return store.index.runs(step=step, holding=[(text.encode("utf-8", "surrogateescape"),) for text in texts])
     record = find_run(store, run)
     return [record] if step in {None, record.step} else []
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, complete_path
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_path, complete_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _CSV, _JSON, _TEXT = FORMS = ("csv", "json", "text")
+_FORMS = "|".join(FORMS)
 _SHOWN = 20
 """Rows of an array that are shown as text."""
 
@@ -42,7 +43,13 @@ def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     raw: Annotated[bool, typer.Option("--raw", help="Write values as the bytes that are stored, too.")] = False,
     form: Annotated[
         str | None,
-        typer.Option("--as", metavar="csv|json|text", help="Write what it holds in this form.", show_default=False),
+        typer.Option(
+            "--as",
+            metavar=_FORMS,
+            help="Write what it holds in this form.",
+            show_default=False,
+            autocompletion=complete_words(_FORMS),
+        ),
     ] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,

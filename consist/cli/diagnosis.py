@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from consist.cli.opening import Place, find_place
+from consist.cli.opening import find_place
 from consist.errors import ConsistError, DamagedError, FormatError, SettingsError
 from consist.store.checks import BYTES, OK, PROBLEM, WARNING, Check, failed, tried
 from consist.store.settings import default_store, resolve
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from consist.blobs.backend import Backend
+    from consist.index.index import Index
     from consist.store.config import StoreConfig
+    from consist.store.places import Located
     from consist.store.settings import Setting
 
 SETTINGS, VERSIONS, INDEX, STORE = "settings", "versions", "index", "store"
@@ -31,6 +33,13 @@ _NEEDED = ("blake3", "fsspec", "lmdb", "msgpack", "pyfastcdc", "rich", "typer", 
 _DRIVERS = {"s3fs": "s3://", "obstore": "s3://", "gcsfs": "gs://"}
 _ROOM = 1 << 30
 """Bytes free on a disk below which a store has too little room to work with: a few packs on their way."""
+
+
+class Found(NamedTuple):
+    """A store that is there."""
+
+    backend: Backend
+    config: StoreConfig
 
 
 def diagnose(db_path: str | None, store: str | None, *, write: bool) -> Iterator[Check]:
@@ -47,14 +56,14 @@ def diagnose(db_path: str | None, store: str | None, *, write: bool) -> Iterator
     yield from _versions()
     if place is None:
         return
-    config = yield from _store(place, write=write)
-    yield from _index(place, config)
+    found = yield from _store(place, write=write)
+    yield from _index(place, found)
 
 
 # Settings and versions ---------------------------------------------------------------------------------------------
 
 
-def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, Place | None]:
+def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, Located | None]:
     """Say where each setting comes from; return the place that they name, if they do."""
     try:
         settings = resolve(db_path=db_path, store=store)
@@ -62,7 +71,7 @@ def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, 
         yield failed(SETTINGS, "settings file", error)
         return None
     try:
-        place: Place | None = find_place(db_path, store)
+        place: Located | None = find_place(db_path, store)
         trouble = None
     except ConsistError as error:
         place, trouble = None, error
@@ -73,7 +82,7 @@ def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, 
     return place
 
 
-def _setting(name: str, setting: Setting, place: Place | None) -> Check:
+def _setting(name: str, setting: Setting, place: Located | None) -> Check:
     """Show a setting without a secret in it: of a URL no user-info, of storage_options the names only."""
     from consist.blobs.urls import normalise_url
 
@@ -129,8 +138,8 @@ def _cutting() -> Check:
 # The store ---------------------------------------------------------------------------------------------------------
 
 
-def _store(place: Place, *, write: bool) -> Generator[Check, None, StoreConfig | None]:
-    """Look at the store and try its place; return its config, if it has one that can be read."""
+def _store(place: Located, *, write: bool) -> Generator[Check, None, Found | None]:
+    """Look at the store and try its place; return it with its config, if it has one that can be read."""
     from consist.blobs.opening import open_backend
     from consist.store.config import load
     from consist.store.probe import probe
@@ -155,7 +164,7 @@ def _store(place: Place, *, write: bool) -> Generator[Check, None, StoreConfig |
         yield from _folder(backend.url, config)
     if config is not None or not is_local:  # a folder that is not there is not made for a trial
         yield from probe(backend, write=write)
-    return config
+    return None if config is None else Found(backend, config)
 
 
 def _known(backend: Backend, config: StoreConfig | None) -> Iterator[Check]:
@@ -226,7 +235,7 @@ def _leftovers(root: str) -> Check:
 # The index ---------------------------------------------------------------------------------------------------------
 
 
-def _index(place: Place, config: StoreConfig | None) -> Iterator[Check]:
+def _index(place: Located, store: Found | None) -> Iterator[Check]:
     from consist.index.filekind import Kind, file_kind, network_filesystem
 
     path = place.db_path
@@ -237,8 +246,8 @@ def _index(place: Place, config: StoreConfig | None) -> Iterator[Check]:
         return
     if kind is Kind.NEW:
         advice = "a Tracker makes it with its first run"
-        if config is not None:
-            advice = f"`consist index rebuild --db-path {path} --store {_spelt(place.store)}` makes it from the store"
+        if store is not None:
+            advice = f"{_rebuild(place)} makes it from the store"
         yield Check(INDEX, "kind", WARNING, f"there is no index {path} yet", advice=advice)
         return
     yield Check(INDEX, "kind", OK, "LMDB")
@@ -246,34 +255,53 @@ def _index(place: Place, config: StoreConfig | None) -> Iterator[Check]:
     network = network_filesystem(os.path.realpath(path))
     away = None if network is None else "LMDB must not be there: put the index on a local disk, with --db-path"
     yield Check(INDEX, "filesystem", OK if network is None else WARNING, network or "local", advice=away)
-    yield from _trust(path, config)
+    yield from _trust(place, store)
 
 
-def _trust(path: str, config: StoreConfig | None) -> Iterator[Check]:
+def _trust(place: Located, store: Found | None) -> Iterator[Check]:
     """Open the index as every verb does, and ask whether it has all that its store has."""
     from consist.index.environment import Environment, UntrustedIndexError
     from consist.index.index import Index
 
-    environment = Environment(path)
+    environment = Environment(place.db_path)
     try:
         environment.read(lambda _transaction, _tables: None)
     except UntrustedIndexError as error:
-        yield Check(INDEX, "trusted", WARNING, error.message, advice="`consist index rebuild` makes it anew")
+        yield Check(INDEX, "trusted", WARNING, error.message, advice=f"{_rebuild(place)} makes it anew")
         return
     except ConsistError as error:
         yield failed(INDEX, "trusted", error)
         return
     yield Check(INDEX, "trusted", OK, "yes")
-    if config is not None:
-        yield tried(INDEX, "complete", lambda: _complete(Index(environment, config.id)))
+    if store is not None:
+        yield tried(INDEX, "complete", lambda: _complete(place, store, Index(environment, store.config.id)))
 
 
-def _complete(index: Any) -> Check:
+def _complete(place: Located, store: Found, index: Index) -> Check:
+    """Compare the index with the store's records, which other machines that use the store write as well."""
+    from consist.cli.text import counted
+    from consist.store.unknown import unknown
+
     if index.needs_rebuild:
-        advice = "`consist index rebuild` fills it from the store"
+        advice = f"{_rebuild(place)} fills it from the store"
         return Check(INDEX, "complete", WARNING, "it may lack runs of this store", advice=advice)
+    lacking, records, is_all = unknown(store.backend, index)
+    looked_at = f"{'' if is_all else 'the first '}{counted(records, 'record')}"
+    if lacking:
+        said = f"{lacking} of {looked_at} in the store are not in it: runs of other machines"
+        advice = f"{_rebuild(place)} reads them in, to be listed; a call finds them as it is"
+        return Check(INDEX, "complete", WARNING, said, advice=advice)
     runs = sum(count for _, count in index.steps())
-    return Check(INDEX, "complete", OK, f"yes, with {runs} {'run' if runs == 1 else 'runs'}")
+    said = "yes" if is_all else f"as far as {looked_at} tell"
+    return Check(INDEX, "complete", OK, f"{said}, with {counted(runs, 'run')}")
+
+
+def _rebuild(place: Located) -> str:
+    """Return the command that makes this index from this store, as it can be typed."""
+    import shlex
+
+    words = ("consist", "index", "rebuild", "--db-path", place.db_path, "--store", _spelt(place.store))
+    return f"`{shlex.join(words)}`"
 
 
 def _spelt(store: str) -> str:

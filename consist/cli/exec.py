@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_words
 
 if TYPE_CHECKING:
     from consist.runs.run import RunResult
     from consist.runs.tracker import Tracker
 
 _SIGNALLED = 128
+_MODES = "reuse|overwrite|readonly|off"
 
 
 def command() -> Any:
@@ -59,7 +60,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         list[str], typer.Option(metavar="TAG", help="A tag of the run; may be repeated.", show_default=False)
     ] = [],  # noqa: B006 - the same
     cache_mode: Annotated[
-        str, typer.Option(metavar="reuse|overwrite|readonly|off", help="How the cache is used.")
+        str,
+        typer.Option(metavar=_MODES, help="How the cache is used.", autocompletion=complete_words(_MODES)),
     ] = "reuse",
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -73,7 +75,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     program's libraries do not count.
 
     The exit code is the command's. A command that fails is recorded, and runs again the next time. Ctrl-C and other
-    signals are passed on to it. It gets nothing from standard input. With --json what it prints is kept and not shown.
+    signals are passed on to it. It gets nothing from standard input. What it leaves running is not waited for:
+    its output is read for half a second more, with a warning. With --json what it prints is kept and not shown.
     """
     import subprocess
 

@@ -40,7 +40,8 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     RUN is named as for `consist show`. The run stays listed, as forgotten, and what it made can be read by its id.
     So are the runs that asked for it in their functions, which would be found again as they are. Runs that read what it
-    made as an input are named, and not forgotten with it: once it is made anew, they are not found for it.
+    made as an input are named, and not forgotten with it: once it is made anew, they are not found for it. Nor are the
+    runs in a scenario forgotten with it.
 
     What will be done is shown, and asked about on a terminal; elsewhere --yes is needed.
     """
@@ -76,10 +77,10 @@ def _users(store: "Store", record: "RunRecord") -> list[str]:
 
 
 def _plan(record: "RunRecord", users: list[str], askers: list[str]) -> list[str]:
-    from consist.cli.text import counted, escape
+    from consist.cli.text import counted
 
     lines = [
-        f"run {record.id} of {escape(record.step)!r} will not be found any more: its next call runs again",
+        _fate(record),
         f"its {counted(len(record.outputs), 'output')} can still be read by its id",
     ]
     if askers:
@@ -91,6 +92,18 @@ def _plan(record: "RunRecord", users: list[str], askers: list[str]) -> list[str]
 
 def _some(run_ids: list[str]) -> str:
     return ", ".join(run_ids[:5]) + (f" and {len(run_ids) - 5} more" if len(run_ids) > 5 else "")  # noqa: PLR2004
+
+
+def _fate(record: "RunRecord") -> str:
+    """Say what becomes of a run: of one that no call would have found, no more than how it is listed."""
+    from consist.cli.text import escape
+    from consist.index.records import RUN, SCENARIO
+
+    if record.kind == RUN and record.signature is not None:
+        return f"run {record.id} of {escape(record.step)!r} will not be found any more: its next call runs again"
+    why = "no call finds it as it is" if record.kind == RUN else f"a {record.kind} is executed each time"
+    members = "; the runs in it stay" if record.kind == SCENARIO else ""
+    return f"{escape(record.kind)} {record.id} of {escape(record.step)!r} will be listed as forgotten: {why}{members}"
 
 
 def _agreed() -> bool:

@@ -6,8 +6,8 @@ from consist.cli.building import make_group
 from consist.cli.options import AsJson, DbPath, StorePlace
 
 if TYPE_CHECKING:
-    from consist.cli.opening import Place
     from consist.index.environment import Environment
+    from consist.store.places import Located
     from consist.store.rebuild import Rebuilt
 
 
@@ -52,7 +52,7 @@ def rebuild(
     return PROBLEM if rebuilt.damaged else OK
 
 
-def _rebuild(place: "Place") -> "Rebuilt":
+def _rebuild(place: "Located") -> "Rebuilt":
     from consist.cli.opening import open_place, require_store
     from consist.cli.progress import progress, things
     from consist.errors import DamagedError

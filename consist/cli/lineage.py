@@ -51,9 +51,10 @@ def lineage(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 ) -> None:
     """Show what something was made from, as a tree: its run, what that read, the runs that made it, to the raw files.
 
-    TARGET is a path of the store, the beginning of a run id, or a file; ./NAME is always a file. With --down it is the
-    other way: which runs read it, and what they made. What is reached twice is written out once. Content that is the
-    same, although nobody recorded that it went this way, is marked so.
+    TARGET is a path of the store, the beginning of a run id, or a file; ./NAME is always a file. Of a file in a folder
+    that a run made it is the folder's. With --down it is the other way: which runs read it, and what they made. What is
+    reached twice is written out once. Content that is the same, although nobody recorded that it went this way, is
+    marked so.
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json, write_line
@@ -84,7 +85,21 @@ def _found(store: "Store", target: str, direction: "Direction", depth: int | Non
     except (NotFoundError, UsageError):
         if not os.path.lexists(target):
             raise
-    return lineage_of(store, Path(target), direction, depth=depth, most=limit)
+    found = lineage_of(store, Path(target), direction, depth=depth, most=limit)
+    folder = _folder_of(store, target) if len(found.nodes) == 1 else None
+    return found if folder is None else lineage_of(store, folder, direction, depth=depth, most=limit)
+
+
+def _folder_of(store: "Store", target: str) -> str | None:
+    """Return the path in the store of the folder that a file lies in, if a run made that folder and not the file."""
+    from consist.errors import NotFoundError
+    from consist.store.origin import find_origin
+
+    try:
+        origin = find_origin(store, os.path.join(".", target))  # noqa: PTH118 - as it was typed
+    except NotFoundError:
+        return None
+    return f"runs/{origin.run.id}/{origin.output}" if origin.inner else None
 
 
 def _document(found: "Lineage") -> dict[str, Any]:

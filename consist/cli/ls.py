@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_path
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_path, complete_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from consist.cli.text import Cell
     from consist.store.listing import Entry
 
+_ORDERS = "size|time|name"
 COLUMNS = ("name", "size", "format", "stored", "time", "digest")
 
 
@@ -42,7 +43,12 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     ] = False,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="size|time|name", help="The largest, the newest, or A first.", show_default=False),
+        typer.Option(
+            metavar=_ORDERS,
+            help="The largest, the newest, or A first.",
+            show_default=False,
+            autocompletion=complete_words(_ORDERS),
+        ),
     ] = None,
     only: Annotated[
         list[str],

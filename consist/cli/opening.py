@@ -1,43 +1,29 @@
-"""Which store and which index a verb is about, and opening them. Nothing is made here unless a verb says so."""
+"""Which store and which index a verb is about, and opening them, in the words of the command line's options.
+
+What is done is ``store/places.py``'s and ``store/reading.py``'s. Nothing is made here unless a verb says so.
+"""
 
 # Paths are plain strings: pathlib would be imported for this alone.
-# ruff: noqa: PTH100, PTH112
+# ruff: noqa: PTH112
 
 from __future__ import annotations
 
 import contextlib
 import os
-import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from consist.errors import ConsistWarning, NotFoundError, SettingsError
-from consist.store.places import known_store
+from consist.errors import NotFoundError, SettingsError
+from consist.store import places
 from consist.store.settings import resolve
 
 if TYPE_CHECKING:
-    from consist.store.settings import Setting
+    from contextlib import AbstractContextManager
+
+    from consist.store.places import Located
     from consist.store.store import Store
 
 
-class Place(NamedTuple):
-    """Where to look.
-
-    Attributes
-    ----------
-    db_path : str
-        The index's file.
-    store : str
-        The store: a folder or a URL.
-    storage_options : dict
-        For the store's filesystem.
-    """
-
-    db_path: str
-    store: str
-    storage_options: dict[str, Any]
-
-
-def find_place(db_path: str | None, store: str | None) -> Place:
+def find_place(db_path: str | None, store: str | None) -> Located:
     """Choose index and store: the options, the environment, a settings file; for the store then what the index knows.
 
     Parameters
@@ -54,21 +40,14 @@ def find_place(db_path: str | None, store: str | None) -> Place:
     FormatError
         If the index's file is another kind of file.
     """
-    settings = resolve(db_path=db_path, store=store)
-    index = os.path.abspath(os.fspath(settings["db_path"].value))
-    if os.path.isdir(index):
-        raise SettingsError(f"{index} is a folder; an index is one file", hint=f"see {_origin(settings['db_path'])}")
-    given = settings["store"].value
-    options = dict(settings["storage_options"].value or {})
-    return Place(index, known_store(index) if given is None else os.fspath(given), options)
+    place = places.find_place(db_path=db_path, store=store)
+    if os.path.isdir(place.db_path):
+        origin = "--db-path" if db_path is not None else f"db_path: {resolve()['db_path'].origin}"
+        raise SettingsError(f"{place.db_path} is a folder; an index is one file", hint=f"see {origin}")
+    return place.located()
 
 
-def _origin(setting: Setting) -> str:
-    """Say where a wrong path came from, for a hint."""
-    return "--db-path" if setting.origin == "argument" else f"db_path: {setting.origin}"
-
-
-def open_to_read(place: Place) -> Store:
+def open_to_read(place: Located) -> Store:
     """Open a store and its index, both of which must be there; a remote store that is known here is not asked.
 
     Raises
@@ -76,14 +55,14 @@ def open_to_read(place: Place) -> Store:
     NotFoundError
         If either is not.
     """
-    from consist.store.opening import open_known
+    from consist.store import reading
 
     require_index(place)
-    known = open_known(place.store, place.db_path, storage_options=place.storage_options)
-    return open_existing(place) if known is None else _complete(known, place)
+    known = reading.open_to_read(place)
+    return open_existing(place) if known is None else known
 
 
-def open_existing(place: Place) -> Store:
+def open_existing(place: Located) -> Store:
     """Open a store and its index, both of which must be there.
 
     Raises
@@ -91,22 +70,13 @@ def open_existing(place: Place) -> Store:
     NotFoundError
         If either is not.
     """
+    from consist.store import reading
+
     require_index(place)
-    return _complete(open_place(place), place)
+    return reading.open_existing(place, waiting=_waiting(place))
 
 
-def _complete(store: Store, place: Place) -> Store:
-    """Warn if the index lacks runs of the store."""
-    if store.index.needs_rebuild:
-        warnings.warn(
-            f"the index {place.db_path} may lack runs of the store (run `consist index rebuild`)",
-            ConsistWarning,
-            stacklevel=3,
-        )
-    return store
-
-
-def require_index(place: Place) -> None:
+def require_index(place: Located) -> None:
     """Raise unless there is an index at its place.
 
     Raises
@@ -121,16 +91,12 @@ def require_index(place: Place) -> None:
 
     if file_kind(place.db_path) is not Kind.NEW:
         return
-    hint = "check --db-path; a Tracker makes the index with its first run"
     others = indexes_in(".")
-    if os.path.isdir(place.store):
-        hint = f"`consist index rebuild --db-path {place.db_path} --store {place.store}` makes it from the store"
-    elif others:
-        hint = " or ".join(f"try --db-path ./{other}" if n == 0 else f"./{other}" for n, other in enumerate(others))
-    raise NotFoundError(f"there is no index {place.db_path}", hint=hint)
+    hint = " or ".join(f"try --db-path ./{other}" if n == 0 else f"./{other}" for n, other in enumerate(others))
+    places.require_index(place, hint or "check --db-path; a Tracker makes the index with its first run")
 
 
-def require_store(place: Place) -> None:
+def require_store(place: Located) -> None:
     """Raise unless there is a store at its place, of a format that is known and with a config that can be read.
 
     Raises
@@ -146,21 +112,26 @@ def require_store(place: Place) -> None:
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
 
 
-def open_place(place: Place, *, create: bool = False) -> Store:
+def open_place(place: Located, *, create: bool = False) -> Store:
     """Open a store with an index that may be new.
 
     Parameters
     ----------
-    place : Place
+    place : Located
         Which.
     create : bool
         Make the store if there is none.
     """
-    from consist.blobs.urls import is_remote, normalise_url
-    from consist.cli.progress import WAITING, progress
     from consist.store.opening import open_store
 
-    url = normalise_url(place.store)
-    waiting = progress(f"asking {url}", unit=WAITING) if is_remote(url) else contextlib.nullcontext()
-    with waiting:
+    with _waiting(place):
         return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)
+
+
+def _waiting(place: Located) -> AbstractContextManager[Any]:
+    """Say on a terminal that a remote store is asked."""
+    from consist.blobs.urls import is_remote, normalise_url
+    from consist.cli.progress import WAITING, progress
+
+    url = normalise_url(place.store)
+    return progress(f"asking {url}", unit=WAITING) if is_remote(url) else contextlib.nullcontext()

@@ -1,6 +1,7 @@
 """The options that verbs share, said once, and what a shell completes of their arguments."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -67,3 +68,8 @@ def complete_step(ctx: typer.Context, incomplete: str) -> list[str]:
     from consist.cli import completing
 
     return completing.offered(ctx, incomplete, completing.steps)
+
+
+def complete_words(metavar: str) -> Callable[[str], list[str]]:
+    """Return what completes one of some words, given as the option shows them: ``csv|json|text``."""
+    return lambda incomplete: [word for word in metavar.split("|") if word.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""Writers: a table on a terminal, tab-separated lines elsewhere, JSON where it is asked for.
+"""Writers: a table on a terminal (``terminal.py``), tab-separated lines elsewhere, JSON where it is asked for.
 
 All of them stream: nothing here waits for the last row. Off a terminal there are no colours and no boxes, the first
 line names the columns, and a record is a line.
@@ -12,18 +12,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.text import Cell, Seconds, Size, escape, plain, shown
+from consist.cli.text import Cell, escape, plain, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-_BATCH = 200
-"""Rows that widths are measured on, on a terminal; the rows after them keep these widths."""
 _PATIENCE = 0.05
-"""Seconds in which rows are gathered for that, and lines for a pipe; then those that are there are shown."""
-
-_GAP = 2
-_NARROWEST = 4
+"""Seconds in which lines are gathered for a pipe."""
 _WIDEST_NAME = 32
 
 
@@ -42,10 +37,12 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexi
     rows : iterable of sequence
         The cells of each row.
     flexible : sequence of str
-        Columns that give way first where a terminal is narrow.
+        Columns of text that give way where a terminal is narrow; see ``terminal.py``.
     """
     if on_terminal():
-        _write_terminal(columns, rows, flexible)
+        from consist.cli.terminal import write_terminal
+
+        write_terminal(columns, rows, flexible)
         return
     write_line("\t".join(columns))
     write_lines("\t".join(map(plain, row)) for row in rows)
@@ -126,64 +123,3 @@ def complain(text: str) -> None:
     """Write one line to standard error, under the name of the program."""
     sys.stderr.write(f"consist: {escape(' '.join(text.splitlines()))}\n")
     sys.stderr.flush()
-
-
-def _write_terminal(columns: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    widths: list[int] = []
-    for batch in _batches(rows):
-        is_first = not widths
-        cells = [[shown(cell) for cell in row] for row in batch]
-        widths = widths or _fit(columns, cells, console.width, flexible)
-        table = Table(box=None, show_header=is_first, pad_edge=False, padding=(0, _GAP, 0, 0))
-        for number, column in enumerate(columns):
-            right = bool(batch) and isinstance(batch[0][number], (int, Size, Seconds))
-            table.add_column(
-                Text(column.replace("_", " ")),
-                width=widths[number],
-                no_wrap=True,
-                overflow="ellipsis",
-                justify="right" if right else "left",
-                header_style="bold",
-            )
-        for row in cells:
-            table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in row[: len(columns)]))
-        console.print(table)
-
-
-def _batches(rows: Iterable[Sequence[Cell]]) -> Iterator[list[Sequence[Cell]]]:
-    """Yield the rows in batches; one empty batch if there are none, so that the columns are named all the same."""
-    source = iter(rows)
-    yield _batch(source)
-    while batch := _batch(source):
-        yield batch
-
-
-def _batch(source: Iterator[Sequence[Cell]]) -> list[Sequence[Cell]]:
-    """Take rows until there are many, or they come slowly."""
-    until = time.monotonic() + _PATIENCE
-    batch: list[Sequence[Cell]] = []
-    for row in source:
-        batch.append(row)
-        if len(batch) == _BATCH or time.monotonic() > until:
-            break
-    return batch
-
-
-def _fit(columns: Sequence[str], cells: list[list[str]], width: int, flexible: Sequence[str]) -> list[int]:
-    """Choose widths of columns that fit a terminal."""
-    from rich.cells import cell_len
-
-    widths = [max(cell_len(text) for text in (column, *(row[n] for row in cells))) for n, column in enumerate(columns)]
-    room = width - _GAP * (len(columns) - 1)
-    for yielding in ([n for n, column in enumerate(columns) if column in flexible], list(range(len(columns)))):
-        while sum(widths) > room and yielding:
-            widest = max(yielding, key=lambda n: widths[n])
-            if widths[widest] <= _NARROWEST:
-                break
-            widths[widest] -= 1
-    return widths

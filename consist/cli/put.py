@@ -14,8 +14,8 @@ from consist.cli.options import AsJson, DbPath, StorePlace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consist.cli.opening import Place
     from consist.index.records import RunRecord
+    from consist.store.places import Located
 
 _STANDARD_INPUT = "-"
 _NAME_OF_INPUT = "stdin"
@@ -68,7 +68,7 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         write_line(kept.digest.hex)
 
 
-def _put(place: "Place", file: str, name: str | None, *, create: bool, follow: bool) -> "RunRecord":
+def _put(place: "Located", file: str, name: str | None, *, create: bool, follow: bool) -> "RunRecord":
     from consist.cli.opening import open_place, require_index
     from consist.cli.progress import progress
     from consist.identity.names import check_name

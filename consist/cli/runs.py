@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step, complete_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consist.cli.text import Cell
-    from consist.index.records import RunRecord
+    from consist.index.outline import Outline
     from consist.store.store import Store
 
+_STATES = "completed|failed|forgotten"
 COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
 KIND = "kind"
 """The last column where programs read; people, whose terminal has 80 columns, are told it behind the model's name."""
@@ -38,7 +39,8 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         str | None, typer.Option(metavar="NAME", help="Only runs of this step.", autocompletion=complete_step)
     ] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="completed|failed|forgotten", help="Only runs that are so now.")
+        str | None,
+        typer.Option(metavar=_STATES, help="Only runs that are so now.", autocompletion=complete_words(_STATES)),
     ] = None,
     tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only runs that have this tag now.")] = None,
     parent: Annotated[
@@ -71,24 +73,26 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     begin = None if since is None else parse_time(since)
     opened = open_to_read(find_place(db_path, store))
     inside = None if parent is None else find_run(opened, parent).id
-    found = opened.index.runs(step=step, status=status, tag=tag, parent=inside, since=begin, limit=limit)
-    records = or_hint(opened, found)
+    chosen: dict[str, Any] = {"step": step, "status": status, "tag": tag, "parent": inside, "since": begin}
     if as_json:
-        write_json_list(head("runs"), "runs", (run_line(opened, record) for record in records))
-    elif on_terminal():
+        found = or_hint(opened, opened.index.runs(**chosen, limit=limit))
+        write_json_list(head("runs"), "runs", (run_line(opened, record) for record in found))
+        return
+    records = or_hint(opened, opened.index.rows(**chosen, limit=limit))
+    if on_terminal():
         rows = ((run_id, _named(record), *rest) for record, (run_id, _, *rest) in _rows(opened, records))
         write_table(COLUMNS, rows, flexible=("model",))
     else:
         write_table((*COLUMNS, KIND), ((*row, record.kind) for record, row in _rows(opened, records)))
 
 
-def _named(record: "RunRecord") -> str:
+def _named(record: "Outline") -> str:
     from consist.index.records import RUN
 
     return record.step if record.kind == RUN else f"{record.step} ({record.kind})"
 
 
-def _rows(store: "Store", records: "Iterator[RunRecord]") -> "Iterator[tuple[RunRecord, tuple[Cell, ...]]]":
+def _rows(store: "Store", records: "Iterator[Outline]") -> "Iterator[tuple[Outline, tuple[Cell, ...]]]":
     from consist.cli.shapes import seconds_of
     from consist.cli.text import RunId, Seconds, Time
 

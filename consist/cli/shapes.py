@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from consist.hashing.digest import Digest
     from consist.identity.explain import Difference
+    from consist.index.outline import Outline
     from consist.index.records import ArtifactRecord, ContractRecord, InputRecord, RunRecord
     from consist.store.listing import Entry
     from consist.store.store import Store
@@ -33,7 +34,7 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
         "ended": iso_time(record.ended),
         "execution_time": seconds_of(record),
         "hits": store.index.hits(record.id).count,
-        "tags": list(store.index.tags(record.id)),
+        "tags": list(store.index.tags_of(record)),
         "signature": _hex(record.signature),
     }
 
@@ -103,7 +104,7 @@ def entry(item: Entry) -> dict[str, Any]:
     }
 
 
-def seconds_of(record: RunRecord) -> float:
+def seconds_of(record: RunRecord | Outline) -> float:
     """Return how long a run took."""
     return (record.ended - record.started) / 1e6
 

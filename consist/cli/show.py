@@ -49,7 +49,7 @@ def show(
     TARGET is looked for as a run id or the beginning of one; then as a path of the store (runs/RUN, runs/RUN/OUTPUT,
     steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest of at least 16 digits; then as a file or folder
     here, which is hashed: ./NAME is always one. If several runs made that content the newest is shown, and the others
-    are named as also_made_by.
+    are named as also_made_by. A file that is no output of its own is looked for in the folders that runs made.
 
     A line is a fact: what it is about, a tab, and its values.
     """
@@ -61,8 +61,8 @@ def show(
     opened = open_to_read(find_place(db_path, store))
     origin = find_origin(opened, target)
     if as_json:
-        document = {"output": origin.output, "also_made_by": list(origin.also), "run": run_in_full(opened, origin.run)}
-        write_json({**head("show"), **document})
+        meant = {"output": origin.output, "inner": origin.inner or None, "also_made_by": list(origin.also)}
+        write_json({**head("show"), **meant, "run": run_in_full(opened, origin.run)})
     else:
         _write(opened, origin)
 
@@ -80,6 +80,8 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
 
     record = origin.run
     yield from _course(store, record)
+    if origin.inner:
+        yield "found_in", f"{origin.output}/{origin.inner}"
     for run_id in origin.also:
         yield "also_made_by", RunId(run_id)
     yield from _labels(store, record)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from consist.cli.text import Cell
     from consist.store.summary import StepSummary
 
-COLUMNS = ("step", "completed", "failed", "hits", "outputs", "bytes", "spent", "saved", "newest")
+COLUMNS = ("step", "completed", "failed", "forgotten", "hits", "outputs", "bytes", "spent", "saved", "newest")
 
 
 def command() -> Any:
@@ -26,9 +26,9 @@ def summary(
 ) -> None:
     """Show what all runs come to, step by step and in sum.
 
-    Of each step: how many runs completed and failed, how often one was found again (hits), how many outputs there are
-    and how large they are as plain files, how long executing took, and how much time the hits saved: each as long as
-    its run took. Seconds, where nobody looks.
+    Of each step: how many runs completed, failed, and were forgotten; how often one was found again (hits), how many
+    outputs there are and how large they are as plain files, how long executing took, and how much time the hits saved:
+    each as long as its run took. Seconds, where nobody looks.
     """
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read
@@ -57,7 +57,7 @@ def _cells(step: "StepSummary") -> "tuple[Cell, ...]":
     from consist.cli.text import Seconds, Size, Time
 
     times = (Seconds(step.spent / 1e6), Seconds(step.saved / 1e6), Time(step.newest) if step.newest else None)
-    return (step.step, step.completed, step.failed, step.hits, step.outputs, Size(step.bytes), *times)
+    return (step.step, step.completed, step.failed, step.forgotten, step.hits, step.outputs, Size(step.bytes), *times)
 
 
 def _sums(step: "StepSummary") -> dict[str, Any]:
@@ -66,6 +66,7 @@ def _sums(step: "StepSummary") -> dict[str, Any]:
     return {
         "completed": step.completed,
         "failed": step.failed,
+        "forgotten": step.forgotten,
         "hits": step.hits,
         "outputs": step.outputs,
         "bytes": step.bytes,

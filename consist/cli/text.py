@@ -107,9 +107,11 @@ def human_seconds(value: float) -> str:
 
     Examples
     --------
-    >>> human_seconds(0.0000123), human_seconds(4.5678), human_seconds(86400)
-    ('0.0000123 s', '4.57 s', '86400 s')
+    >>> human_seconds(0.0000123), human_seconds(4.5678), human_seconds(86400), human_seconds(0)
+    ('0.0000123 s', '4.57 s', '86400 s', '0 s')
     """
+    if value == 0:
+        return "0 s"
     if abs(value) >= 100:  # noqa: PLR2004 - from here on whole seconds are three digits
         return f"{value:.0f} s"
     if abs(value) >= 1:

@@ -8,7 +8,7 @@ from consist.cli.building import make_verb
 from consist.cli.options import AsJson, DbPath, StorePlace
 
 if TYPE_CHECKING:
-    from consist.cli.opening import Place
+    from consist.store.places import Located
     from consist.store.store import Store
     from consist.store.verify import Verified
 
@@ -90,7 +90,7 @@ def parse_share(text: str) -> float:
     return share
 
 
-def _verify(place: "Place", share: float) -> "Verified":
+def _verify(place: "Located", share: float) -> "Verified":
     """Check a store; where it has no index, with one that is thrown away."""
     import tempfile
 

@@ -51,8 +51,8 @@ def why(
 
     RUN is named as for `consist show`: by the beginning of its id, or by an output, a digest or a file that it made.
     It is compared with the nearest earlier run of its step: the one with the fewest differing parts, of several the
-    newest, among the newest 200. With OTHER, the two are compared, and what is said leads from the earlier to the
-    later, in whatever order they are named.
+    newest, among the newest 200; a trace or a scenario, which is executed each time, with an earlier one. With OTHER,
+    the two are compared, and what is said leads from the earlier to the later, in whatever order they are named.
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """

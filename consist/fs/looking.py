@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fsspec import AbstractFileSystem
 
 from consist.blobs import layout
-from consist.errors import ConsistWarning, FolderError, UnsupportedError
+from consist.errors import FolderError, UnsupportedError
 from consist.fs.entries import find_entry, find_file, info_of
 from consist.fs.settled import Settled
 from consist.store.names import BLOBS, RUNS, SCHEME, parse_path
-from consist.store.opening import open_store
-from consist.store.places import find_place, known_store, require_index
+from consist.store.places import find_place
+from consist.store.reading import open_existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consist.store.listing import Entry
     from consist.store.names import Found
-    from consist.store.places import Place
     from consist.store.store import Store
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,7 +48,7 @@ class LookingFileSystem(AbstractFileSystem, metaclass=Settled):  # type: ignore[
     def _store(self) -> Store:
         """The store, opened by the first use."""
         if self._opened is None:  # two threads may both open it: they get the same index, and one store is dropped
-            self._opened = _open_store(self._place)
+            self._opened = open_existing(self._place.located())
         return self._opened
 
     @property
@@ -196,20 +194,6 @@ class LookingFileSystem(AbstractFileSystem, metaclass=Settled):  # type: ignore[
             return str(self.info(path)["type"])
         except FileNotFoundError:
             return None
-
-
-def _open_store(place: Place) -> Store:
-    """Open a store and its index, both of which must be there: reading makes neither."""
-    url = known_store(place.db_path) if place.store is None else place.store
-    require_index(place.db_path, url)
-    store = open_store(url, place.db_path, storage_options=place.storage_options, create=False)
-    if store.index.needs_rebuild:
-        warnings.warn(
-            f"the index {place.db_path} may lack runs of the store (run `consist index rebuild`)",
-            ConsistWarning,
-            stacklevel=2,
-        )
-    return store
 
 
 def _raise_unless_missing(error: OSError) -> None:

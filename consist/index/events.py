@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from consist.index import lookup, marks, writing
 from consist.index.marks import FORGET, MEMBER, PIN, TAG, Change, Mark
 from consist.index.records import decode_events
-from consist.index.schema import APPLIED, PENDING, is_run_id, name, run_key, suffix, suffix_run
+from consist.index.schema import APPLIED, PENDING, is_run_id, name, run_key, suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,11 +80,6 @@ def hits(view: View, run_id: str) -> Hits:
     """Return how often a run was found again."""
     found = view.get_sealed("hits", run_key(run_id)) if is_run_id(run_id) else None
     return Hits(*found) if found is not None else Hits(0, 0)
-
-
-def hit_counts(view: View) -> dict[str, int]:
-    """Return how often each run was found again, by id."""
-    return {suffix_run(key): int(view.unseal("hits", key, data)[0]) for key, data in view.scan("hits")}
 
 
 def tags(view: View, run_id: str) -> tuple[str, ...]:

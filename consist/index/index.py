@@ -7,10 +7,10 @@ damaged and what is to be done about it are the store's business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from consist.errors import DamagedError
-from consist.index import events, filestat, lineage, lookup, marks, outline, stores, writing
+from consist.index import events, filestat, lineage, lookup, marks, outline, sieve, stepsums, stores, writing
 from consist.index.bound import Bound
 from consist.index.chunks import Chunks
 from consist.index.memo import Memo
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from consist.index.marks import Change, Mark
     from consist.index.outline import Outline
     from consist.index.records import Event, RunRecord
+    from consist.index.stepsums import StepSums
     from consist.index.stores import KnownStore
 
 REBUILD_HINT = "run `consist index rebuild`: it is made anew from the store"
@@ -183,6 +184,12 @@ class Index:
         """Return the bytes of a run's record as the store has them, unchecked, or None."""
         return self._bound.read(lambda view: lookup.framed(view, run_id))
 
+    def has(self, name: Digest | str) -> bool:
+        """Tell whether there is a run that a signature leads to, or one with a whole id; neither is looked at."""
+        if isinstance(name, str):
+            return self._bound.read(lambda view: view.has("runs", name.encode()))
+        return self._environment.fetch("results", self._store, name.raw) is not None
+
     def get_run(self, run_id: str) -> RunRecord | None:
         """Return a run by its whole id, or None."""
         return self._bound.read(lambda view: lookup.get_run(view, run_id))
@@ -232,6 +239,10 @@ class Index:
         )
         return lookup.runs(self._bound, query, limit, below=None if before is None else lookup.end_of(before))
 
+    def rows(self, *, limit: int | None = None, **filters: Any) -> Iterator[Outline]:
+        """Yield outlines of runs, the newest first, by the filters that `runs` has."""
+        return lookup.rows(self._bound, lookup.Query.of(**{"step": None, "status": None, **filters}), limit)
+
     def starts(self) -> Iterator[tuple[str, int]]:
         """Yield (run id, start in microseconds since 1970) of all runs, the newest first; no record is looked at.
 
@@ -245,11 +256,19 @@ class Index:
 
     def passing(self, test: Callable[[bytes], object], also: Collection[str] = ()) -> Iterator[RunRecord]:
         """Yield the runs whose framed bytes pass a test, and those with an id in `also`, the newest first."""
-        return outline.passing(self._bound, test, also)
+        return sieve.passing(self._bound, test, also)
 
     def steps(self) -> Iterator[tuple[str, int]]:
         """Yield the names of steps, sorted, with the number of runs of each."""
         return iter(self._bound.read(lookup.steps))
+
+    def step_sums(self) -> list[tuple[str, StepSums | None]]:
+        """Return the names of steps, sorted, with what the runs of each come to; None where that is not kept."""
+        return self._bound.read(stepsums.steps)
+
+    def found_again(self) -> Iterator[tuple[str, int, int]]:
+        """Yield (step, hits, microseconds that it took) of each run that was found again, a page a transaction."""
+        return stepsums.found_again(self._bound)
 
     def newest(self, step: str, *, key: str | None = None) -> RunRecord | None:
         """Return the newest completed run of a step, or of those with an output `key`; None if there is none."""
@@ -345,10 +364,6 @@ class Index:
     def hits(self, run_id: str) -> Hits:
         """Return how often a run was found again, and when last (microseconds since 1970; 0 if never)."""
         return self._bound.read(lambda view: events.hits(view, run_id))
-
-    def hit_counts(self) -> dict[str, int]:
-        """Return how often each run was found again, by id; runs that never were are left out."""
-        return self._bound.read(events.hit_counts)
 
     def tags(self, run_id: str) -> tuple[str, ...]:
         """Return a run's tags, sorted: those of its record, with what events gave and took."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from consist.errors import DamagedError
+from consist.index.outline import outline_of
 from consist.index.records import COMPLETED, RUN, decode_record
 from consist.index.schema import (
     BY_RECORD,
@@ -23,12 +24,15 @@ from consist.index.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from consist.index.bound import Bound
+    from consist.index.outline import Outline
     from consist.index.records import RunRecord
     from consist.index.view import View
+
+R = TypeVar("R", "RunRecord", "Outline")
 
 _FIRST_PAGE = 16
 _PAGE = 256
@@ -81,7 +85,7 @@ class Query:
         """Tell whether the bytes of a record can be those of one that fits."""
         return all(any(part in data for part in parts) for parts in self.holding)
 
-    def fits(self, record: RunRecord) -> bool:
+    def fits(self, record: RunRecord | Outline) -> bool:
         """Tell whether a record is what the entry that led to it says; its tags and parents may have come later."""
         return (
             (self.step is None or record.step == self.step)
@@ -133,7 +137,7 @@ def match_runs(view: View, prefix: str, limit: int) -> list[str]:
 
 def steps(view: View) -> list[tuple[str, int]]:
     """Return the names of all steps, with the number of their runs."""
-    return [tuple(view.unseal("steps", key, data)) for key, data in view.scan("steps")]
+    return [tuple(view.unseal("steps", key, data)[:2]) for key, data in view.scan("steps")]
 
 
 def starts(bound: Bound) -> Iterator[tuple[str, int]]:
@@ -195,12 +199,30 @@ def runs(
     bound: Bound, query: Query, limit: int | None, *, below: bytes | None = None, first_page: int = _FIRST_PAGE
 ) -> Iterator[RunRecord]:
     """Yield what fits a query, the newest first, a page a transaction; from below an end of keys on, if given."""
+    return _walk(bound, query, limit, decode_record, below=below, first_page=first_page)
+
+
+def rows(bound: Bound, query: Query, limit: int | None) -> Iterator[Outline]:
+    """Yield the same as outlines: a third of the time of whole records."""
+    return _walk(bound, query, limit, outline_of)
+
+
+def _walk(  # noqa: PLR0913 - what the two above are made of
+    bound: Bound,
+    query: Query,
+    limit: int | None,
+    read: Callable[[bytes], R | None],
+    *,
+    below: bytes | None = None,
+    first_page: int = _FIRST_PAGE,
+) -> Iterator[R]:
+    """Yield what `read` makes of the bytes of records; of what is not whole it makes None, or raises `DamagedError`."""
     before = query.places[0][1] + below if below is not None else None
     size = first_page
     left = limit
     while left is None or left > 0:
         count = size if left is None else min(size, left)
-        page, before = bound.read(partial(_page, query=query, before=before, count=count))
+        page, before = bound.read(partial(_page, query=query, before=before, count=count, read=read))
         yield from page
         if before is None:
             return
@@ -208,16 +230,18 @@ def runs(
         size = min(size * 4, _PAGE)
 
 
-def _page(view: View, query: Query, before: bytes | None, count: int) -> tuple[list[RunRecord], bytes | None]:
+def _page(
+    view: View, query: Query, before: bytes | None, count: int, read: Callable[[bytes], R | None]
+) -> tuple[list[R], bytes | None]:
     """Return at most `count` records, and the key to go on from; None at the end."""
     (table, start), others = query.places[0], query.places[1:]
-    page: list[RunRecord] = []
+    page: list[R] = []
     for looked_at, (key, _) in enumerate(view.scan_back(table, start, before=before)):
         end = key[-SUFFIX_SIZE:]
         if end < query.since:
             return page, None
         if all(view.has(other, part + end) for other, part in others):
-            record = _record(view, end, query)
+            record = _record(view, end, query, read)
             if record is not None and query.fits(record):
                 page.append(record)
         if len(page) == count or looked_at == _SCAN:
@@ -225,12 +249,11 @@ def _page(view: View, query: Query, before: bytes | None, count: int) -> tuple[l
     return page, None
 
 
-def _record(view: View, end: bytes, query: Query) -> RunRecord | None:
+def _record(view: View, end: bytes, query: Query, read: Callable[[bytes], R | None]) -> R | None:
     """Return the record that an entry leads to; None if it cannot fit, is damaged, or the entry is a left-over."""
     try:
-        if query.holding and not query.may_fit(framed(view, suffix_run(end)) or b""):
-            return None
-        record = get_run(view, suffix_run(end))
+        data = framed(view, suffix_run(end))
+        record = read(data) if data is not None and query.may_fit(data) else None
     except DamagedError:
         return None
     return record if record is not None and suffix(record.started, record.id) == end else None

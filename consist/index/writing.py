@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import DamagedError
-from consist.index import lookup, marks
+from consist.index import lookup, marks, stepsums
 from consist.index.records import RUN, decode_record, encode_record
 from consist.index.schema import (
     APPLIED,
@@ -218,7 +218,7 @@ def _put_entries(view: View, record: RunRecord, changes: list[Change]) -> None:
     for table, key, names in _edges(record):
         view.put_sealed(table, key, names)
     if is_new:
-        _count_step(view, record.step, 1)
+        stepsums.count(view, record, 1)
     for output in record.outputs:
         known = _sealed_or_none(view, "blobs", output.digest.raw)
         inline = output.inline is not None and (known is None or known[1])
@@ -231,19 +231,10 @@ def _delete_entries(view: View, record: RunRecord) -> None:
         view.delete(table, key)
     for table, key, _ in _edges(record):
         view.delete(table, key)
-    _count_step(view, record.step, -1)
+    stepsums.count(view, record, -1)
     for output in record.outputs:
         if next(view.scan("producers", output.digest.raw), None) is None:
             view.delete("blobs", output.digest.raw)
-
-
-def _count_step(view: View, step: str, change: int) -> None:
-    known = _sealed_or_none(view, "steps", name(step))
-    count = (known[1] if known is not None else 0) + change
-    if count > 0:
-        view.put_sealed("steps", name(step), [step, count])
-    else:
-        view.delete("steps", name(step))
 
 
 def _sealed_or_none(view: View, table: str, key: bytes) -> Any:

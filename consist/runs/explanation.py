@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from consist.identity.explain import Difference, differences, summary
 from consist.identity.names import escape
-from consist.index.records import FAILED, FORGOTTEN
+from consist.index.records import FAILED, FORGOTTEN, RUN
 from consist.runs.run import Run
 from consist.store.nearest import nearest_run
 
@@ -86,7 +86,19 @@ def explain_run(store: Store, run: RunRecord, other: RunRecord | None = None) ->
         if known is not None and not known.parts:  # a file that was put
             return Explanation(run.step, hit=False, remarks=(f"what run {known.id} was made of is not recorded",))
     found = other or nearest_run(store, run)
+    if run.kind != RUN:
+        return _of_a_block(run, found)
     return compared(run, found, remark_on_absence(run.step) if found is None else None)
+
+
+def _of_a_block(run: RunRecord, other: RunRecord | None) -> Explanation:
+    """Compare a trace or a scenario, which no call is ever to find, with an earlier one."""
+    always = f"a {run.kind} is executed each time"
+    if other is None:
+        return Explanation(run.step, hit=False, remarks=(f"no earlier {run.kind} {run.step!r}; {always}",))
+    found = differences(other, run)
+    remark = always if found else f"{other.kind} {other.id} is the same, and {always}"
+    return Explanation(run.step, hit=False, run=Run(other), differences=found, remarks=(remark,))
 
 
 def compared(run: RunRecord, other: RunRecord | None, remark: str | None = None) -> Explanation:

@@ -4,8 +4,7 @@ What counts: the arguments as they are typed, but for the place of the program; 
 file that an argument names; the inputs, by content; the environment variables that are named. What does not: the folder
 that it runs in, all other variables, and what the program loads by itself, such as its libraries.
 
-Standard output and standard error are kept as outputs, and shown while they come. Nothing is read from standard input.
-The command is a process group of its own: signals that end this process are passed on to it, and waited for.
+How its process is run, and what it prints kept, is ``process.py``'s.
 """
 
 # Paths are plain strings: they are arguments of a command.
@@ -13,15 +12,11 @@ The command is a process group of its own: signals that end this process are pas
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
-import subprocess
-import threading
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
@@ -30,31 +25,25 @@ from consist.identity.names import check_name
 from consist.runs.current import current_tracker
 from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
 from consist.runs.places import written_through
+from consist.runs.process import STREAMS, run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Never
 
     from consist.runs.context import RunContext
+    from consist.runs.process import Show
     from consist.runs.run import RunResult
     from consist.store.store import Store
 
     Named = Mapping[str, str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
-    Show = Callable[[str, bytes], object]
-
-STREAMS = STDOUT, STDERR = ("stdout", "stderr")
-"""The keys of what a command prints, among its outputs."""
 
 _WORD = Kind(lambda word: isinstance(word, (str, os.PathLike)), "a word is text or a path: write str(…)")
 _VERSION = "consist exec 0"
 """Stands for the code of a step that is a command; what of it counts is in its config."""
 _INTERPRETERS = ("python", "bash", "sh", "zsh", "Rscript", "julia", "node", "perl", "ruby")
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PATIENCE = 3
-"""Signals after which a command that does not end is killed."""
 _BLOCK = 1 << 16
-_TAIL = 2000
 
 
 class Command(NamedTuple):
@@ -148,6 +137,11 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     OutputError
         If it did not write an output.
 
+    Warns
+    -----
+    ConsistWarning
+        If something that the command left running still holds its output: that is read for half a second more.
+
     Examples
     --------
     >>> import consist, sys, tempfile
@@ -165,7 +159,7 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     before = _digests(tracker.store, command)
 
     def call(_consist_ctx: RunContext) -> dict[str, Path]:
-        return _call(command, _consist_ctx.run_dir, show)
+        return run_process(command.argv, command.program, _consist_ctx.run_dir, show)
 
     result = tracker.run(
         call,
@@ -254,102 +248,6 @@ def _warn_of_written(command: Command, before: Mapping[str, str], after: Mapping
             UncacheableWarning,
             stacklevel=3,
         )
-
-
-# Running it --------------------------------------------------------------------------------------------------------
-
-
-def _call(command: Command, folder: Path, show: Show | None) -> dict[str, Path]:
-    """Run a command to its end; return the files that hold what it printed."""
-    files = {stream: folder / stream for stream in STREAMS}
-    with contextlib.ExitStack() as stack:
-        sinks = {key: stack.enter_context(path.open("wb", buffering=0)) for key, path in files.items()}
-        signals = stack.enter_context(_passing_signals_on())
-        process = stack.enter_context(_start(command))
-        signals.lead_to(process)
-        pumps = [
-            threading.Thread(target=_pump, args=(getattr(process, key), sinks[key], key, show), name=f"consist-{key}")
-            for key in STREAMS
-        ]
-        for pump in pumps:
-            pump.start()
-        for pump in pumps:
-            pump.join()
-        code = process.wait()
-    if signal.SIGINT in signals.received:
-        raise KeyboardInterrupt
-    code = -signals.received[0] if signals.received else code
-    if code:
-        with files[STDERR].open("rb") as file:
-            file.seek(max(0, files[STDERR].stat().st_size - _TAIL))
-            raise subprocess.CalledProcessError(code, list(command.argv), stderr=file.read())
-    return files
-
-
-def _start(command: Command) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own."""
-    try:
-        return subprocess.Popen(  # noqa: S603 - running what was asked for is the point
-            command.argv,
-            executable=command.program,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot execute {command.program}: {reason}") from error
-
-
-def _pump(source: BinaryIO, sink: BinaryIO, key: str, show: Show | None) -> None:
-    """Bring what is printed to a file and to whoever looks; who looks away does not stop the command."""
-    while piece := os.read(source.fileno(), _BLOCK):
-        sink.write(piece)
-        if show is not None:
-            try:
-                show(key, piece)
-            except (OSError, ValueError):
-                show = None
-
-
-class _Signals:
-    """The signals that came, and the process group that they are for."""
-
-    def __init__(self) -> None:
-        self.received: list[signal.Signals] = []
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def lead_to(self, process: subprocess.Popen[bytes]) -> None:
-        """Pass on what came before there was a process, and what comes from now on."""
-        self._process = process
-        for number in self.received:
-            self._pass_on(number)
-
-    def take(self, number: int, _frame: object) -> None:
-        """Take a signal, as a handler."""
-        self.received.append(signal.Signals(number))
-        self._pass_on(number if len(self.received) < _PATIENCE else signal.SIGKILL)
-
-    def _pass_on(self, number: int) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-
-
-@contextlib.contextmanager
-def _passing_signals_on() -> Iterator[_Signals]:
-    """Take signals for the command that is started meanwhile; only a main thread can."""
-    signals = _Signals()
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
-    before = {number: signal.signal(number, signals.take) for number in _PASSED_ON}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # On a hit ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs.tree import Child, Tree
-from consist.errors import BlobNotFoundError, RunNotFoundError
+from consist.errors import BlobNotFoundError, DamagedError, RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
 from consist.index.records import COMPLETED, TREE
 from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, parse_path
@@ -158,7 +158,21 @@ def _step(store: Store, step: str) -> tuple[Entry, Iterator[Entry]]:
     if next(store.index.runs(step=step, limit=1), None) is None:
         raise RunNotFoundError(f"there is no step {step!r:.200}", hint="see `consist ls steps`")
     entry = Entry(step, f"{STEPS}/{step}", STEP, step=step)
-    return entry, _outputs(store.index.runs(step=step, status=COMPLETED, limit=NEWEST_RUNS), folder=entry.path)
+    return entry, _outputs(_newest_with_each(store, step), folder=entry.path)
+
+
+def _newest_with_each(store: Store, step: str) -> Iterator[RunRecord]:
+    """Yield the runs of a step that are the newest with some output; of the others no record is decoded."""
+    seen: set[str] = set()
+    for row in store.index.rows(step=step, status=COMPLETED, limit=NEWEST_RUNS):
+        keys = {output.key for output in row.outputs}
+        try:
+            run = None if keys <= seen else store.index.get_run(row.id)
+        except DamagedError:  # `runs` passes over such a record as well
+            continue
+        if run is not None:
+            seen |= keys
+            yield run
 
 
 def _outputs(runs: Iterable[RunRecord], *, folder: str) -> Iterator[Entry]:

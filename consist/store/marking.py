@@ -160,7 +160,7 @@ def forget(store: Store, record: RunRecord, reason: str = "") -> RunRecord:
     """
     reason = _checked_reason(reason)
     if record.status == FAILED:
-        raise UsageError(f"run {record.id} failed, so no signature leads to it", hint="there is nothing to forget")
+        raise UsageError(f"{record.kind} {record.id} failed, so no call finds it", hint="there is nothing to forget")
     _forget(store, record, reason)
     for asker in all_askers(store, record):  # after it: one that is called between the two must not find it again
         if asker.status != FAILED:

@@ -5,7 +5,7 @@ file on this machine, which is hashed. A file whose name could be something else
 """
 
 # Paths are plain strings: they come from a command line, and go to the system as they are.
-# ruff: noqa: PTH112, PTH116
+# ruff: noqa: PTH100, PTH112, PTH116, PTH119
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from consist.errors import (
 )
 from consist.hashing.digest import Digest
 from consist.hashing.hasher import hash_file
+from consist.store.infolders import Sought, find_in_folders
 from consist.store.names import BLOBS, RUNS, SCHEME, find_output, find_run, parse_path
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from consist.index.lineage import Edge
     from consist.index.records import RunRecord
+    from consist.store.infolders import Place
     from consist.store.store import Store
 
 _RUN = re.compile(r"[0-9a-f]{1,20}\Z")
@@ -53,12 +55,15 @@ class Origin:
         The run that made it; the newest, if several made the same content.
     output : str or None
         The key of the output that was meant; None if a run was named.
+    inner : str
+        Where in that output it lies, if that is a folder and it was no output of its own.
     also : tuple of str
-        The ids of the other runs that made the same content, the newest first; only for a digest or a file.
+        The ids of the other runs that made the same output, the newest first; only for a digest or a file.
     """
 
     run: RunRecord
     output: str | None = None
+    inner: str = ""
     also: tuple[str, ...] = ()
 
 
@@ -99,13 +104,13 @@ def find_origin(store: Store, target: str) -> Origin:
             f"no run has an id that begins with {target!r:.200}, and there is no file of that name",
             hint="`consist runs` lists the runs",
         )
-    return _maker(store, _digest_of(target), target)
+    return _maker(store, _sought(target), target)
 
 
 def _in_store(store: Store, target: str) -> Origin | None:
     """Look for a path of the store or a digest; None if what was typed is neither."""
     if _DIGEST.match(target):
-        return _maker(store, _blob(store, target), target)
+        return _maker(store, Sought(_blob(store, target)), target)
     bare = target.removeprefix(SCHEME).removeprefix("/")
     if bare.split("/")[0] not in {"runs", "steps", BLOBS} and not target.startswith(SCHEME):
         return None
@@ -113,7 +118,7 @@ def _in_store(store: Store, target: str) -> Origin | None:
     if place.area == RUNS and not place.key:
         return Origin(find_run(store, place.name))
     if place.area == BLOBS and place.name:
-        return _maker(store, _blob(store, place.name), target)
+        return _maker(store, Sought(_blob(store, place.name)), target)
     found = find_output(store, target)
     if found.run is None:  # never: only a blob has no run
         raise RunNotFoundError(f"no run made {target}")
@@ -135,41 +140,63 @@ def _blob(store: Store, text: str) -> Digest:
         ) from None
 
 
-def _maker(store: Store, digest: Digest, what: str) -> Origin:
-    """Find the newest run that made a content."""
+def _maker(store: Store, sought: Sought, what: str) -> Origin:
+    """Find the newest run that made a content: as an output, or in a folder."""
+    made = _made(store, sought.digest)
+    if made is not None:
+        return made
+    place, named = find_in_folders(store, sought)
+    if place is not None:
+        digest = next(output.digest for output in place.run.outputs if output.key == place.output)
+        folder = _made(store, digest)
+        also = () if folder is None else (folder.run.id, *folder.also)
+        others = tuple(run_id for run_id in also if run_id != place.run.id)
+        return Origin(place.run, place.output, place.inner, others)
+    readers = _runs_of(store.index.consumers(sought.digest))
+    raise RunNotFoundError(
+        f"no run made {what:.200} (its digest is {sought.digest.short}…)", hint=_hint(readers, named)
+    )
+
+
+def _made(store: Store, digest: Digest) -> Origin | None:
+    """Find the newest run that has a content as an output."""
     edges = store.index.producers(digest)
     makers = _runs_of(edges)
     for number, run_id in enumerate(makers):
         run = store.index.get_run(run_id)
         if run is not None:
             key = next(edge.key for edge in edges if edge.run_id == run_id)
-            return Origin(run, key, tuple(makers[number + 1 :]))
-    readers = _runs_of(store.index.consumers(digest))
-    raise RunNotFoundError(f"no run made {what:.200} (its digest is {digest.short}…)", hint=_hint(readers))
+            return Origin(run, key, also=tuple(makers[number + 1 :]))
+    return None
 
 
 def _runs_of(edges: Iterable[Edge]) -> list[str]:
     return list(dict.fromkeys(edge.run_id for edge in edges))
 
 
-def _hint(readers: list[str]) -> str:
-    if not readers:
-        return (
-            "it was changed after its run, or made without consist, or by another machine (`consist index rebuild`),"
-            " or is of another store (--db-path)"
-        )
-    some = ", ".join(readers[:_SHOWN]) + (f" and {len(readers) - _SHOWN} more" if len(readers) > _SHOWN else "")
-    return f"but it was an input of {'run' if len(readers) == 1 else 'runs'} {some}"
+def _hint(readers: list[str], named: Place | None) -> str:
+    if readers:
+        some = ", ".join(readers[:_SHOWN]) + (f" and {len(readers) - _SHOWN} more" if len(readers) > _SHOWN else "")
+        return f"but it was an input of {'run' if len(readers) == 1 else 'runs'} {some}"
+    if named is not None:
+        where = "/".join(filter(None, (RUNS, named.run.id, named.output, named.inner)))
+        return f"a file of that name, with other content, is {where}: this one was changed since, or is another"
+    return (
+        "it was changed after its run, or made without consist, or by another machine (`consist index rebuild`),"
+        " or is of another store (--db-path)"
+    )
 
 
-def _digest_of(path: str) -> Digest:
+def _sought(path: str) -> Sought:
     """Hash a file or a folder; what is no regular file is not opened."""
+    name = os.path.basename(os.path.abspath(path))
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
-            return hash_file(path).digest
+            return Sought(hash_file(path).digest, name)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if stat.S_ISDIR(mode):
-        return tree_digest(tree_of_folder(path, hash_file, symlinks=FOLLOW))
+        tree = tree_of_folder(path, hash_file, symlinks=FOLLOW)
+        return Sought(tree_digest(tree), name, next(iter(tree.files), None))
     raise InputError(f"{path} is not a regular file", hint="name a file, a run or an output")

@@ -33,6 +33,27 @@ class Place(NamedTuple):
     store: str | None
     storage_options: dict[str, Any]
 
+    def located(self) -> Located:
+        """Return the same with the store that is meant where none was named.
+
+        Raises
+        ------
+        UsageError
+            If the index was used with several stores, and nobody says which is meant.
+        DamagedError, FormatError
+            If the index cannot be asked.
+        """
+        store = known_store(self.db_path) if self.store is None else self.store
+        return Located(self.db_path, store, self.storage_options)
+
+
+class Located(NamedTuple):
+    """Where an index and its store are: as a `Place`, with the store known."""
+
+    db_path: str
+    store: str
+    storage_options: dict[str, Any]
+
 
 def find_place(
     *,
@@ -58,8 +79,15 @@ def find_place(
     )
 
 
-def require_index(db_path: str, store: str) -> None:
+def require_index(place: Located, hint: str = "check db_path, or CONSIST_DB; a Tracker makes the index") -> None:
     """Raise unless there is an index at its place.
+
+    Parameters
+    ----------
+    place : Located
+        Where it should be.
+    hint : str
+        What to do if there is none and no store to make it from.
 
     Raises
     ------
@@ -70,12 +98,12 @@ def require_index(db_path: str, store: str) -> None:
     """
     from consist.index.filekind import Kind, file_kind
 
+    db_path, store, _ = place
     if file_kind(db_path) is not Kind.NEW:
         return
-    hint = "check db_path, or CONSIST_DB; a Tracker makes the index with its first run"
     if "://" in store or os.path.isdir(store):
-        place = strip_user_info(store)
-        hint = f"`consist index rebuild --db-path {db_path} --store {place}` makes it from the store"
+        spelt = strip_user_info(store)
+        hint = f"`consist index rebuild --db-path {db_path} --store {spelt}` makes it from the store"
     raise NotFoundError(f"there is no index {db_path}", hint=hint)
 
 

@@ -15,7 +15,7 @@ from consist.hashing.codec import pack
 from consist.index.marks import TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from consist.index.records import RunRecord
     from consist.store.store import Store
@@ -77,11 +77,25 @@ class Wanted:
             raise UsageError("there is nothing to search for", hint="give a text, or KEY=VALUE")
         return cls(_lower(text), key.strip() if is_pair else None, _numbers(text))
 
-    def may_hold(self, data: bytes) -> bool:
-        """Tell whether the framed bytes of a record may have it; what they have not, the record has not."""
-        if self.key is not None and self.key.rpartition(".")[2].encode(errors="replace") not in data:
-            return False
-        return self.text.encode(errors="replace") in data.lower() or any(pack(each) in data for each in self.numbers)
+    def sieve(self) -> Callable[[bytes], bool]:
+        """Return a test of the framed bytes of a record; one that does not pass it has not what is looked for."""
+        text = self.text.encode(errors="replace")
+        key = b""
+        if self.key is not None:  # a value is the whole text, so that its length stands before it
+            key = self.key.rpartition(".")[2].encode(errors="replace")
+            text = pack(text.decode()).lower()
+        has_letters = text.upper() != text
+        spelt = [pack(each) for each in self.numbers] if has_letters else [text, *map(pack, self.numbers)]
+
+        def may_hold(data: bytes) -> bool:
+            if key not in data:
+                return False
+            for each in spelt:  # without a generator for every record
+                if each in data:
+                    return True
+            return has_letters and text in data.lower()
+
+        return may_hold
 
     def fits(self, value: Any) -> bool:
         """Tell whether a value is it, or as a text holds it; under a key it must be all of the value."""
@@ -112,7 +126,7 @@ def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, .
         tagged = {run_id for run_id, mark in store.index.marked(TAG) if wanted.text in _lower(mark.text)}
 
     def found() -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:
-        for record in store.index.passing(wanted.may_hold, tagged):
+        for record in store.index.passing(wanted.sieve(), tagged):
             places = tuple(_places(store, record, wanted))
             if places:
                 yield record, places
@@ -127,7 +141,7 @@ def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
             ("description", record.description),
             *(("error", text) for text in record.error),
         ]
-        names += [("tag", tag) for tag in store.index.tags(record.id)]
+        names += [("tag", tag) for tag in store.index.tags_of(record)]
         names += [(f"input.{item.key}", item.key) for item in record.inputs]
         names += [(f"output.{item.key}", item.key) for item in record.outputs]
         yield from (Place(name, text) for name, text in names if wanted.text in _lower(text))

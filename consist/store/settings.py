@@ -17,6 +17,9 @@ ENVIRONMENT = {"store": "CONSIST_STORE", "db_path": "CONSIST_DB", "run_dir": "CO
 DEFAULTS = {"db_path": ".consist/index.lmdb", "run_dir": ".consist/runs"}
 _FILE_KEYS = frozenset({"store", "db_path", "run_dir", "storage_options"})
 
+_NEAR = 0.8
+"""How alike two names are of which one is a typing error."""
+
 
 class Setting(NamedTuple):
     """A value and its origin, for messages."""
@@ -87,10 +90,23 @@ def _settings_file(folder: Path) -> dict[str, Setting]:
             return _checked(_read(own), own)
         project = place / "pyproject.toml"
         if os.path.isfile(project):  # noqa: PTH113 - the same
-            tools = _read(project).get("tool")
+            found = _read(project)
+            tools = found.get("tool")
             if isinstance(tools, dict) and "consist" in tools:
                 return _checked(tools["consist"], project)
+            _refuse_misspelt(found, "", project)
+            _refuse_misspelt(tools, "tool.", project)
     return {}
+
+
+def _refuse_misspelt(tables: Any, above: str, path: Path) -> None:
+    """Refuse a table that nearly has our table's name, or has it at another place, and has a setting of ours."""
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(table, dict) and not _FILE_KEYS.isdisjoint(table):
+            import difflib
+
+            if difflib.get_close_matches(name.lower(), ["consist"], cutoff=_NEAR):
+                raise SettingsError(f"unknown table [{above}{name}] in {path}", hint="did you mean [tool.consist]?")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consist.index.records import COMPLETED, FAILED
+from consist.index.records import COMPLETED, FAILED, FORGOTTEN
+from consist.index.stepsums import StepSums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from consist.index.outline import Outline
     from consist.store.store import Store
 
 
@@ -22,8 +22,8 @@ class StepSummary:
     ----------
     step : str
         Its name.
-    completed, failed : int
-        How many runs ended so.
+    completed, failed, forgotten : int
+        How many runs ended so, or were called wrong after they had completed.
     hits : int
         How often they were found again instead of being executed.
     outputs : int
@@ -39,6 +39,7 @@ class StepSummary:
     step: str
     completed: int = 0
     failed: int = 0
+    forgotten: int = 0
     hits: int = 0
     outputs: int = 0
     bytes: int = 0
@@ -49,36 +50,39 @@ class StepSummary:
 
 def summaries(store: Store) -> Iterator[StepSummary]:
     """Yield what the runs of each step come to, in order of its name, each as soon as it is known."""
-    hits = store.index.hit_counts()
-    for step, _ in store.index.steps():
-        yield summarised(step, store.index.outlines(step), hits)
+    hits: dict[str, int] = {}
+    saved: dict[str, int] = {}
+    for step, count, took in store.index.found_again():
+        hits[step] = hits.get(step, 0) + count
+        saved[step] = saved.get(step, 0) + took * count
+    for step, kept in store.index.step_sums():
+        sums = _added_up(store, step) if kept is None else kept
+        yield StepSummary(
+            step=step,
+            completed=sums.ended.get(COMPLETED, 0),
+            failed=sums.ended.get(FAILED, 0),
+            forgotten=sums.ended.get(FORGOTTEN, 0),
+            hits=hits.get(step, 0),
+            outputs=sums.outputs,
+            bytes=sums.bytes,
+            spent=sums.spent,
+            saved=saved.get(step, 0),
+            newest=sums.newest,
+        )
 
 
-def summarised(step: str, runs: Iterable[Outline], hits: Mapping[str, int]) -> StepSummary:
-    """Add up runs of one step.
-
-    Parameters
-    ----------
-    step : str
-        Its name.
-    runs : iterable of Outline
-        Its runs.
-    hits : mapping of str to int
-        How often each run was found again, by id.
-    """
-    ended = dict.fromkeys((COMPLETED, FAILED), 0)
-    found = outputs = size = spent = saved = newest = 0
-    for run in runs:
+def _added_up(store: Store, step: str) -> StepSums:
+    """Add up the runs of a step of which the index keeps no sums."""
+    ended: dict[str, int] = {}
+    runs = outputs = size = spent = newest = 0
+    for run in store.index.outlines(step):
+        runs += 1
         ended[run.status] = ended.get(run.status, 0) + 1
-        took = run.ended - run.started
-        count = hits.get(run.id, 0)
-        found += count
-        spent += took
-        saved += took * count
         outputs += len(run.outputs)
         size += sum(output.content for output in run.outputs)
+        spent += run.ended - run.started
         newest = max(newest, run.started)
-    return StepSummary(step, ended[COMPLETED], ended[FAILED], found, outputs, size, spent, saved, newest)
+    return StepSums(step, runs, ended, outputs, size, spent, newest)
 
 
 def total(steps: Iterable[StepSummary]) -> StepSummary:
@@ -89,6 +93,7 @@ def total(steps: Iterable[StepSummary]) -> StepSummary:
             "",
             sums.completed + each.completed,
             sums.failed + each.failed,
+            sums.forgotten + each.forgotten,
             sums.hits + each.hits,
             sums.outputs + each.outputs,
             sums.bytes + each.bytes,

@@ -12,6 +12,7 @@ and for each 320 KiB of a large one. Nothing is checked: `verify` does that.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -252,16 +253,17 @@ class _Distinct:
     stored: dict[str, int] = field(default_factory=dict)
     blobs: set[bytes] = field(default_factory=set)
     """Blobs and trees that were taken apart: their pieces are counted."""
-    _known: dict[str, set[bytes]] = field(default_factory=dict)
+    _known: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, piece: _Piece) -> None:
         """Count a piece, unless it was counted before."""
-        known = self._known.setdefault(piece.kind, set())
-        if piece.name not in known:
-            known.add(piece.name)
-            self.unique += piece.raw
-            if piece.kind != _INLINE:
-                self.stored[piece.kind] = self.stored.get(piece.kind, 0) + piece.stored
+        kind, name, raw, stored = piece
+        known = self._known[kind]
+        if name not in known:
+            known.add(name)
+            self.unique += raw
+            if stored:
+                self.stored[kind] = self.stored.get(kind, 0) + stored
 
     @property
     def taken(self) -> int:
@@ -336,20 +338,22 @@ class _Count:
 
     def _add(self, own: _Distinct, output: OutputOutline) -> None:
         """Count the pieces of an output; a manifest or a tree is read once a step, however many runs made it."""
-        if output.digest in own.blobs:
+        digest, size = output.digest, output.size
+        if digest in own.blobs:
             return
-        own.blobs.add(output.digest)
-        for piece in self._output(output):
+        own.blobs.add(digest)
+        pieces: Iterable[_Piece]
+        if output.inline:
+            pieces = (_Piece(_INLINE, digest, size, 0),)
+        elif output.format == TREE:
+            pieces = self._tree(Digest(digest), size, "")
+        elif size < LARGE:
+            pieces = (_Piece("blobs", digest, size, size),)
+        else:
+            pieces = self._blob(Digest(digest), size)
+        for piece in pieces:
             own.add(piece)
             self._all.add(piece)
-
-    def _output(self, output: OutputOutline) -> Iterator[_Piece]:
-        if output.inline:
-            yield _Piece(_INLINE, output.digest, output.size, 0)
-        elif output.format == TREE:
-            yield from self._tree(Digest(output.digest), output.size, "")
-        else:
-            yield from self._blob(Digest(output.digest), output.size)
 
     def _found(self, found: Found) -> Iterator[_Piece]:
         if found.inline is not None:

@@ -85,6 +85,24 @@ def test_the_settings_of_a_folder_arrive(tmp_path):
         open_backend(tmp_path / "a", sharing="public")
 
 
+@pytest.mark.parametrize(
+    ("url", "option", "near"),
+    [
+        ("s3://bucket/store", "endpont_url", "endpoint_url"),
+        ("picky://team/store", "Region", "region"),
+    ],
+)
+def test_a_storage_option_that_is_misspelt_opens_no_other_store(url, option, near):
+    given = {"key": "k3y", "secret": "s3cr3t"} if url.startswith("s3") else {}
+    backend = open_backend(url, storage_options={**given, option: "x"})
+    with pytest.raises(SettingsError, match=rf"storage option '{option}' \(did you mean '{near}'\?\)"):
+        backend.stat("consist.json")
+
+
+def test_a_storage_option_like_none_is_the_drivers():
+    assert open_backend("memory://any/store", storage_options={"colour": "red"}).stat("key") is None
+
+
 def test_a_folder_takes_no_storage_options(tmp_path):
     with pytest.raises(SettingsError, match="key, token") as raised:
         open_backend(tmp_path, storage_options={"token": "s3cr3t", "key": "k3y"})

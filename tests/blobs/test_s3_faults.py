@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 from faulty import Fault, proxy_to
-from servers import BUCKET, free_ports
+from servers import BUCKET
 
 from consist.blobs.backend import Range
 from consist.blobs.opening import open_backend
@@ -193,15 +193,6 @@ def test_it_gives_up_at_the_deadline_and_says_how_often_it_tried(root, options, 
     with pytest.raises(UnreachableError, match=r"busy \(SlowDown\), in \d+ attempts within 0.5 s"):
         backend.get("blobs/1")
     assert {status for _, _, status in proxy.seen} == {503}
-
-
-def test_nobody_there(driver, ministack):
-    endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
-    options = ministack.options(endpoint=endpoint, secret=SECRET, consist_driver=driver)
-    backend = Retrying(RemoteBackend(f"s3://{BUCKET}/nobody", options), deadline=0.5)
-    for call in (lambda: backend.get("blobs/1"), lambda: backend.create("results/1", b"x")):
-        with pytest.raises(UnreachableError, match="no answer, in"):
-            call()
 
 
 def test_a_server_that_says_nothing(driver, ministack, monkeypatch):

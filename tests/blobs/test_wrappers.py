@@ -1,5 +1,6 @@
 """Wrappers round a memory backend that fails on cue: what is repeated, what is counted, what is refused."""
 
+import socket
 import time
 
 import pytest
@@ -138,6 +139,48 @@ def test_a_place_that_never_answered_is_given_less_time(place, monkeypatch):
         backend.get("blobs/1")
     assert 50 < sum(slept) <= 60
     assert max(slept) <= 5
+
+
+def test_who_was_waited_for_in_vain_is_not_waited_for_again_until_there_was_an_answer(place, monkeypatch):
+    slept = []
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda pause: (slept.append(pause), now.__setitem__(0, now[0] + pause)))
+    flaky = Flaky(RemoteBackend(place), 10**9)
+    backend = Retrying(flaky)
+    with pytest.raises(UnreachableError, match="within 10 s"):
+        backend.get("blobs/1")
+    slept.clear()
+    for _ in range(3):
+        with pytest.raises(UnreachableError, match=r"no answer$"):
+            backend.put("blobs/1", b"x")
+    assert slept == []
+    flaky.left["put"] = 0
+    backend.put("blobs/1", b"x")
+    flaky.left["get"] = 5
+    assert backend.get("blobs/1") == b"x"
+
+
+@pytest.fixture
+def closed_port():
+    """A port of this machine that nobody else gets, and that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("driver", ["obstore", "s3fs"])
+def test_where_nobody_listens_nobody_waits(closed_port, driver, monkeypatch):
+    slept = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{closed_port}", "consist_driver": driver}
+    backend = Retrying(RemoteBackend("s3://bucket/store", options))
+    with pytest.raises(UnreachableError, match=r"nobody listens there \(start the server"):
+        backend.get("consist.json")
+    assert len(slept) == 2
+    with pytest.raises(UnreachableError, match="nobody listens there"):
+        backend.stat_many(["a", "b"])
+    assert len(slept) == 2
 
 
 class HalfDone(Wrapper):

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,27 @@ def test_an_index_that_was_never_filled_is_found(world, call, look, tmp_path):
     assert call("put", "--create", __file__, "--db-path", other, "--store", world.store).code == 0
     _, _, checks = look("--db-path", other, "--store", world.store)
     assert bad(checks) == {("index", "complete"): "warning"}
+
+
+def test_runs_of_another_machine_are_counted_and_the_advice_reads_them_in(world, call, look, tmp_path):
+    with consist.Tracker(run_dir=tmp_path, db_path=tmp_path / "theirs.lmdb", store=world.store) as theirs:
+        for exponent in (1, 2):
+            theirs.run(pow, name="power", config={"base": 2, "exp": exponent})
+        with theirs.trace("report"):
+            pass
+    answer, _, checks = look("--db-path", world.db_path)
+    assert (answer.code, bad(checks)) == (0, {("index", "complete"): "warning"})
+    assert checks["index", "complete"]["value"].startswith("3 of 7 records in the store are not in it")
+    command = checks["index", "complete"]["advice"].split("`")[1]
+    assert call(*shlex.split(command)[1:]).code == 0
+    _, _, checks = look("--db-path", world.db_path)
+    assert checks["index", "complete"]["value"] == "yes, with 7 runs"
+
+
+def test_of_a_store_of_very_many_runs_the_first_are_counted(world, look, monkeypatch):
+    monkeypatch.setattr("consist.store.unknown.COUNTED", 3)
+    _, _, checks = look("--db-path", world.db_path)
+    assert checks["index", "complete"]["value"] == "as far as the first 3 records tell, with 4 runs"
 
 
 @pytest.mark.parametrize("what", ["a text file\n" * 100, "truncated"])

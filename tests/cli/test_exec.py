@@ -233,6 +233,39 @@ def test_a_link_at_the_place_of_an_output_stays(tmp_path, monkeypatch):
             assert str(Path("out.txt").readlink()) == "far.txt"
 
 
+@pytest.fixture
+def left_running(folder):
+    """End what a command left running, whose id it wrote into the file `pid`."""
+    yield
+    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+
+
+def test_what_the_command_left_running_is_not_waited_for(folder, call, left_running, monkeypatch):
+    monkeypatch.setattr("consist.runs.process.GRACE", 0.05)
+    answer = call("exec", "sh", "-c", "sleep 600 & echo $! > pid; head -c 300000 /dev/zero | tr '\\0' x; echo done")
+    assert (answer.code, answer.out) == (0, "x" * 300_000 + "done\n")
+    assert "warning: the command 'sh' has ended" in answer.err
+    assert "still holds its stderr and stdout" in answer.err
+    assert call("cat", "steps/sh/stdout").out == answer.out
+
+
+def test_what_is_still_printed_shortly_after_the_end_is_kept(folder, call, monkeypatch):
+    """And once nothing holds the output any more, nobody waits."""
+    monkeypatch.setattr("consist.runs.process.GRACE", 600)
+    answer = call("exec", "sh", "-c", "(sleep 0.1; echo late) & echo early")
+    assert (answer.code, answer.out, answer.err) == (0, "early\nlate\n", "")
+
+
+def test_ctrl_c_ends_it_although_something_in_another_session_holds_the_output(folder, begin, left_running):
+    leave = "import signal, subprocess as s; p = s.Popen(['sleep', '600'], start_new_session=True)"
+    process = begin(
+        PYTHON, "-c", f"{leave}; open('pid', 'w').write(str(p.pid)); print('up', flush=True); signal.pause()"
+    )
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
 def test_the_function_gives_a_result_and_is_quiet(folder, capfd):
     command = [PYTHON, "model.py", "raw.txt", "out.txt"]
     with consist.use_tracker(consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False)):

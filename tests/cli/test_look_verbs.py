@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import consist
-from consist.index.records import COMPLETED, SCENARIO, Event, RunRecord
+from consist.index.records import COMPLETED, SCENARIO, Event, RunRecord, encode_record
+from consist.index.schema import name
 from consist.store.publish import keep
 
 
@@ -130,6 +131,18 @@ def test_summary_adds_up_what_the_runs_are(world, ask):
     total = json.loads(ask("summary", "--json").out)["total"]
     assert (total["completed"], total["failed"], total["hits"], total["outputs"]) == (3, 1, 1, 6)
     assert total["spent"] == pytest.approx(sum(run.seconds for run in runs.values()), abs=1e-5)
+
+
+def test_summary_counts_what_was_forgotten_and_reads_the_records_where_there_are_no_sums(world, ask):
+    run = world.runs["clean"].record
+    world.open().index.put_run(run.forgotten(), encode_record(run.forgotten()))
+    kept = ask("summary", "--json").out
+    clean = next(step for step in json.loads(kept)["steps"] if step["step"] == "clean")
+    assert (clean["completed"], clean["forgotten"], clean["hits"]) == (0, 1, 1)
+    index = world.open().index
+    for step, count in index.steps():  # as an older consist left them
+        index._bound.write(lambda view, step=step, count=count: view.put_sealed("steps", name(step), [step, count]))
+    assert ask("summary", "--json").out == kept
 
 
 def table(answer):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from consist.cli.app import run
+
 BIG = bytes(range(256)) * (3 << 12)
 
 
@@ -100,6 +102,24 @@ def test_the_shell_is_told_the_verbs(world):
     words = {"_CONSIST_COMPLETE": "complete_bash", "COMP_WORDS": "consist ve", "COMP_CWORD": "1"}
     done = shell("consist", **words)
     assert done.stdout.split() == [b"verify", b"version"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("consist cat --as ", ["csv", "json", "text"]),
+        ("consist runs --status f", ["failed", "forgotten"]),
+        ("consist ls --sort n", ["name"]),
+        ("consist exec --cache-mode re", ["reuse", "readonly"]),
+    ],
+)
+def test_the_shell_is_told_the_words_that_an_option_takes(monkeypatch, capsys, words, offered):
+    monkeypatch.setenv("_CONSIST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    with pytest.raises(SystemExit):
+        run([])
+    assert capsys.readouterr().out.split() == offered
 
 
 _SLOW = """

@@ -38,7 +38,7 @@ def text_of(child):
     return _ESCAPE.sub("", child.before).replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("width", [60, 200])
 @pytest.mark.parametrize(
     "verb",
     [

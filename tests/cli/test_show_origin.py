@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import blake3
 import pytest
@@ -127,6 +128,79 @@ def test_a_target_that_cannot_be_shown_says_why(world, start, target, code, said
     assert (done.returncode, done.stdout) == (code, b"")
     (line,) = done.stderr.decode().splitlines()
     assert said in line
+
+
+def plots(n):
+    folder = Path("plots").absolute()
+    (folder / "sub" / "deep").mkdir(parents=True, exist_ok=True)
+    (folder / "a.txt").write_text(f"{n}")
+    (folder / "sub" / "b.txt").write_text("always the same")
+    (folder / "sub" / "deep" / "c.txt").write_text(f"deep {n}")
+    return {"plots": folder}
+
+
+@pytest.fixture
+def drawn(world):
+    """Two runs that made a folder each, of which the newer one's is here."""
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
+        return [tracker.run(plots, config={"n": n}).run.id for n in (1, 2)]
+
+
+@pytest.fixture
+def place(ask):
+    def place(target):
+        document = json.loads(ask("show", target, "--json").out)
+        return document["run"]["run_id"], document["output"], document["inner"]
+
+    return place
+
+
+def test_a_file_in_a_folder_that_a_run_made_leads_to_the_run(world, drawn, ask, place):
+    assert ask("get", f"runs/{drawn[0]}/plots", "restored").code == 0
+    (world.folder / "renamed").write_text("1")
+    for target, run, inner in (
+        ("plots", drawn[1], None),
+        ("plots/a.txt", drawn[1], "a.txt"),
+        ("plots/sub/b.txt", drawn[1], "sub/b.txt"),
+        ("plots/sub", drawn[1], "sub"),
+        ("restored", drawn[0], None),
+        ("restored/a.txt", drawn[0], "a.txt"),
+        ("restored/sub/b.txt", drawn[1], "sub/b.txt"),
+        ("restored/sub", drawn[0], "sub"),
+        ("restored/sub/deep", drawn[0], "sub/deep"),
+        ("renamed", drawn[0], "a.txt"),
+        (blake3.blake3(b"deep 1").hexdigest(), drawn[0], "sub/deep/c.txt"),
+    ):
+        assert place(target) == (run, "plots", inner), target
+    assert "found_in\tplots/sub/b.txt" in ask("show", "plots/sub/b.txt").lines
+
+
+def test_the_lineage_of_a_file_in_a_folder_is_the_folders(world, drawn, ask):
+    assert ask("lineage", "plots/sub/b.txt").out == ask("lineage", f"runs/{drawn[1]}/plots").out
+
+
+def test_an_output_of_its_own_goes_before_a_file_in_a_folder(world, drawn, place):
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
+        own = tracker.run(bytes, config={"source": 0}, name="own").run.id
+        again = tracker.run(str.encode, config={"self": "always the same"}, name="same").run.id
+    assert own != again
+    assert place("plots/sub/b.txt") == (again, "value", None)
+
+
+@pytest.mark.parametrize(("file", "where"), [("plots/a.txt", "{1}/plots/a.txt"), ("table.csv", "{0}/table")])
+def test_a_file_that_was_changed_since_is_told_from_where_it_may_come(world, drawn, call, file, where):
+    (world.folder / file).write_text("changed")
+    answer = call("show", file, "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (3, "")
+    maker = where.format(world.runs["clean"].id, drawn[1])
+    assert f"(a file of that name, with other content, is runs/{maker}: this one was changed since" in answer.err
+
+
+def test_a_folder_that_is_gone_from_the_store_is_passed_over(world, drawn, place):
+    folder = world.open().index.get_run(drawn[1]).outputs[0]
+    if folder.inline is None:
+        world.blob(folder.digest.hex).unlink()
+    assert place("plots/sub/b.txt")[0] == (drawn[0] if folder.inline is None else drawn[1])
 
 
 def test_the_help_has_an_example_with_a_file(call):

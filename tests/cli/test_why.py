@@ -54,6 +54,35 @@ def why(history, call):
     return why
 
 
+@pytest.fixture
+def blocks(history):
+    """Traces and scenarios, each of which is executed whatever there is."""
+    with consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False) as tracker:
+        for n in (1, 1, 2):
+            with tracker.trace("report", config={"n": n}):
+                pass
+        for _ in range(2):
+            with tracker.scenario("growth"):
+                pass
+        names = ("report", "growth")
+        return [found.id for name in names for found in reversed(tracker.find_runs(step=name))]
+
+
+def test_a_block_was_not_to_be_found_and_is_called_what_it_is(blocks, why, call):
+    first, again, other, scenario, scenario_again = blocks
+    always = "is executed each time"
+    assert why(first) == (first, None, [f"no earlier trace 'report'; a trace {always}"])
+    assert why(again) == (again, first, [f"trace {first} is the same, and a trace {always}"])
+    assert why(other) == (other, again, ["config n: 1 -> 2", f"a trace {always}"])
+    assert why(scenario_again)[2] == [f"scenario {scenario} is the same, and a scenario {always}"]
+    plans = {
+        first: f"trace {first} of 'report' will be listed as forgotten: a trace {always}",
+        scenario: f"scenario {scenario} of 'growth' will be listed as forgotten: a scenario {always}",
+    }
+    for run, plan in plans.items():
+        assert call("forget", run, "--dry-run", "--db-path", "i.lmdb").lines[0].partition(";")[0] == plan
+
+
 def test_one_run_is_compared_with_the_nearest_earlier_one(history, why):
     assert why(history[0]) == (history[0], None, ["no earlier run of step 'clean'"])
     assert why(history[1]) == (history[1], history[0], ["config threshold: 15 -> 25"])

@@ -82,7 +82,7 @@ def test_a_run_makes_these_keys_and_values(filled, digest):
     assert found["by_parent"] == {number + name("p") + end: b""}
     assert found["by_asked"] == {number + b"%020x" % 7 + end: b""}
     key = number + name("clean")
-    assert found["steps"] == {key: sealed("steps", key, "clean", 2)}
+    assert found["steps"] == {key: sealed("steps", key, "clean", 2, {"completed": 1, "failed": 1}, 1, 1, 1000)}
     key = number + digest("x").raw + end
     assert found["producers"] == {key: sealed("producers", key, "x")}
     key = number + digest("in").raw + end

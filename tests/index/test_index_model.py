@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import settings
@@ -227,6 +228,17 @@ class IndexMachine(RuleBasedStateMachine):
         for record in order:
             counts[record.step] += 1
         assert dict(self.index.steps()) == counts
+        assert dict(self.index.step_sums()) == {step: self.sums_of(step, order) for step in counts}
+        found = [(record.step, self.hits.get(record.id, (0, 0))[0], record.ended - record.started) for record in order]
+        assert sorted(self.index.found_again()) == sorted(each for each in found if each[1])
+
+    @staticmethod
+    def sums_of(step, order):
+        runs = [record for record in order if record.step == step]
+        outputs = [output for record in runs for output in record.outputs]
+        spent = sum(record.ended - record.started for record in runs)
+        ended = Counter(record.status for record in runs)
+        return step, len(runs), ended, len(outputs), sum(each.size for each in outputs), spent, runs[0].started
 
 
 IndexMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

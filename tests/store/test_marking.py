@@ -176,7 +176,7 @@ def test_a_run_without_signature_is_forgotten_too(store, by_hand, make_store):
 def test_a_failed_run_has_nothing_to_forget(store, by_hand):
     record = by_hand.record(store, status="failed")
     keep(store, record)
-    with pytest.raises(errors.UsageError, match="failed, so no signature leads to it"):
+    with pytest.raises(errors.UsageError, match="failed, so no call finds it"):
         marking.forget(store, record)
 
 

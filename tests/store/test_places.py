@@ -3,7 +3,7 @@
 import pytest
 
 from consist import errors
-from consist.store.places import Place, find_place, known_store, require_index
+from consist.store.places import Located, Place, find_place, known_store, require_index
 
 
 @pytest.fixture
@@ -53,17 +53,24 @@ def test_one_of_several_stores_must_be_named(make_store):
 
 def test_an_index_that_is_not_there(make_store, tmp_path):
     with pytest.raises(errors.NotFoundError, match=r"there is no index .*none.lmdb .check db_path"):
-        require_index(str(tmp_path / "none.lmdb"), str(tmp_path / "none.store"))
+        require_index(Located(str(tmp_path / "none.lmdb"), str(tmp_path / "none.store"), {}))
     store = make_store()
     with pytest.raises(errors.NotFoundError, match=r"consist index rebuild --db-path .*none.lmdb --store .*store"):
-        require_index(str(tmp_path / "none.lmdb"), store.backend.url)
+        require_index(Located(str(tmp_path / "none.lmdb"), store.backend.url, {}))
     with pytest.raises(errors.NotFoundError, match="--store s3://host/b") as caught:
-        require_index(str(tmp_path / "none.lmdb"), "s3://user:secret@host/b")
+        require_index(Located(str(tmp_path / "none.lmdb"), "s3://user:secret@host/b", {}))
     assert "secret" not in str(caught.value)
 
 
 def test_the_index_of_a_store_is_there(store, tmp_path):
-    require_index(store.index.environment.path, store.backend.url)
+    require_index(Located(store.index.environment.path, store.backend.url, {}))
     (tmp_path / "other").write_bytes(b"PAR1" * 100)
     with pytest.raises(errors.FormatError, match="a Parquet file"):
-        require_index(str(tmp_path / "other"), store.backend.url)
+        require_index(Located(str(tmp_path / "other"), store.backend.url, {}))
+
+
+def test_a_place_is_located_by_what_is_named_or_else_by_the_index(make_store, tmp_path):
+    store = make_store("elsewhere")
+    path = store.index.environment.path
+    assert Place(path, None, {"a": 1}).located() == Located(path, str(tmp_path / "elsewhere"), {"a": 1})
+    assert Place(path, "/other", {}).located() == Located(path, "/other", {})

@@ -96,6 +96,21 @@ def test_an_unknown_key_names_the_nearest(project, file, key, near):
         resolve()
 
 
+@pytest.mark.parametrize("table", ["tool.consits", "tool.Consist", "consist", "tool.conist"])
+def test_a_table_that_is_nearly_ours_names_ours(project, table):
+    (project / "pyproject.toml").write_text(f'[{table}]\nstore = "x"\n')
+    with pytest.raises(errors.SettingsError, match=rf"unknown table \[{table}\] in .* \(did you mean \[tool.consist\]"):
+        resolve()
+
+
+@pytest.mark.parametrize(
+    "text", ["[tool.consist-plugin]\nlevel = 3", '[tool.other]\nstore = "x"', '[store]\nstore = "x"']
+)
+def test_tables_of_others_are_theirs(project, text):
+    (project / "pyproject.toml").write_text(text)
+    assert resolve()["store"].origin == "default"
+
+
 def test_an_unknown_key_like_none_lists_all(project):
     (project / "consist.toml").write_text("zzz = 1\n")
     with pytest.raises(errors.SettingsError, match="there are db_path, run_dir, storage_options, store"):

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 from consist.errors import SettingsError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from consist.blobs.remote.strategy import Place
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """Protocols whose driver one of consist's extras installs."""
 
+_NEAR = 0.8
+"""How alike two names are of which one is a typing error: 0.6 would take any ``…_timeout`` for another one."""
 _FRESH = {"use_listings_cache": False, "skip_instance_cache": True}
 """With the defaults a driver may not see what another process wrote, and may still see what it deleted."""
-
-
-_NEARLY = 0.8
-"""How alike two names are of which one is taken for a slip: drivers hand options on that they do not list."""
 
 
 def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[..., Any]) -> tuple[Any, str]:
@@ -44,9 +42,9 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
         cls = fsspec.get_filesystem_class(protocol)
     except (ImportError, ValueError) as error:
         raise SettingsError(f"{protocol}:// has no working driver here: {error}") from error
+    _refuse_misspelt(cls, place)
     taken = inspect.signature(cls.__init__).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
-    _refuse_misspelt(protocol, options, taken)
     fresh = {name: value for name, value in _FRESH.items() if takes_all or name in taken or name.startswith("skip")}
     from_url = cls._get_kwargs_from_urls(place.full_url)
     try:
@@ -59,12 +57,29 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
     return driver, str(cls._strip_protocol(place.full_url)).rstrip("/")
 
 
-def _refuse_misspelt(protocol: str, options: Iterable[str], taken: Collection[str]) -> None:
-    """Refuse an option that is nearly one of the driver's: it would be swallowed, and perhaps another server asked."""
-    for name in options:
-        near = [] if name in taken else difflib.get_close_matches(name, taken, n=1, cutoff=_NEARLY)
+def _refuse_misspelt(cls: type, place: Place) -> None:
+    """Refuse options that nearly have the name of one that a driver takes.
+
+    Drivers take any, and most pass over what they do not know: a misspelt endpoint would open a store of the same name
+    somewhere else. What is not near to any may be for what the driver hands it on to.
+
+    Raises
+    ------
+    SettingsError
+        With the right name.
+    """
+    known = {
+        name
+        for each in cls.__mro__
+        if "__init__" in vars(each)
+        for name in inspect.signature(vars(each)["__init__"]).parameters
+    }
+    for option in place.options:
+        near = [] if option in known else difflib.get_close_matches(option, known, n=1, cutoff=_NEAR)
         if near:
-            raise SettingsError(f"{protocol}:// has no storage option {name!r:.60}", hint=f"did you mean {near[0]!r}?")
+            raise SettingsError(
+                f"{place.protocol}:// has no storage option {option!r:.80}", hint=f"did you mean {near[0]!r}?"
+            )
 
 
 def require_driver(protocol: str) -> None:

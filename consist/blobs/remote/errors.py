@@ -7,8 +7,10 @@ one of our errors. A driver's text is never quoted, since it may hold a signed U
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import socket
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from consist.errors import (
@@ -124,6 +126,8 @@ _NO_ANSWER = frozenset(
     }
 )
 """Names of exceptions of botocore, aiohttp, fsspec, requests, google.auth and obstore."""
+_NOBODY = ("kind: ConnectionRefused", "Name or service not known", "nodename nor servname")
+"""What obstore says of it, in the words of Linux and macOS."""
 _DAMAGED_ON_THE_WAY = frozenset({"FlexibleChecksumError", "ChecksumError"})
 _RIGHTS = {
     "get": "read objects (s3:GetObject, storage.objects.get)",
@@ -276,9 +280,21 @@ def _raise_for_builtin(doing: Doing, error: Exception) -> NoReturn:
     raise StorageError(f"{doing}: {type(error).__name__}") from error
 
 
-def _obstore_had_no_answer(error: Exception) -> bool:
+def _obstore_had_no_answer(error: BaseException) -> bool:
     """Tell a connection that failed from other obstore errors, all of which are one class."""
     return type(error).__name__ == "GenericError" and "HTTP error" in str(error)
+
+
+def is_nobody(error: BaseException) -> bool:
+    """Tell whether a connection was refused, or the name is nobody's: an answer of the network, not a silent server."""
+    for link in _chain(error):
+        if _obstore_had_no_answer(link) and any(said in str(link) for said in _NOBODY):
+            return True
+        given = getattr(link, "kwargs", None)  # botocore raises from nothing, and hands on what it met
+        met = given.get("error") if isinstance(given, dict) else link
+        if isinstance(met, OSError) and met.errno in {errno.ECONNREFUSED, socket.EAI_NONAME}:
+            return True
+    return False
 
 
 def no_bucket(doing: Doing) -> StorageError:

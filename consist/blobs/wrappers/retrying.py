@@ -7,11 +7,13 @@ checked by reading back. Control objects hold a nonce: if our very bytes are the
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
+from consist.blobs.remote.errors import is_nobody
 from consist.blobs.wrappers.base import Wrapper
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, UnreachableError
 
@@ -29,6 +31,8 @@ DEADLINE = 60.0
 """Seconds after which no further attempt is begun."""
 FIRST_DEADLINE = 10.0
 """The same while the place has never answered: a mistyped endpoint, rather than a server that starts again."""
+FIRST_ATTEMPTS = 3
+"""Attempts at a place that has never answered, if nobody listens there: a refusal comes at once, and will again."""
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 
@@ -48,6 +52,7 @@ class Retrying(Wrapper):
         super().__init__(inner)
         self._deadline = deadline
         self._answered = False
+        self._first: _Patience | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -208,14 +213,22 @@ class Retrying(Wrapper):
         return [None] * len(items)
 
     def _patience(self) -> _Patience:
-        return _Patience(self._deadline if self._answered else min(self._deadline, FIRST_DEADLINE))
+        if self._answered:
+            return _Patience(self._deadline)
+        # Who was waited for in vain once, and never answered, is not waited for by each operation that follows.
+        if self._first is not None and self._first.is_over:
+            return _Patience(0.0, 1)
+        self._first = _Patience(min(self._deadline, FIRST_DEADLINE), FIRST_ATTEMPTS)
+        return self._first
 
 
 class _Patience:
     """How long one operation goes on trying, and how long it pauses before each further attempt."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, if_nobody: float = math.inf) -> None:
+        self.is_over = False
         self._seconds = seconds
+        self._if_nobody = if_nobody
         self._ends = time.monotonic() + seconds
         self._pause = FIRST_WAIT
         self._attempts = 0
@@ -230,7 +243,14 @@ class _Patience:
         """
         self._attempts += 1
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        if self._attempts >= self._if_nobody and is_nobody(error):
+            self.is_over = True
+            said = f"{error.message}: nobody listens there"
+            raise UnreachableError(said, hint="start the server, or correct the endpoint") from error
+        if self._seconds == 0:
+            raise error
         if time.monotonic() + pause > self._ends:
+            self.is_over = True
             tried = f"{error.message}, in {self._attempts} attempts within {self._seconds:g} s"
             raise UnreachableError(tried, hint=error.hint) from error
         time.sleep(pause)

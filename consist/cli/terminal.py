@@ -1,0 +1,205 @@
+"""Tables on a terminal, as wide as it is. Numbers, ids and digests are shown whole or not at all; text gives way.
+
+Where a terminal is narrow, columns of text are cut first, then the time of day is left out and the names of columns are
+cut. Where that is not enough, each row is a few lines: a name and its value on each.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from consist.cli.text import Seconds, Size, Time, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from consist.cli.text import Cell
+
+_BATCH = 200
+"""Rows that widths are measured on; the rows after them are at least as wide."""
+PATIENCE = 0.05
+"""Seconds in which rows are gathered for that; then those that are there are shown."""
+
+_GAP = 2
+_NARROWEST = 4
+_READABLE = 12
+"""Letters of a text that can be told from others, and are kept before the names of columns are."""
+_TIMES = tuple(map(len, ("2026-11-26 16:30:00", "2026-11-26 16:30", "2026-11-26")))
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*(e[-+]?[0-9]+)?|-?(Infinity|NaN)|-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column, as far as its rows are known.
+
+    Attributes
+    ----------
+    name : str
+        As it is shown.
+    whole : int
+        The width in which nothing of it is cut.
+    least : int
+        The width that it may be brought to.
+    gives_way : bool
+        Whether it is text that is cut before anything else is.
+    is_time, is_number : bool
+        Whether it holds times; numbers, which stand at the right.
+    """
+
+    name: str
+    whole: int
+    least: int
+    gives_way: bool
+    is_time: bool
+    is_number: bool
+
+    def and_of(self, other: _Column | None) -> _Column:
+        """Return the same column, wide enough for what was shown of it before."""
+        if other is None:
+            return self
+        gives_way = self.gives_way or other.gives_way
+        return replace(
+            self,
+            whole=max(self.whole, other.whole),
+            least=_NARROWEST if gives_way else max(self.least, other.least),
+            gives_way=gives_way,
+            is_number=other.is_number,
+        )
+
+
+def write_terminal(names: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str]) -> None:
+    """Write rows as they come, a batch at a time.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names of the columns.
+    rows : iterable of sequence
+        The cells of each row.
+    flexible : sequence of str
+        Columns of text that may be cut; of those that hold numbers nothing is.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    columns: list[_Column | None] = [None] * len(names)
+    is_first = True
+    for batch in _batches(rows):
+        found = [_column(name, [row[n] for row in batch], name in flexible) for n, name in enumerate(names)]
+        columns = [column.and_of(known) for column, known in zip(found, columns, strict=True)]
+        known = [column for column in columns if column is not None]
+        widths = _fit(known, console.width)
+        if widths is None:
+            _write_records(console, known, batch)
+        else:
+            _write_rows(console, known, widths, batch, is_first=is_first)
+        is_first = False
+
+
+def _batches(rows: Iterable[Sequence[Cell]]) -> Iterator[list[Sequence[Cell]]]:
+    """Yield the rows in batches; one empty batch if there are none, so that the columns are named all the same."""
+    source = iter(rows)
+    yield _batch(source)
+    while batch := _batch(source):
+        yield batch
+
+
+def _batch(source: Iterator[Sequence[Cell]]) -> list[Sequence[Cell]]:
+    """Take rows until there are many, or they come slowly."""
+    until = time.monotonic() + PATIENCE
+    batch: list[Sequence[Cell]] = []
+    for row in source:
+        batch.append(row)
+        if len(batch) == _BATCH or time.monotonic() > until:
+            break
+    return batch
+
+
+def _column(name: str, cells: list[Cell], may_be_cut: bool) -> _Column:
+    """Look at a column's cells."""
+    from rich.cells import cell_len
+
+    texts = [shown(cell) for cell in cells]
+    widest = max(map(cell_len, texts), default=0)
+    title = name.replace("_", " ")
+    gives_way = may_be_cut and not all(_NUMBER.fullmatch(text) for text in texts)
+    is_time = bool(cells) and all(isinstance(cell, Time) or cell is None for cell in cells)
+    least = widest
+    if gives_way:
+        least = _NARROWEST
+    elif is_time and widest == _TIMES[0]:
+        least = _TIMES[-1]
+    return _Column(
+        name=title,
+        whole=max(widest, cell_len(title)),
+        least=max(least, min(_NARROWEST, cell_len(title))),
+        gives_way=gives_way,
+        is_time=is_time,
+        is_number=any(isinstance(cell, (int, Size, Seconds)) for cell in cells[:1]),
+    )
+
+
+def _fit(columns: list[_Column], width: int) -> list[int] | None:
+    """Choose widths of columns that fit a terminal; None if there are none."""
+    room = width - _GAP * (len(columns) - 1)
+    widths = [column.whole for column in columns]
+    readable = [max(column.least, _READABLE) if column.gives_way else column.whole for column in columns]
+    titles = [max(column.least, _READABLE) if column.gives_way else column.least for column in columns]
+    for floors in (readable, titles, [column.least for column in columns]):
+        while sum(widths) > room:
+            yielding = [n for n, floor in enumerate(floors) if widths[n] > floor]
+            if not yielding:
+                break
+            widths[max(yielding, key=lambda n: widths[n])] -= 1
+    return widths if sum(widths) <= room else None
+
+
+def _write_rows(
+    console: Console, columns: list[_Column], widths: list[int], batch: list[Sequence[Cell]], *, is_first: bool
+) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=is_first, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(
+            Text(column.name),
+            width=width,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if column.is_number else "left",
+            header_style="bold",
+        )
+    for row in batch:
+        cells = (_text(cell, width) for cell, width in zip(row, widths, strict=False))
+        table.add_row(*(Text(cell, style="red" if cell == "failed" else "") for cell in cells))
+    console.print(table)
+
+
+def _text(cell: Cell, width: int) -> str:
+    """Return a cell's text; of a time as much as there is room for, in whole parts."""
+    text = shown(cell)
+    if isinstance(cell, Time) and len(text) == _TIMES[0]:
+        return text[: next(length for length in _TIMES if length <= max(width, _TIMES[-1]))]
+    return text
+
+
+def _write_records(console: Console, columns: list[_Column], batch: list[Sequence[Cell]]) -> None:
+    """Write each row as lines of a name and its value, and a blank line."""
+    from rich.text import Text
+
+    names = min(max(len(column.name) for column in columns), max(_NARROWEST, console.width // 2 - _GAP))
+    for row in batch:
+        for column, cell in zip(columns, row, strict=False):
+            value = Text(shown(cell))
+            if column.gives_way:
+                value.truncate(max(_NARROWEST, console.width - names - _GAP), overflow="ellipsis")
+            name = Text(column.name)
+            name.truncate(names, overflow="ellipsis", pad=True)
+            console.print(Text.assemble((name.plain, "bold"), " " * _GAP, value), overflow="fold", soft_wrap=True)
+        console.print()

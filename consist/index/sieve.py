@@ -1,0 +1,104 @@
+"""Runs whose framed bytes pass a test, the newest first: a search. Decodes none but those.
+
+The newest are looked at in their order, so that what was found among them is told at once. The others are looked at in
+the order in which their records lie in the file, which takes a third of the time that it takes to fetch each by its
+signature, and those that pass are put into order.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from consist.errors import ConsistError, DamagedError, FormatError
+from consist.hashing.codec import unpack
+from consist.hashing.frame import Kind, decode_frame
+from consist.index import lookup
+from consist.index.outline import ID, STARTED, entries
+from consist.index.records import decode_record
+from consist.index.schema import BY_RECORD, suffix, suffix_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from consist.index.bound import Bound
+    from consist.index.records import RunRecord
+    from consist.index.view import View
+
+    Test = Callable[[bytes], object]
+
+_NEWEST = 2000
+"""Runs that are looked at in their order: 10 ms."""
+_PAGE_BYTES = 8 << 20
+
+
+def passing(bound: Bound, test: Test, also: Collection[str]) -> Iterator[RunRecord]:
+    """Yield the runs whose framed bytes pass a test, and those of the ids in `also`, the newest first."""
+    oldest, count = b"", 0
+    for oldest, data in islice(entries(bound, None), _NEWEST):
+        count += 1
+        if test(data) or suffix_run(oldest) in also:
+            yield from _decoded(data, oldest)
+    if count < _NEWEST:
+        return
+    ends = {end for end in (*_scattered(bound, test), *_named(bound, also)) if end < oldest}
+    for end in sorted(ends, reverse=True):
+        found = bound.read(partial(lookup.framed, run_id=suffix_run(end)))
+        yield from _decoded(found or b"", end)
+
+
+def _decoded(data: bytes, end: bytes) -> Iterator[RunRecord]:
+    """Yield the record, if it is whole and what the end of its keys says."""
+    try:
+        record = decode_record(data)
+    except (DamagedError, FormatError):
+        return
+    if suffix(record.started, record.id) == end:
+        yield record
+
+
+def _named(bound: Bound, also: Collection[str]) -> Iterator[bytes]:
+    for run_id in also:
+        found = bound.read(partial(lookup.framed, run_id=run_id))
+        yield from _end_of(found or b"")
+
+
+def _scattered(bound: Bound, test: Test) -> Iterator[bytes]:
+    """Yield the ends of the keys of all runs that pass, in no order, a page a transaction."""
+    for table in ("results", "runs"):
+        begin: bytes | None = None
+        while True:
+            page, begin = bound.read(partial(_page, table=table, begin=begin, test=test))
+            for data in page:
+                yield from _end_of(data)
+            if begin is None:
+                break
+
+
+def _page(view: View, table: str, begin: bytes | None, test: Test) -> tuple[list[bytes], bytes | None]:
+    """Return the records that pass, of some that lie together, and the key to go on from; None at the end."""
+    page: list[bytes] = []
+    read = 0
+    for key, data in view.scan(table, begin=begin):
+        if table == "results":
+            found = data
+        elif data[:1] == BY_RECORD:
+            found = data[1:]
+        else:
+            continue
+        if test(found):
+            page.append(found)
+        read += len(found)
+        if read > _PAGE_BYTES:
+            return page, key
+    return page, None
+
+
+def _end_of(data: bytes) -> Iterator[bytes]:
+    """Yield the end of the keys of a record, if it is whole: whether all of it is, is seen when it is told."""
+    try:
+        fields = unpack(decode_frame(data, Kind.RECORD, None).payload)
+        yield suffix(fields[STARTED], fields[ID])
+    except (ConsistError, TypeError, ValueError, LookupError):
+        return

@@ -1,0 +1,83 @@
+"""Tables on terminals of every width: what is a number or an id is there whole, whatever becomes of the rest."""
+
+import re
+
+import pytest
+
+from consist.cli import terminal
+from consist.cli.terminal import write_terminal
+from consist.cli.text import RunId, Seconds, Size, Time
+from consist.hashing.hasher import hash_bytes
+
+NAMES = ("run_id", "model", "status", "started", "execution_time", "size", "hits", "digest")
+DIGEST = hash_bytes(b"x")
+STARTED = Time(1_700_000_000_000_000)
+
+
+def row(number, model="clean the whole of the table"):
+    return RunId("ab" * 10), model, "completed", STARTED, Seconds(4.5678), Size(number * 1000), number, DIGEST
+
+
+@pytest.fixture
+def shown(capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+
+    def show(width, rows, names=NAMES, flexible=("model",)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        write_terminal(names, rows, flexible)
+        return capsys.readouterr().out.splitlines()
+
+    return show
+
+
+@pytest.mark.parametrize("width", range(36, 140, 3))
+def test_numbers_and_ids_are_whole_at_every_width(shown, width):
+    lines = shown(width, [row(1234567), row(7)])
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    for whole in ("ab" * 6, "completed", "2023-11-1[45]", "4\\.57 s", "1\\.1 GiB", "1234567", DIGEST.short):
+        assert re.search(rf"(^|\s){whole}(\s|$)", text, re.MULTILINE), whole
+
+
+def test_text_gives_way_first_then_the_time_of_day_and_the_names_of_columns(shown):
+    rows = [row(1)]
+    assert "clean the whole of the table" in shown(200, rows)[1]
+    head, line = shown(105, rows)
+    assert "clean the " in line
+    assert re.search(r"2023-11-1. ..:..:20  ", line)
+    assert "execution time" in head
+    head, line = shown(86, rows)
+    assert "clean the w…" in line
+    assert re.search(r"2023-11-1.( ..:..)?  ", line)
+    assert "execution time" not in head
+
+
+def test_where_no_table_fits_each_row_is_a_few_lines(shown):
+    lines = shown(40, [row(1), row(2, "short")])
+    assert len(lines) == 2 * (len(NAMES) + 1)
+    assert lines[:3] == [
+        "run id          abababababab",
+        "model           clean the whole of the …",
+        "status          completed",
+    ]
+    assert lines[10] == "model           short"
+
+
+def test_a_longer_number_in_a_later_batch_is_whole(shown, monkeypatch):
+    monkeypatch.setattr(terminal, "_BATCH", 1)
+    lines = shown(20, [("a", 1), ("b", 123456789)], ("name", "n"), ("name",))
+    assert lines[-1].split() == ["b", "123456789"]
+
+
+def test_numbers_in_the_columns_of_a_table_that_may_give_way_do_not(shown):
+    """What `cat` and `preview` show comes as text."""
+    names = ["place", "count", "share"]
+    rows = [["a long name of a place", "1234567", "0.25"], ["another long name", None, "-1.5e-07"]]
+    lines = shown(30, rows, names, names)
+    assert lines[1].split()[-2:] == ["1234567", "0.25"]
+    assert lines[2].split()[-2:] == ["-", "-1.5e-07"]
+    assert "…" in lines[1]
+
+
+def test_columns_without_rows_are_named(shown):
+    assert shown(200, [])[0].split() == [word for name in NAMES for word in name.split("_")]
