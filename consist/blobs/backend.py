@@ -224,8 +224,10 @@ class Backend(Protocol):
             If one of them is negative.
         """
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return what `get_range` does of each, in their order: in parallel where requests take long.
+
+        A driver's own memory may be handed out, so what comes need not be `bytes`.
 
         Raises
         ------

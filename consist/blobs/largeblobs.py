@@ -156,9 +156,9 @@ class LargeBlobs:
             return None
         from concurrent.futures import ThreadPoolExecutor
 
-        from consist.blobs.largereader import LOCAL_WINDOW, REMOTE_WHOLE, windows
+        from consist.blobs.largereader import LOCAL_WINDOW, REMOTE_WINDOW, windows
 
-        size = LOCAL_WINDOW if self._backend.capabilities.files else REMOTE_WHOLE
+        size = LOCAL_WINDOW if self._backend.capabilities.files else REMOTE_WINDOW
         cache = self._cache if cached else None
         fetcher = self._fetcher(manifest, cache)
         hasher = Hasher(threads=1)

@@ -188,7 +188,7 @@ class LocalBackend:
             raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
         return self._read(key, lambda file: posix.read_range(file, start, length))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return what `get_range` does of each."""
         return [self.get_range(*wanted) for wanted in ranges]
 

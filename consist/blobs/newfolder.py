@@ -90,7 +90,7 @@ class NewFolder:
 
     # Filling -------------------------------------------------------------------------------------------------------
 
-    def file(self, path: str, pieces: Iterable[bytes], *, executable: bool) -> int:
+    def file(self, path: str, pieces: Iterable[bytes | memoryview], *, executable: bool) -> int:
         """Write a file; paths must come in order, so that all that lies in one folder comes together.
 
         Parameters
@@ -270,7 +270,7 @@ class NewFolder:
         os.close(self._descriptor)
 
 
-def _write(descriptor: int, piece: bytes, shown: str) -> None:
+def _write(descriptor: int, piece: bytes | memoryview, shown: str) -> None:
     """Write all of a piece: one call may take only a part of it."""
     done = perform("write", shown, os.write, descriptor, piece)
     while done < len(piece):

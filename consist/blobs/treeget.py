@@ -211,7 +211,7 @@ def restore_tree(  # noqa: PLR0913 - three say what and where, the others how
         folder.publish()
 
 
-def _fetched(blobs: BlobStore, files: tuple[TreeFile, ...]) -> Iterator[tuple[TreeFile, bytes | None]]:
+def _fetched(blobs: BlobStore, files: tuple[TreeFile, ...]) -> Iterator[tuple[TreeFile, bytes | memoryview | None]]:
     """Yield files with their contents, as far as those are small and many of them are fetched at once.
 
     What is not as it should be is left out: it is read again on its own, and then said what is wrong.
@@ -222,7 +222,7 @@ def _fetched(blobs: BlobStore, files: tuple[TreeFile, ...]) -> Iterator[tuple[Tr
     for batch in _batches(files):
         small = [file for file in batch if file.size < BLOCK]
         wanted = [Range(layout.digest_key(layout.BLOBS, file.digest), 0, file.size) for file in small]
-        found: dict[Digest, bytes] = {}
+        found: dict[Digest, bytes | memoryview] = {}
         with contextlib.suppress(BlobNotFoundError):
             contents = zip(small, blobs.backend.get_ranges(wanted), strict=True)
             found = {file.digest: data for file, data in contents if hash_bytes(data) == file.digest}
@@ -249,7 +249,7 @@ def _pieces(blobs: BlobStore, file: TreeFile) -> Iterator[bytes]:
             yield piece
 
 
-def _telling(pieces: Iterable[bytes], seen: Callable[[int], object]) -> Iterator[bytes]:
+def _telling(pieces: Iterable[bytes | memoryview], seen: Callable[[int], object]) -> Iterator[bytes | memoryview]:
     for piece in pieces:
         yield piece
         seen(len(piece))

@@ -115,7 +115,7 @@ class PassingBackend(Wrapper):
         """Hand it on."""
         return self.around(Call("get_range", (key,)), lambda: self.inner.get_range(key, start, length))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Hand it on."""
         call = Call("get_ranges", tuple(wanted.key for wanted in ranges))
         return self.around(call, lambda: self.inner.get_ranges(ranges))

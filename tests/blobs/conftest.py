@@ -201,7 +201,6 @@ def small(monkeypatch):
         (large, "WINDOW", Small.window),
         (largereader, "LOCAL_WINDOW", Small.window),
         (largereader, "REMOTE_WINDOW", Small.window),
-        (largereader, "REMOTE_WHOLE", Small.window),
         (extents, "GAP", 100),
         (extents, "REQUEST", 4 << 10),
     ):

@@ -149,7 +149,7 @@ class RemoteBackend:
         _require_range(start, length)
         return self._strategy().get_range(key, start, length)
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return what `get_range` does of each."""
         for _, start, length in ranges:
             _require_range(start, length)

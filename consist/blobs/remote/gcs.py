@@ -69,7 +69,7 @@ class Gcs(Conditional):
         wanted = key, start, length
         return self._read(key, lambda: self.run(self._get_range, wanted))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return many ranges in parallel."""
         return self._read("ranges", lambda: self.ask_many(self._get_range, ranges))
 

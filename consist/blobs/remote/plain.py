@@ -104,7 +104,7 @@ class Plain(Strategy):
             return b""
         return bytes(self.ask("get", key, self.fs.cat_file, self.path(key), start=start, end=end))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return many ranges: their sizes first, then their bytes."""
         if not self.fs.async_impl:
             return super().get_ranges(ranges)

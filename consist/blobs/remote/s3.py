@@ -171,7 +171,7 @@ class S3Strategy(Strategy):
         self._bucket_is_there = True
         return found
 
-    def ranges_of(self, ranges: Sequence[Range], answers: Sequence[bytes | Failed]) -> Sequence[bytes]:
+    def ranges_of(self, ranges: Sequence[Range], answers: Sequence[T | Failed]) -> Sequence[T]:
         """Return what came for each range, or raise what one of the answers means."""
         return settle(
             [self._cleared("get", wanted.key, answer) for wanted, answer in zip(ranges, answers, strict=True)]

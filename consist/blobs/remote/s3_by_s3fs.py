@@ -93,7 +93,7 @@ class S3ByS3fs(S3Strategy, Conditional):
         """Return a range, in one request."""
         return self.read("get", key, lambda: self.run(self._get_range, (key, start, length)))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return many ranges in parallel."""
         return self.ranges_of(ranges, self.run(gather, self._get_range, ranges))
 

@@ -137,7 +137,7 @@ class Strategy(abc.ABC):
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`, or what there is of them."""
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return many ranges."""
         return [self.get_range(*wanted) for wanted in ranges]
 

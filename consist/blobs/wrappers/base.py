@@ -75,7 +75,7 @@ class Wrapper:
         """As the port has it."""
         return self.inner.get_range(key, start, length)
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """As the port has it."""
         return self.inner.get_ranges(ranges)
 

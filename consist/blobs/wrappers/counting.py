@@ -10,9 +10,11 @@ from consist.blobs.wrappers.base import Wrapper
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeVar
 
     from consist.blobs.backend import Backend, ObjectStat, Range, Upload, Versioned
+
+    B = TypeVar("B", bytes, bytes | memoryview)
 
 
 class Counting(Wrapper):
@@ -86,7 +88,7 @@ class Counting(Wrapper):
         """Count and pass on."""
         return self._got("get_range", self.inner.get_range(key, start, length))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Count each and pass on."""
         return [self._got("get_range", data) for data in self.inner.get_ranges(ranges)]
 
@@ -109,7 +111,7 @@ class Counting(Wrapper):
         self.calls[method] += 1
         self.written += len(data)
 
-    def _got(self, method: str, data: bytes) -> bytes:
+    def _got(self, method: str, data: B) -> B:
         self.calls[method] += 1
         self.read += len(data)
         return data

@@ -92,7 +92,7 @@ class Retrying(Wrapper):
         """Get, until it is answered."""
         return self.again(lambda: self.inner.get_range(key, start, length))
 
-    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes]:
+    def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Get all, then those again that had no answer."""
         return self._batch(self.inner.get_ranges, ranges)
 
