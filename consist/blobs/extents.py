@@ -11,6 +11,7 @@ used again before it is written anew.
 from __future__ import annotations
 
 import contextlib
+import threading
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +54,8 @@ class Extent(NamedTuple):
 class Again(NamedTuple):
     """A chunk that comes again and again, and so would be fetched for every window."""
 
+    manifest: Manifest
+    """Which says what lies at the place."""
     place: tuple[int, int]
     raw: bytes
     checked: bool
@@ -67,7 +70,7 @@ class Kept(NamedTuple):
 
 
 class Fetcher:
-    """Fetches the chunks of one blob.
+    """Fetches the chunks of one blob; several threads may ask at once.
 
     Parameters
     ----------
@@ -90,6 +93,7 @@ class Fetcher:
         self._cache = None if kept is None else kept.cache
         self._renew = None if kept is None else kept.renew
         self._again: Again | None = None
+        self._renewing = threading.Lock()
 
     def chunk_at(self, position: int) -> int:
         """Return the number of the chunk that a position of the content lies in."""
@@ -118,86 +122,78 @@ class Fetcher:
     def pick(self, numbers: Sequence[int], *, checked: bool = True) -> dict[int, bytes | memoryview]:
         """Return any chunks by their numbers, which are in order; `checked` and errors as for `chunks`."""
         while True:
-            wrong = {self.manifest.digest}
+            manifest = self.manifest  # another thread may renew it meanwhile
+            wrong = {manifest.digest}
             try:
-                return self._known_or_fetched(numbers, wrong, checked=checked)
+                return self._known_or_fetched(manifest, numbers, wrong, checked=checked)
             except (BlobNotFoundError, DamagedError):
-                if not self._is_renewed():
+                if not self._is_renewed(manifest):
                     for digest in wrong:
                         self._suspects.add(digest)
                     raise
 
     def _known_or_fetched(
-        self, numbers: Sequence[int], wrong: set[Digest], *, checked: bool
+        self, manifest: Manifest, numbers: Sequence[int], wrong: set[Digest], *, checked: bool
     ) -> dict[int, bytes | memoryview]:
         """Return chunks by number; those that the cache lacks are fetched while no other process fetches them."""
         if self._cache is None:
-            found = self._come_again(numbers, checked=checked)
-            return found | self._fetched(
-                [number for number in numbers if number not in found], {}, wrong, checked=checked
-            )
-        with self._cache.opened(layout.PACKS, self._packs(numbers)) as files:
-            found = self._known(numbers, files)
+            found = self._come_again(manifest, numbers, checked=checked)
+            missing = [number for number in numbers if number not in found]
+            return found | self._fetched(manifest, missing, {}, wrong, checked=checked)
+        with self._cache.opened(layout.PACKS, _packs(manifest, numbers)) as files:
+            found = _known(manifest, numbers, files)
         missing = [number for number in numbers if number not in found]
         if missing:
-            with self._cache.filling(layout.PACKS, self._packs(missing)) as held:
-                found |= self._known(missing, {name: file.opened() for name, file in held.items()})
+            with self._cache.filling(layout.PACKS, _packs(manifest, missing)) as held:
+                found |= _known(manifest, missing, {name: file.opened() for name, file in held.items()})
                 missing = [number for number in missing if number not in found]
-                found |= self._fetched(missing, held, wrong, checked=True)
+                found |= self._fetched(manifest, missing, held, wrong, checked=True)
         return found
 
-    def _come_again(self, numbers: Iterable[int], *, checked: bool) -> dict[int, bytes | memoryview]:
+    def _come_again(
+        self, manifest: Manifest, numbers: Iterable[int], *, checked: bool
+    ) -> dict[int, bytes | memoryview]:
         """Return those of some chunks that are the one which came again and again before."""
         again = self._again
-        if again is None or (checked and not again.checked):
+        if again is None or again.manifest is not manifest or (checked and not again.checked):
             return {}
-        return {number: again.raw for number in numbers if _place(self.manifest.chunks[number]) == again.place}
-
-    def _packs(self, numbers: Iterable[int]) -> set[Digest]:
-        used = {self.manifest.chunks[number].pack for number in numbers}
-        return {self.manifest.packs[pack].name for pack in used}
-
-    def _known(self, numbers: Iterable[int], files: Mapping[Digest, OpenFile]) -> dict[int, bytes | memoryview]:
-        """Return, of some chunks, those that the cache has; what is wrong there is just not had."""
-        found: dict[int, bytes | memoryview] = {}
-        for number in numbers:
-            chunk = self.manifest.chunks[number]
-            file = files.get(self.manifest.packs[chunk.pack].name)
-            stored = None if file is None else read_kept(file, chunk.offset, chunk.stored)
-            if stored is not None:
-                with contextlib.suppress(DamagedError):
-                    found[number] = _checked(chunk, memoryview(stored))
-        return found
+        return {number: again.raw for number in numbers if _place(manifest.chunks[number]) == again.place}
 
     def _fetched(
-        self, numbers: Sequence[int], held: Mapping[Digest, CacheFile], wrong: set[Digest], *, checked: bool
+        self,
+        manifest: Manifest,
+        numbers: Sequence[int],
+        held: Mapping[Digest, CacheFile],
+        wrong: set[Digest],
+        *,
+        checked: bool,
     ) -> dict[int, bytes | memoryview]:
         """Fetch chunks from the store, check them, and keep them where a file of the cache is held."""
         take = _checked if checked else _raw
         alike: dict[tuple[int, int], list[int]] = {}
         for number in numbers:
-            alike.setdefault(_place(self.manifest.chunks[number]), []).append(number)
-        extents = list(_extents(self.manifest, [alike[place][0] for place in sorted(alike)]))
-        ranges = [Range(self.manifest.packs[found.pack].key, found.start, found.length) for found in extents]
+            alike.setdefault(_place(manifest.chunks[number]), []).append(number)
+        extents = list(_extents(manifest, [alike[place][0] for place in sorted(alike)]))
+        ranges = [Range(manifest.packs[found.pack].key, found.start, found.length) for found in extents]
         try:
             fetched = self._backend.get_ranges(ranges)
         except BlobNotFoundError as error:
             raise BlobNotFoundError(
-                f"blob {self.manifest.digest.short} in {self._backend.url} is not whole: {error.message}", hint=HINT
+                f"blob {manifest.digest.short} in {self._backend.url} is not whole: {error.message}", hint=HINT
             ) from None
         found: dict[int, bytes | memoryview] = {}
         for extent, data in zip(extents, fetched, strict=True):
-            pack = self.manifest.packs[extent.pack].name
+            pack = manifest.packs[extent.pack].name
             view = memoryview(data)
             for number in extent.numbers:
-                chunk = self.manifest.chunks[number]
+                chunk = manifest.chunks[number]
                 start = chunk.offset - extent.start
                 try:
                     found[number] = take(chunk, view[start : start + chunk.stored])
                 except DamagedError as error:
                     wrong.add(pack)
                     raise DamagedError(
-                        f"blob {self.manifest.digest.short} in {self._backend.url} is damaged, in pack {pack.short}: "
+                        f"blob {manifest.digest.short} in {self._backend.url} is damaged, in pack {pack.short}: "
                         f"{error.message}",
                         hint=HINT,
                     ) from None
@@ -205,22 +201,44 @@ class Fetcher:
                 self._cache.write(held[pack], extent.start, data)
         for place, same in alike.items():
             if len(same) > 1:
-                self._again = Again(place, bytes(found[same[0]]), checked)
+                self._again = Again(manifest, place, bytes(found[same[0]]), checked)
                 found |= dict.fromkeys(same, found[same[0]])
         return found
 
-    def _is_renewed(self) -> bool:
+    def _is_renewed(self, used: Manifest) -> bool:
         """Take the store's manifest in place of one that does not serve; tell whether it says anything else.
 
         It must cut the content as the other did: a reader that is on its way counts by that.
         """
-        renew, self._renew = self._renew, None
-        fresh = None if renew is None else renew()
-        if fresh is None or fresh == self.manifest or fresh.chunk_list() != self.manifest.chunk_list():
-            return False
-        self.manifest = fresh
-        self._again = None  # it was known by where it lay
-        return True
+        with self._renewing:
+            if self.manifest is not used:
+                return True
+            renew, self._renew = self._renew, None
+            fresh = None if renew is None else renew()
+            if fresh is None or fresh == used or fresh.chunk_list() != used.chunk_list():
+                return False
+            self.manifest = fresh
+            return True
+
+
+def _packs(manifest: Manifest, numbers: Iterable[int]) -> set[Digest]:
+    used = {manifest.chunks[number].pack for number in numbers}
+    return {manifest.packs[pack].name for pack in used}
+
+
+def _known(
+    manifest: Manifest, numbers: Iterable[int], files: Mapping[Digest, OpenFile]
+) -> dict[int, bytes | memoryview]:
+    """Return, of some chunks, those that the cache has; what is wrong there is just not had."""
+    found: dict[int, bytes | memoryview] = {}
+    for number in numbers:
+        chunk = manifest.chunks[number]
+        file = files.get(manifest.packs[chunk.pack].name)
+        stored = None if file is None else read_kept(file, chunk.offset, chunk.stored)
+        if stored is not None:
+            with contextlib.suppress(DamagedError):
+                found[number] = _checked(chunk, memoryview(stored))
+    return found
 
 
 def _place(chunk: Chunk) -> tuple[int, int]:

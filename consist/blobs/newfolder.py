@@ -24,8 +24,11 @@ from consist.errors import RefusedError, StorageError, UnsupportedError, UsageEr
 from consist.fileops import perform, storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from types import TracebackType
+    from typing import TypeAlias
+
+    Write: TypeAlias = Callable[[bytes | memoryview], object]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,7 +64,7 @@ class NewFolder:
     >>> import pathlib, tempfile
     >>> around = pathlib.Path(tempfile.mkdtemp())
     >>> with NewFolder(str(around / "made")) as folder:
-    ...     folder.file("a/b.txt", [b"con", b"tent"], executable=False)
+    ...     folder.file("a/b.txt", lambda write: write(b"content"), executable=False)
     ...     folder.publish()
     7
     >>> (around / "made" / "a" / "b.txt").read_text()
@@ -90,15 +93,15 @@ class NewFolder:
 
     # Filling -------------------------------------------------------------------------------------------------------
 
-    def file(self, path: str, pieces: Iterable[bytes | memoryview], *, executable: bool) -> int:
+    def file(self, path: str, fill: Callable[[Write], object], *, executable: bool) -> int:
         """Write a file; paths must come in order, so that all that lies in one folder comes together.
 
         Parameters
         ----------
         path : str
             Relative, ``/``-separated, and checked: that of a tree.
-        pieces : iterable of bytes
-            Its content.
+        fill : callable
+            Is given a function that writes a piece, and writes the content by it.
         executable : bool
             Whether it may be executed by whom the umask lets.
 
@@ -112,7 +115,7 @@ class NewFolder:
         UnsupportedError
             If this file system takes its name for that of another one that was made before.
         StorageError
-            If writing failed. What `pieces` raises passes through.
+            If writing failed. What `fill` raises passes through.
         """
         around, name, shown = self._go_to(path)
         mode = 0o777 if executable else 0o666
@@ -123,10 +126,14 @@ class NewFolder:
         except FileNotFoundError as error:  # somebody is removing it
             raise storage_error("open", shown, error) from error
         size = 0
+
+        def write(piece: bytes | memoryview) -> None:
+            nonlocal size
+            size += len(piece)
+            _write(descriptor, piece, shown)
+
         try:
-            for piece in pieces:
-                size += len(piece)
-                _write(descriptor, piece, shown)
+            fill(write)
         except BaseException:
             os.close(descriptor)
             raise

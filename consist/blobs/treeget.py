@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from functools import partial
 from heapq import merge
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from consist.blobs.blobstore import BlobStore
+    from consist.blobs.newfolder import Write
     from consist.blobs.tree import TreeFile
     from consist.hashing.digest import Digest
 
@@ -206,8 +208,8 @@ def restore_tree(  # noqa: PLR0913 - three say what and where, the others how
                 folder.folder(path.removesuffix("/"))
                 continue
             with noticing(blobs, digest, path):
-                pieces = _pieces(blobs, file) if data is None else [data]
-                _check_size(file, folder.file(path, _telling(pieces, seen), executable=file.executable))
+                fill = partial(_fill, blobs, file, data, seen)
+                _check_size(file, folder.file(path, fill, executable=file.executable))
         folder.publish()
 
 
@@ -243,16 +245,19 @@ def _batches(files: Iterable[TreeFile]) -> Iterator[list[TreeFile]]:
         yield batch
 
 
-def _pieces(blobs: BlobStore, file: TreeFile) -> Iterator[bytes]:
-    with blobs.open(file.digest, size=file.size) as source:
-        while piece := source.read(BLOCK):
-            yield piece
+def _fill(
+    blobs: BlobStore, file: TreeFile, data: bytes | memoryview | None, seen: Callable[[int], object], write: Write
+) -> None:
+    """Write a file's content, which may be at hand; of a large blob the whole is checked, not only its chunks."""
 
-
-def _telling(pieces: Iterable[bytes | memoryview], seen: Callable[[int], object]) -> Iterator[bytes | memoryview]:
-    for piece in pieces:
-        yield piece
+    def tell(piece: bytes | memoryview) -> None:
+        write(piece)
         seen(len(piece))
+
+    if data is not None:
+        tell(data)
+    else:
+        blobs.copy(file.digest, tell, size=file.size)
 
 
 def _check_size(file: TreeFile, size: int) -> None:

@@ -100,14 +100,11 @@ def _copy(store: "Store", found: "Found") -> None:
 
     from consist.cli.output import on_terminal
     from consist.cli.progress import progress
-    from consist.store.names import open_found
+    from consist.store.names import pieces_of
 
     sys.stdout.flush()
-    with (
-        open_found(store, found) as source,
-        progress(f"writing {found.name}", total=found.size, shown=not on_terminal()) as seen,
-    ):
-        while piece := source.read(_BLOCK):
+    with progress(f"writing {found.name}", total=found.size, shown=not on_terminal()) as seen:
+        for piece in pieces_of(store, found):
             sys.stdout.buffer.write(piece)
             seen(len(piece))
 

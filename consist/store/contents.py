@@ -52,6 +52,8 @@ class Contents:
     ----------
     sizes : dict of bytes to int
         Bytes of each blob, by its raw digest; of a large one, as its manifest says.
+    chunk_lists : dict of bytes to bytes
+        The digest of the chunk list of each large blob, by its raw digest.
     stored : int
         Bytes of whole blobs and packs.
     packs : int
@@ -61,6 +63,7 @@ class Contents:
     """
 
     sizes: dict[bytes, int] = field(default_factory=dict)
+    chunk_lists: dict[bytes, bytes] = field(default_factory=dict)
     stored: int = 0
     packs: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -107,6 +110,7 @@ def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object
     affected: dict[bytes, list[str]] = {}
     for manifest in _manifests(store, contents):
         contents.sizes[manifest.digest.raw] = manifest.size
+        contents.chunk_lists[manifest.digest.raw] = manifest.chunk_list().raw
         is_whole = True
         for ref in manifest.packs:
             problem = wrong.get(ref.digest) or _problem(store, ref, packs)

@@ -1,9 +1,9 @@
 """The newest large content of each step's outputs, so that whoever puts the next version knows what it may share.
 
-A machine that made the earlier version itself finds its chunks in its own index. Another machine asks the store: one
-small object a step and output, under ``latest/``, names the blob, or for a folder its tree. It is a hint: written over
-by whoever puts next, lost without harm, and believed in nothing but where to look for chunks, each of which is
-confirmed.
+One small object a step and output, under ``latest/`` in the store, names the blob, or for a folder its tree, whichever
+machine made it. It is a hint: written over by whoever puts next, lost without harm, and believed in nothing but where
+to look for chunks, each of which is confirmed. It is asked for when this machine's index lacks a chunk, so what that
+index knows of the output, an older version as a rule, is only what is left if there is no pointer.
 """
 
 from __future__ import annotations
@@ -34,22 +34,24 @@ def earlier_version(store: Store, step: str, key: str) -> Digest | None:
     Parameters
     ----------
     store : Store
-        Its index is asked, then the store itself.
+        It is asked itself; its index only if it does not say.
     step, key : str
         The output.
     """
+    pointed = _pointed_to(store, _name(step, key))
+    if pointed is not None:
+        return pointed
     known = _newest(store, step, key)
-    if known is not None and known.format != TREE and known.size >= LARGE:
-        return known.digest
-    return _pointed_to(store, _name(step, key))
+    return known.digest if known is not None and known.format != TREE and known.size >= LARGE else None
 
 
 def earlier_tree(store: Store, step: str, key: str) -> Digest | None:
     """Return the newest tree of an output that is a folder, as far as it is known; parameters as above."""
+    pointed = _pointed_to(store, _name(step, key, TREE))
+    if pointed is not None:
+        return pointed
     known = _newest(store, step, key)
-    if known is not None and known.format == TREE:
-        return known.digest
-    return _pointed_to(store, _name(step, key, TREE))
+    return known.digest if known is not None and known.format == TREE else None
 
 
 def note_latest(store: Store, record: RunRecord) -> None:

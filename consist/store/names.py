@@ -18,6 +18,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from consist.blobs.damage import HINT
 from consist.blobs.tree import TreeFile
 from consist.blobs.treeget import noticing, open_in_tree
 from consist.blobs.treeput import tree_digest
@@ -30,11 +31,11 @@ from consist.errors import (
     UsageError,
 )
 from consist.hashing.digest import SIZE, Digest, parse_prefix
-from consist.hashing.hasher import hash_bytes
+from consist.hashing.hasher import BLOCK, Hasher, hash_bytes
 from consist.index.records import TREE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
@@ -224,6 +225,37 @@ def open_found(store: Store, found: Found) -> BinaryIO:
     if found.inline is not None:
         return io.BytesIO(_checked_inline(found, found.inline))
     return store.blobs.open(found.digest, size=found.size)
+
+
+def copy_found(store: Store, found: Found, write: Callable[[bytes | memoryview], object]) -> None:
+    """Read all of what a path named into `write`, piece by piece; errors as for `open_found`.
+
+    Of a large blob the whole is compared too, not only its chunks: what was written is right only once this returned.
+    """
+    _require_file(found)
+    if found.tree is not None:
+        with noticing(store.blobs, found.tree, found.inner):
+            store.blobs.copy(found.digest, write, size=found.size)
+    elif found.inline is not None:
+        write(_checked_inline(found, found.inline))
+    else:
+        store.blobs.copy(found.digest, write, size=found.size)
+
+
+def pieces_of(store: Store, found: Found) -> Iterator[bytes]:
+    """Yield all of what a path named, for who cannot take back what was handed out; errors as for `open_found`.
+
+    So each chunk is compared before it is yielded, and at the end the whole is.
+    """
+    whole = Hasher(threads=1)
+    with open_found(store, found) as source:
+        while piece := source.read(BLOCK):
+            whole.update(piece)
+            yield piece
+    if whole.result().digest != found.digest:
+        store.blobs.suspects.add(found.digest)
+        what = f"blob {found.digest.short} in {store.backend.url}"
+        raise DamagedError(f"{what} is damaged: its manifest does not put it together", hint=HINT)
 
 
 def read_parts(store: Store, found: Found, parts: Sequence[slice]) -> list[bytes]:

@@ -17,14 +17,12 @@ from consist.blobs.treeget import restore_tree
 from consist.errors import RefusedError, StorageError, UsageError
 from consist.fileops import perform
 from consist.identity.names import is_name
-from consist.store.names import Found, open_found
+from consist.store.names import Found, copy_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consist.store.store import Store
-
-_BLOCK = 1 << 20
 
 
 def target_of(found: Found, target: str) -> str:
@@ -84,10 +82,13 @@ def restore(
         temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), mode)
     except FileNotFoundError:
         raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
-    with temp, open_found(store, found) as source:
-        while piece := source.read(_BLOCK):
-            temp.write(piece)
-            seen(len(piece))
+
+    def write(piece: bytes | memoryview) -> None:
+        temp.write(piece)
+        seen(len(piece))
+
+    with temp:
+        copy_found(store, found, write)
         temp.seal(mode=None, durable=False)
         if force:
             perform("rename", target, os.replace, temp.path, target)

@@ -124,6 +124,9 @@ def _outputs(store: Store, key: str, record: RunRecord, contents: Contents) -> I
             yield Finding(blob, f"missing; output {output.key!r} of run {record.id} needs it")
         elif size != output.size:
             yield Finding(blob, f"has {size} bytes, not {output.size} as run {record.id} says")
+        elif contents.chunk_lists.get(output.digest.raw) not in {None, output.media.get("chunks")}:
+            store.blobs.suspects.add(output.digest)
+            yield Finding(blob, f"lists other chunks than output {output.key!r} of run {record.id} has")
 
 
 def _trees(store: Store, record: RunRecord, contents: Contents, done: set[Digest]) -> Iterator[Finding]:

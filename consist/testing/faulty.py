@@ -150,8 +150,9 @@ def _part(data: bytes, where: float) -> bytes:
 
 def _spoilt(fault: Fault, result: T) -> T:
     """Spoil what was read: bytes, or bytes with their version, or one of a list of bytes."""
-    if isinstance(result, bytes):
-        return cast("T", _flipped(result, fault.where) if fault.effect == FLIPPED else _part(result, fault.where))
+    if isinstance(result, bytes | memoryview):
+        data = bytes(result)
+        return cast("T", _flipped(data, fault.where) if fault.effect == FLIPPED else _part(data, fault.where))
     if isinstance(result, Versioned):
         return cast("T", Versioned(_spoilt(fault, result.data), result.version))
     assert isinstance(result, list)

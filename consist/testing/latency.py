@@ -80,8 +80,8 @@ class LatencyBackend(PassingBackend):
 
 def _size(result: object) -> int:
     """Count the bytes of content in what an operation returned."""
-    if isinstance(result, bytes):
+    if isinstance(result, bytes | memoryview):
         return len(result)
     if isinstance(result, Versioned):
         return len(result.data)
-    return sum(len(item) for item in result if isinstance(item, bytes)) if isinstance(result, list) else 0
+    return sum(len(item) for item in result if isinstance(item, bytes | memoryview)) if isinstance(result, list) else 0

@@ -22,7 +22,7 @@ import pytest
 from blake3 import blake3
 
 from consist import fileops
-from consist.blobs import readcache
+from consist.blobs import largereader, readcache
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
@@ -511,6 +511,15 @@ def test_a_kept_manifest_whose_pack_is_gone_or_damaged_is_asked_for_anew(world, 
     world.far.asked()
     assert way(world.blobs(), digest, len(data)) == data
     assert world.far.asked() == []
+
+
+def test_it_is_asked_for_anew_by_those_too_that_fetch_several_windows_at_once(world, moved, monkeypatch):
+    monkeypatch.setattr(largereader, "REMOTE_WINDOW", 256 << 10)
+    digest, data, old = moved
+    world.far.overwrite(old, None)
+    blobs = world.blobs()
+    assert read(blobs, digest, len(data)) == data
+    assert not blobs.suspects
 
 
 def test_a_blob_that_is_gone_is_gone_although_its_manifest_is_kept(world, moved):

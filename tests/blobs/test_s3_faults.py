@@ -76,6 +76,7 @@ def impatient(root, options):
 BUSY = [
     (500, "InternalError"),
     (503, "SlowDown"),
+    (520, ""),
     (429, "TooManyRequests"),
     (409, "ConditionalRequestConflict"),
     (None, ""),

@@ -41,6 +41,12 @@ def test_this_machine_knows_from_its_index(store, by_hand, large):
     assert earlier_version(store, "another", "out") is None
 
 
+def test_a_version_of_another_machine_is_newer_than_what_the_index_knows(store, make_store, by_hand, large):
+    made(store, by_hand, large)
+    newer = made(make_store(db="another.lmdb"), by_hand, large[::-1])
+    assert earlier_version(store, "step", "out") == newer.outputs[0].digest
+
+
 def test_another_machine_asks_the_store(store, make_store, by_hand, large):
     first = made(store, by_hand, large)
     other = make_store(db="another.lmdb")

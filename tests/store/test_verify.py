@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import pytest
 
 from consist import CacheOptions, Tracker, errors
 from consist.blobs.blobstore import BlobStore
+from consist.blobs.manifest import Manifest, encode_manifest, load_manifest
+from consist.hashing.hasher import hash_bytes
+from consist.store.names import find_output, pieces_of
 from consist.store.opening import open_store
+from consist.store.put import put, put_folder
+from consist.store.restore import restore
 from consist.store.verify import verify
 from consist.testing import Fault, FaultyBackend
 from consist.testing.faultplan import FLIPPED
@@ -256,3 +262,42 @@ def test_what_only_its_way_here_spoiled_is_suspected_no_more(store, by_hand, sha
     by_hand.overwrite(store.backend.path_of(ref.key), bytes(ref.size))
     assert len(verify(store, read_data=share).findings) == 1
     assert other in store.blobs.suspects
+
+
+@pytest.fixture
+def forged(tmp_path):
+    """A store whose manifest of one blob lists the chunks of another: each is right, the whole is not."""
+    store = open_store(str(tmp_path / "store"), str(tmp_path / "index.lmdb"), durable=False)
+    right, other = os.urandom(2 << 20), os.urandom(2 << 20)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "big").write_bytes(right)
+    put(store, io.BytesIO(right), "file", origin="", machine={})
+    put_folder(store, str(tmp_path / "folder"), "folder", machine={})
+    real = load_manifest(store.backend, store.blobs.put_bytes(other).digest)
+    wrong = Manifest(hash_bytes(right), real.size, real.packs, real.chunks, real.starts)
+    path = tmp_path / "store" / wrong.key
+    path.chmod(0o600)
+    path.write_bytes(encode_manifest(wrong))
+    yield store, wrong
+    store.index.close()
+
+
+@pytest.mark.parametrize("name", ["file", "folder"])
+def test_nothing_is_restored_by_a_manifest_that_makes_another_content(forged, tmp_path, name):
+    store, wrong = forged
+    with pytest.raises(errors.DamagedError, match=wrong.digest.short):
+        restore(store, find_output(store, f"steps/put/{name}"), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".consist")]
+
+
+def test_a_manifest_that_lists_other_chunks_than_the_run_recorded_is_found(forged):
+    store, wrong = forged
+    assert named(verify(store, read_data=False)) == {wrong.key}
+    assert wrong.digest in store.blobs.suspects
+
+
+def test_what_is_handed_out_at_once_is_compared_at_the_end(forged):
+    store, wrong = forged
+    with pytest.raises(errors.DamagedError, match=wrong.digest.short):
+        list(pieces_of(store, find_output(store, "steps/put/file")))

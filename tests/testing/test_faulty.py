@@ -159,6 +159,13 @@ def test_a_cut_read_ends_early(inner, number):
     assert read == [DATA] * 3
 
 
+@pytest.mark.parametrize("effect", [FLIPPED, CUT])
+def test_memory_of_a_driver_is_spoilt_as_bytes_are(inner, effect, monkeypatch):
+    monkeypatch.setattr(type(inner), "get_ranges", lambda _self, ranges: [memoryview(b"content") for _ in ranges])
+    (data,) = FaultyBackend(inner, [Fault(effect, where=0.5)]).get_ranges([Range(KEY, 0, 7)])
+    assert data != b"content"
+
+
 def test_of_several_ranges_one_is_spoilt(inner):
     inner.put(KEY, DATA)
     ranges = [Range(KEY, start, 10) for start in (0, 10, 20, 30)]

@@ -41,6 +41,12 @@ def test_a_batch_costs_a_request_for_every_sixteen(backend, slept):
     assert slept == pytest.approx([1.16, 3, 1.02, 0])
 
 
+def test_memory_of_a_driver_counts_as_bytes_do(backend, slept, monkeypatch):
+    monkeypatch.setattr(type(backend.inner), "get_ranges", lambda _self, ranges: [memoryview(bytes(5)) for _ in ranges])
+    backend.get_ranges([Range(KEY, 0, 5)] * 2)
+    assert slept == pytest.approx([1.01])
+
+
 def test_an_upload_costs_when_it_is_published(backend, slept):
     with backend.upload() as upload:
         upload.write(bytes(1000))

@@ -99,7 +99,9 @@ _BUSY = frozenset(
         "XAmzContentSHA256Mismatch",
     }
 )
-_BUSY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_BUSY_STATUS = frozenset({408, 409, 425, 429})
+_NEVER = frozenset({501, 505})
+"""Answers of a server, from 500 on, that calling again does not mend. Proxies have many more: 520 to 530 are one's."""
 _NO_ANSWER = frozenset(
     {
         "ChunkedEncodingError",
@@ -248,7 +250,7 @@ def _raise_for_answer(doing: Doing, error: Exception, answer: Answer) -> None:
     if code in _REGION or status == 301:  # noqa: PLR2004
         hint = "name the bucket's region: storage_options={'client_kwargs': {'region_name': …}}"
         raise StorageError(f"{doing}: the bucket is in another region ({code or status})", hint=hint) from error
-    if code in _BUSY or status in _BUSY_STATUS:
+    if code in _BUSY or status in _BUSY_STATUS or (status is not None and status >= 500 and status not in _NEVER):  # noqa: PLR2004
         raise UnreachableError(f"{doing}: the server is busy ({code or status})", hint="call again later") from error
     if status == 412 or code == "PreconditionFailed":  # noqa: PLR2004
         if doing.operation == "create":
