@@ -6,6 +6,7 @@ candidate is replaced by what is in it, since a shell puts a space after a word 
 
 from __future__ import annotations
 
+import re
 import warnings
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _MOST = 100
 """Candidates that are offered: a shell asks before it shows more, and nobody reads them."""
+
+_HARMLESS = re.compile(r"[\w./@%+=,:-]+")
+"""Words that are the same to every shell, typed as they are. A name that somebody else wrote into a shared store may
+hold ``$(…)``, and zsh and bash would execute it; whoever wants what has such a name quotes it."""
 
 
 def offered(context: Any, begun: str, candidates: Callable[[Store, str], Iterator[str]]) -> list[str]:
@@ -39,13 +44,17 @@ def offered(context: Any, begun: str, candidates: Callable[[Store, str], Iterato
         warnings.simplefilter("ignore")  # for the rest of this process, which does nothing else
         place = find_place(context.params.get("db_path"), context.params.get("store"))
         store = open_to_read(place)
-        found = list(islice(candidates(store, begun), _MOST))
+        found = _some(candidates(store, begun))
         while len(found) == 1 and found[0].endswith("/") and found[0] != begun:
             begun = found[0]
-            found = list(islice(candidates(store, begun), _MOST)) or found
+            found = _some(candidates(store, begun)) or found
     except ConsistError:
         return []
     return found
+
+
+def _some(candidates: Iterator[str]) -> list[str]:
+    return list(islice(filter(_HARMLESS.fullmatch, candidates), _MOST))
 
 
 def paths(store: Store, begun: str) -> Iterator[str]:

