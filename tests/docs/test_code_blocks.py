@@ -1,24 +1,12 @@
 """The harness that runs the code blocks of README.md and docs/ is right. The pages themselves run in `make check`."""
 
 import hashlib
-import importlib.util
-import sys
 from pathlib import Path
 
+import blocks
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-
-def load_harness():
-    spec = importlib.util.spec_from_file_location("blocks", ROOT / "docs" / "blocks.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-blocks = load_harness()
 
 
 def test_the_quickstart_is_the_one_that_was_asked_for():

@@ -265,3 +265,21 @@ def test_a_new_run_dir_on_the_same_index_reads_its_outputs(tracker, tmp_path, mo
     with Tracker(run_dir=elsewhere / "runs", db_path=tracker.db_path) as other:
         check(workflow(other, 15), 15)
     assert executed() == []
+
+
+def test_what_is_runtime_only_is_written_nowhere(tracker, tmp_path):
+    """Neither the value nor its name, of a run that ends well and of one that fails; a value of the config is found."""
+
+    def fetch(user, password):
+        if user == "nobody-known":
+            raise ValueError(len(password))
+        return len(user)
+
+    secret = ExecutionOptions(runtime_kwargs={"password": "open-sesame"}, runtime_only=["password"])
+    tracker.run(fetch, config={"user": "ali-baba"}, execution_options=secret)
+    with pytest.raises(ValueError, match="11"):
+        tracker.run(fetch, config={"user": "nobody-known"}, execution_options=secret)
+    tracker.close()
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert all(word in kept for word in (b"ali-baba", b"nobody-known"))
+    assert not any(word in kept for word in (b"open-sesame", b"password"))
