@@ -27,15 +27,16 @@ from consist.runs.places import is_in
 from consist.runs.process import STREAMS, run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from typing import Never
 
+    from consist.hashing.digest import Digest
     from consist.runs.context import RunContext
     from consist.runs.process import Show
     from consist.runs.run import RunResult
-    from consist.store.store import Store
 
+    Digests = Callable[[str], Digest]
     Named = Mapping[str, str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
 
 _WORD = Kind(lambda word: isinstance(word, (str, os.PathLike)), "a word is text or a path: write str(…)")
@@ -160,7 +161,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     check("show", show, FUNCTION)
     tracker = current_tracker()
     command = _command(argv, inputs, outputs, env)
-    before = _digests(tracker.store, command)
+    digest = tracker._digest  # noqa: SLF001 - one that is disabled has no store to ask, and runs the command
+    before = _digests(digest, command)
 
     def call(_consist_ctx: RunContext) -> dict[str, Path]:
         return run_process(command.argv, command.program, _consist_ctx.run_dir, show)
@@ -168,7 +170,7 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     result = tracker.run(
         call,
         name=name or check_name("step", command.name),
-        config=_config(tracker.store, command, before),
+        config=_config(digest, command, before),
         inputs=command.inputs,
         output_paths=command.outputs,
         execution_options=ExecutionOptions(inject_context=True),
@@ -180,7 +182,7 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     if result.cache_hit:
         _show_again(result, show)
     else:
-        _warn_of_written(command, before, _digests(tracker.store, command))
+        _warn_of_written(command, before, _digests(digest, command))
     return result
 
 
@@ -219,24 +221,24 @@ def _named(kind: str, given: Any) -> dict[str, str]:
     return found
 
 
-def _config(store: Store, command: Command, files: Mapping[str, str]) -> dict[str, Any]:
+def _config(digest: Digests, command: Command, files: Mapping[str, str]) -> dict[str, Any]:
     """Return what of a command counts; of the program its content, wherever it lies."""
     return {
         "argv": [os.path.basename(command.argv[0]), *command.argv[1:]],
-        "program": _digest(store, os.path.realpath(command.program)),
+        "program": _digest(digest, os.path.realpath(command.program)),
         "files": dict(files),
         "env": {name: os.environ.get(name) for name in command.environment},
     }
 
 
-def _digests(store: Store, command: Command) -> dict[str, str]:
-    return {word: _digest(store, path) for word, path in command.files().items()}
+def _digests(digest: Digests, command: Command) -> dict[str, str]:
+    return {word: _digest(digest, path) for word, path in command.files().items()}
 
 
-def _digest(store: Store, path: str) -> str:
+def _digest(digest: Digests, path: str) -> str:
     """Digest a file; one that may only be executed counts by its name."""
     try:
-        return store.files.digest(path).digest.hex
+        return digest(path).hex
     except InputError:
         return f"unreadable {os.path.basename(path)}"
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Never, ParamSpec, TypeVar, Unpack, overload
 
+    from consist.hashing.digest import Digest
     from consist.runs.explanation import Explanation
     from consist.runs.options import CacheOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.request import RunArguments
@@ -320,6 +321,16 @@ class Tracker(Blocks, Queries):
             if self._workshop is not None:
                 self._workshop.store.close()
                 self._workshop = None
+
+    def _digest(self, path: str) -> Digest:
+        """Return the digest of a file, for `consist.exec`.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        return self.store.files.digest(path).digest
 
     def _open(self) -> Workshop:
         with self._lock:
