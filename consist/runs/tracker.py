@@ -280,8 +280,9 @@ class Tracker(Blocks, Queries):
     def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
 
-        Nothing is executed and nothing recorded. The nearest run is the one with the fewest differing parts (code,
-        config, inputs, contract) among the newest of the step; of several, the newest.
+        Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says;
+        inputs that ``inputs-missing`` would restore count as if they were. The nearest run is the one with the fewest
+        differing parts (code, config, inputs, contract) among the newest of the step; of several, the newest.
 
         Parameters
         ----------
