@@ -49,7 +49,10 @@ if TYPE_CHECKING:
     from typing import Literal, Never, Unpack
 
     from consist.hashing.digest import Digest
+    from consist.identity.config import ConfigIdentity
+    from consist.index.records import ArtifactRecord
     from consist.runs.block import Block
+    from consist.runs.comparison import RunDiff
     from consist.runs.declared import Declared, Returned
     from consist.runs.lineage import Lineage
     from consist.runs.queries import RunFilters
@@ -196,6 +199,12 @@ class DisabledTracker(Tracker):
             root = run_node(self._run(target).record)
         return Lineage(root, direction, (root,), ())
 
+    def diff_runs(self, a: Run | RunResult | str, b: Run | RunResult | str) -> RunDiff:
+        """Tell in what configs and outputs of two results differ; at code and inputs nobody looked."""
+        from consist.runs.comparison import compare_runs
+
+        return compare_runs(*(Run(_with_outputs(self._run(run))) for run in (a, b)))
+
     def tag(self, run: Run | RunResult | str, *tags: str) -> Run:
         """Return a result's run with more tags, which nothing is found by."""
         found = self._run(run)
@@ -238,6 +247,15 @@ def _hashed(path: str) -> Hashed:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
+def _with_outputs(run: Run) -> RunRecord:
+    """Return the record of a run with the outputs that it holds, as far as they could have been recorded."""
+    known: list[ArtifactRecord] = []
+    for made in outputs_held(run).values():
+        with contextlib.suppress(OutputError):
+            known.append(made.record)
+    return replace(run.record, outputs=(*run.record.outputs, *known))
+
+
 def _tags(given: Iterable[str]) -> list[str]:
     return [check_name("tag", text) for text in given]
 
@@ -261,7 +279,7 @@ def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResul
     config = identity_of_config(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
-    logbook = LooseLogbook(_draft(request, config.readable()), inputs)
+    logbook = LooseLogbook(_draft(request, config), inputs)
     logbook.symlinks = request.declared.symlinks
     context = RunContext(logbook, run_dir)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
@@ -281,7 +299,7 @@ def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResul
     return RunResult(LooseRun(record, outputs=outputs), outputs, cache_hit=False, _value=lambda: value)
 
 
-def _draft(request: Request, config: Any) -> RunRecord:
+def _draft(request: Request, config: ConfigIdentity) -> RunRecord:
     around = runs_under_way()
     return RunRecord(
         new_run_id(),
@@ -290,7 +308,9 @@ def _draft(request: Request, config: Any) -> RunRecord:
         COMPLETED,
         started=now(),
         ended=now(),
-        config=config,
+        parts={"config": config.digest},
+        config=config.readable(),
+        config_parts=config.parts(),
         parent=around[-1].run_id if around else "",
         tags=request.tags,
         description=request.description,

@@ -179,6 +179,10 @@ def test_what_is_asked_about_a_result_is_answered_under_either(either):
         assert table["none"].tolist() == [None, None]
     with pytest.raises(errors.RunNotFoundError, match="has no output 'none'"):
         either.load_run_output(run, "none")
+    found = either.diff_runs(results[0], results[1].run)
+    assert [str(difference) for difference in found.differences] == ["config n: 3 -> 4"]
+    assert [(output.key, output.before.size) for output in found.outputs] == [("level", 1)]
+    assert either.diff_runs(run, results[0]).same_outputs
     assert (either.forget(run, "wrong").status, either.forget(results[1]).status) == ("forgotten", "forgotten")
 
 
@@ -198,6 +202,11 @@ def test_what_cannot_be_asked_is_refused_under_either(either, wrong):
     run = either.run(lambda: 1, name="one").run
     with pytest.raises(errors.ConsistError):
         NOT_ASKED[wrong](either, run)
+
+
+def test_an_output_that_could_not_have_been_recorded_is_no_difference(disabled):
+    made = [disabled.run(lambda: {"n": 1, "odd": object()}, name="odd") for _ in range(2)]
+    assert disabled.diff_runs(*made).same_outputs
 
 
 def test_a_lineage_is_its_root_alone(disabled):
