@@ -170,14 +170,21 @@ class Collector:
         return self._file(key, str(value), {}, symlinks) if isinstance(value, Path) else self._value(key, value)
 
     def _value(self, key: str, value: Any) -> ArtifactRecord:
-        """Store a value in the first format that can hold it; if none can, what the first one said is the reason."""
-        refusal: OutputError | None = None
+        """Store a value in the first format that can hold it.
+
+        If none can, the reason is what the first added format said, which was made for such values, else the first one.
+        """
+        refusals: dict[str, OutputError] = {}
         for chosen in formats_for(value, allow_pickle=self._allow_pickle):
             try:
                 return self._in_format(key, value, chosen)
             except OutputError as error:
-                refusal = refusal or error
-        raise refusal or OutputError(f"a value of type {type(value).__qualname__} has no format")
+                refusals[chosen.name] = error
+        if refusals:
+            from consist.runs.formats.extensions import BUILT_IN
+
+            raise refusals[min(refusals, key=BUILT_IN.__contains__)]
+        raise OutputError(f"a value of type {type(value).__qualname__} has no format")
 
     def _in_format(self, key: str, value: Any, chosen: AnyFormat) -> ArtifactRecord:
         if not isinstance(chosen, Format):

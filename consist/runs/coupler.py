@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import shown
@@ -115,6 +117,15 @@ class Coupler:
                 raise UsageError(f"two inputs would be called {name!r}", hint="give inputs as a mapping, with names")
             named[name] = self._input(item) if isinstance(item, str) else item
         return named
+
+    def resolve_declared(self, inputs: Any) -> Any:
+        """Return the same of what a step declared, but a text may be a file's, as where it runs in no scenario."""
+        if isinstance(inputs, (list, tuple)):
+            inputs = [
+                Path(item) if isinstance(item, str) and item not in self and os.path.lexists(item) else item
+                for item in inputs
+            ]
+        return self.resolve(inputs)
 
     def _input(self, key: str) -> Artifact:
         try:

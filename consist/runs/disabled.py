@@ -1,8 +1,9 @@
 """`DisabledTracker`: the same code runs, nothing is looked up, recorded or written. `create_tracker` makes it.
 
 It calls functions as a tracker does (arguments, inputs as files or values, outputs by name, policies, asynchronous
-functions) and refuses what a tracker refuses of a call. It opens neither store nor index, so queries find nothing, and
-hooks, which tell of what is recorded, are not called. What a function itself writes is its own affair.
+functions) and refuses what a tracker refuses of a call. It opens neither store nor index, so queries find nothing but
+what they are handed: a result and its run hold the outputs. Hooks, which tell of what is recorded, are not called. What
+a function itself writes is its own affair.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from consist.arguments import FLAG, check, check_no_more
-from consist.errors import OutputError, RunNotFoundError, UsageError
+from consist.errors import InputError, OutputError, RunNotFoundError, UsageError
+from consist.hashing.hasher import Hashed, hash_file
+from consist.identity.names import check_name
 from consist.index.records import COMPLETED, SCENARIO, TRACE, RunRecord, new_run_id
+from consist.runs.artifact import Artifact
 from consist.runs.bind import bind, check_agreement
 from consist.runs.block import block, check_block
 from consist.runs.calling import call, refuse_generators
@@ -27,7 +31,7 @@ from consist.runs.disabledrun import LooseLogbook, begin, trace, under_way, unre
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
 from consist.runs.foreseen import refuse_unstorable
-from consist.runs.loose import LooseArtifact
+from consist.runs.loose import LooseArtifact, LooseRun, LooseShelf, outputs_held
 from consist.runs.perform import still_to_return
 from consist.runs.places import check_places
 from consist.runs.queries import check_run_id, check_runs, wanted
@@ -42,11 +46,15 @@ from consist.runs.unbegun import Unbegun
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
-    from typing import Never, Unpack
+    from typing import Literal, Never, Unpack
 
-    from consist.runs.artifact import Artifact
+    from consist.hashing.digest import Digest
+    from consist.identity.config import ConfigIdentity
+    from consist.index.records import ArtifactRecord
     from consist.runs.block import Block
+    from consist.runs.comparison import RunDiff
     from consist.runs.declared import Declared, Returned
+    from consist.runs.lineage import Lineage
     from consist.runs.queries import RunFilters
     from consist.runs.request import Request, RunArguments
 
@@ -142,15 +150,15 @@ class DisabledTracker(Tracker):
         raise RunNotFoundError("there is no run", hint=_DISABLED)
 
     def get_artifact(self, run: Run | RunResult | str, key: str | None = None) -> Artifact:
-        """Return an output of a result of `run`; of anything else there is none.
+        """Return an output of a result of `run`, or of its run; of anything else there is none.
 
         Raises
         ------
         RunNotFoundError
             If there is none.
         """
-        if isinstance(run, RunResult):
-            return _output_of(run, key)
+        if isinstance(run, (RunResult, LooseRun)):
+            return _output_of(run.outputs, key)
         named = run if isinstance(run, str) else self._run(run)
         what = f"output {key!r:.60} of {named!r:.100}" if key is not None else f"output {named!r:.100}"
         raise RunNotFoundError(
@@ -162,18 +170,64 @@ class DisabledTracker(Tracker):
         check_runs(runs, filters)
         wanted(filters)
         made = (run.run if isinstance(run, RunResult) else run for run in runs or ())
-        return RunSet(tuple(run if isinstance(run, Run) else self.get_run(run) for run in made), None)
+        return RunSet(tuple(run if isinstance(run, Run) else self.get_run(run) for run in made), LooseShelf())
 
     def outputs_of(self, run: Run | RunResult | str) -> dict[str, Artifact]:
-        """Return the outputs of a result of `run`; of what was run before there are none."""
+        """Return the outputs of a result of `run`, or of its run; of what was run before there are none."""
         if isinstance(run, RunResult):
             return dict(run.outputs)
-        if not isinstance(run, str):
-            self._run(run)
-        return {}
+        return {} if isinstance(run, str) else outputs_held(self._run(run))
+
+    def lineage(
+        self,
+        target: Artifact | Run | RunResult | str | Path,
+        direction: Literal["up", "down", "both"] = "up",
+        *,
+        depth: int | None = None,
+        most: int = 1000,
+    ) -> Lineage:
+        """Return what is asked about, alone: what it was made from is known to nobody."""
+        from consist.runs.lineage import Lineage, output_node, run_node
+        from consist.runs.reference import check_walk, node_of_file
+
+        check_walk(direction, depth, most)
+        if isinstance(target, Artifact):
+            root = output_node(target.record, target.run_id, None)
+        elif isinstance(target, Path):
+            root = node_of_file(os.fspath(target), _hashed)
+        else:
+            root = run_node(self._run(target).record)
+        return Lineage(root, direction, (root,), ())
+
+    def diff_runs(self, a: Run | RunResult | str, b: Run | RunResult | str) -> RunDiff:
+        """Tell in what configs and outputs of two results differ; at code and inputs nobody looked."""
+        from consist.runs.comparison import compare_runs
+
+        return compare_runs(*(Run(_with_outputs(self._run(run))) for run in (a, b)))
+
+    def tag(self, run: Run | RunResult | str, *tags: str) -> Run:
+        """Return a result's run with more tags, which nothing is found by."""
+        found = self._run(run)
+        return replace(found, tags_now=tuple(sorted({*found.tags, *_tags(tags)})))
+
+    def untag(self, run: Run | RunResult | str, *tags: str) -> Run:
+        """Return a result's run without some tags."""
+        found = self._run(run)
+        return replace(found, tags_now=tuple(sorted({*found.tags}.difference(_tags(tags)))))
+
+    def forget(self, run: Run | RunResult | str, reason: str = "") -> Run:
+        """Return a result's run as forgotten: no call finds it, as none would have."""
+        from consist.store.marking import checked_reason
+
+        found = self._run(run)
+        checked_reason(reason)
+        return replace(found, record=found.record.forgotten())
 
     def close(self) -> None:
         """Do nothing."""
+
+    def _digest(self, path: str) -> Digest:
+        return _hashed(path).digest
 
     def _open(self) -> NoReturn:
         raise UsageError(f"{_DISABLED}: there is no store", hint="create_tracker(enabled=True) opens one")
@@ -185,15 +239,35 @@ class DisabledTracker(Tracker):
         return "<Tracker disabled>"
 
 
-def _output_of(result: RunResult, key: str | None) -> Artifact:
-    """Return an output of a result by its key, or the only one."""
-    outputs = result.outputs
+def _hashed(path: str) -> Hashed:
+    """Digest a file; there is no index to remember it."""
+    try:
+        return hash_file(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _with_outputs(run: Run) -> RunRecord:
+    """Return the record of a run with the outputs that it holds, as far as they could have been recorded."""
+    known: list[ArtifactRecord] = []
+    for made in outputs_held(run).values():
+        with contextlib.suppress(OutputError):
+            known.append(made.record)
+    return replace(run.record, outputs=(*run.record.outputs, *known))
+
+
+def _tags(given: Iterable[str]) -> list[str]:
+    return [check_name("tag", text) for text in given]
+
+
+def _output_of(outputs: dict[str, Artifact], key: str | None) -> Artifact:
+    """Return an output of a run by its key, or the only one."""
     if key is None and len(outputs) == 1:
         return next(iter(outputs.values()))
     if key is None and outputs:
-        raise UsageError(f"the result has {len(outputs)} outputs", hint=f"name one of them: {', '.join(outputs)}")
+        raise UsageError(f"the run has {len(outputs)} outputs", hint=f"name one of them: {', '.join(outputs)}")
     if key not in outputs:
-        raise RunNotFoundError(f"the result has no output {key!r:.60}", hint=f"it has {', '.join(outputs) or 'none'}")
+        raise RunNotFoundError(f"the run has no output {key!r:.60}", hint=f"it has {', '.join(outputs) or 'none'}")
     return outputs[key]
 
 
@@ -205,7 +279,7 @@ def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResul
     config = identity_of_config(request.config)
     check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
-    logbook = LooseLogbook(_draft(request, config.readable()), inputs)
+    logbook = LooseLogbook(_draft(request, config), inputs)
     logbook.symlinks = request.declared.symlinks
     context = RunContext(logbook, run_dir)
     arguments = bind(request.fn, config.values, inputs, request.execution, lambda: context)
@@ -221,10 +295,11 @@ def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResul
     record = replace(logbook.draft, started=started, ended=now())
     if any(isinstance(made, Path) for _, made in returned.values):
         value = returned.together(dict(returned.values))
-    return RunResult(Run(record), _outputs(returned, request.declared, logbook), cache_hit=False, _value=lambda: value)
+    outputs = _outputs(returned, request.declared, logbook)
+    return RunResult(LooseRun(record, outputs=outputs), outputs, cache_hit=False, _value=lambda: value)
 
 
-def _draft(request: Request, config: Any) -> RunRecord:
+def _draft(request: Request, config: ConfigIdentity) -> RunRecord:
     around = runs_under_way()
     return RunRecord(
         new_run_id(),
@@ -233,7 +308,9 @@ def _draft(request: Request, config: Any) -> RunRecord:
         COMPLETED,
         started=now(),
         ended=now(),
-        config=config,
+        parts={"config": config.digest},
+        config=config.readable(),
+        config_parts=config.parts(),
         parent=around[-1].run_id if around else "",
         tags=request.tags,
         description=request.description,

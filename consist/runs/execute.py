@@ -62,7 +62,7 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
 def _identified(request: Request, workshop: Workshop) -> Identified:
     """Find out what a request is; files among its inputs that are gone may be restored for that."""
     try:
-        return identify(request, workshop.store)
+        return identify(request, workshop.store.files)
     except InputError:  # here, so that a call whose inputs are there pays nothing for it
         if request.cache.cache_hydration != INPUTS_MISSING:
             raise
@@ -70,7 +70,7 @@ def _identified(request: Request, workshop: Workshop) -> Identified:
 
         if not restore_given_paths(request.inputs, workshop.store, workshop.library):
             raise
-    return identify(request, workshop.store)
+    return identify(request, workshop.store.files)
 
 
 def _look_up(identified: Identified, workshop: Workshop, said: set[str]) -> tuple[RunResult | None, bool]:

@@ -34,7 +34,7 @@ class Explanation:
     differences : tuple of Difference
         What differs from that run, by part.
     remarks : tuple of str
-        What else there is to say: why an equal run is not found, or why nothing can be.
+        What else there is to say: why an equal run is not found, or why nothing can be; what would be restored.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Explanation:
         """All of it on one line, but for differences beyond the third."""
         near = f"run {self.run.id[:_DIGITS]}" if self.run is not None else ""
         if self.hit:
-            return escape(f"step {self.step!r} is found: {near}")
+            return escape(f"step {self.step!r} is found: {'; '.join((near, *self.remarks))}")
         reasons = [summary(self.differences)] if self.differences else []
         where = f" (nearest {near})" if self.differences else ""
         return escape(f"step {self.step!r} runs: {'; '.join((*reasons, *self.remarks))}{where}")

@@ -7,11 +7,10 @@ no extension, and named by itself, is refused.
 
 from __future__ import annotations
 
-import builtins
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import OutputError
-from consist.runs.bind import annotations_of, function_of
+from consist.runs.bind import annotations_of, function_of, named_in
 from consist.runs.formats.registry import may_have_format
 
 if TYPE_CHECKING:
@@ -59,8 +58,7 @@ def _promised_class(fn: Callable[..., Any]) -> type | None:
     except NameError:  # from Python 3.14 on they are evaluated when they are asked for
         return None
     if isinstance(found, str):
-        names = getattr(getattr(called, "__func__", called), "__globals__", {})
-        found = names.get(found, getattr(builtins, found, None)) if found.isidentifier() else None
+        found = named_in(called, found)
     return found if isinstance(found, type) else None
 
 

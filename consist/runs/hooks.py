@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Hooks(Named):
     """Functions that are called when a function is executed. A hit executes nothing, so it calls none of them.
 
-    What a hook raises becomes one warning, and the run goes on. They are called in the thread of the run, and it waits
-    for them. Of a tracker that travels to other processes they must be picklable: functions of a module.
+    Neither does a block of `trace`, `start_run` or `scenario`, but what is executed in it. What a hook raises becomes
+    one warning, and the run goes on. They are called in the thread of the run, and it waits for them. Of a tracker that
+    travels to other processes they must be picklable: functions of a module.
 
     Parameters
     ----------

@@ -91,16 +91,26 @@ def restore_given_paths(given: object, store: Store, library: Library) -> bool:
     DamagedError, BlobNotFoundError
         If the content is damaged or missing.
     """
+    found = recorded_at_given_paths(given, store)
+    for place, output in found.items():
+        library.write(place, output)
+    return bool(found)
+
+
+def recorded_at_given_paths(given: object, store: Store) -> dict[str, ArtifactRecord]:
+    """Return what `restore_given_paths` would restore, by absolute path; write nothing.
+
+    Raises
+    ------
+    InputError
+        If several contents were recorded at the path of one.
+    """
     sources = given.values() if isinstance(given, Mapping) else given if isinstance(given, (list, tuple)) else ()
     texts = [os.fspath(source) for source in sources if isinstance(source, (str, os.PathLike))]
-    restored = False
-    for path in [text for text in texts if isinstance(text, str) and "://" not in text and not os.path.lexists(text)]:
-        place = os.path.abspath(path)  # noqa: PTH100 - a string, as said
-        output = _only_content_at(place, store)
-        if output is not None:
-            library.write(place, output)
-            restored = True
-    return restored
+    gone = [text for text in texts if isinstance(text, str) and "://" not in text and not os.path.lexists(text)]
+    places = [os.path.abspath(path) for path in gone]  # noqa: PTH100 - strings, as said
+    found = {place: _only_content_at(place, store) for place in places}
+    return {place: output for place, output in found.items() if output is not None}
 
 
 def _only_content_at(place: str, store: Store) -> ArtifactRecord | None:

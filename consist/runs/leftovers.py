@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.errors import OutputError, UsageError
+from consist.runs.places import is_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +120,7 @@ def _is_new_link(place: str, since: int) -> bool:
 
 
 def _is_in(place: str, known: list[str]) -> bool:
-    return any(place == one or place.startswith(one + os.sep) for one in known)
+    return any(is_in(place, one) for one in known)
 
 
 def _stamps(path: str, symlinks: str) -> list[Stamp]:

@@ -1,9 +1,13 @@
-"""`LooseArtifact`: an output of which nothing was kept: the value itself, or the file. For a disabled tracker."""
+"""`LooseRun` and `LooseArtifact`: a run and its outputs, of which nothing was kept but themselves.
+
+For a disabled tracker.
+"""
 
 from __future__ import annotations
 
 import copy
 import io
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -11,6 +15,7 @@ from consist.errors import UsageError
 from consist.runs.artifact import Artifact
 from consist.runs.collect import Collector
 from consist.runs.declared import Declared, Lacking, Returned
+from consist.runs.run import Run
 
 if TYPE_CHECKING:
     from consist.index.records import ArtifactRecord
@@ -85,3 +90,38 @@ class LooseArtifact(Artifact):
 
     def __repr__(self) -> str:
         return f"<Artifact {self._key} (not recorded)>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LooseRun(Run):
+    """A run that was not recorded, and so holds its outputs itself.
+
+    Parameters
+    ----------
+    outputs : dict of str to Artifact
+        By key.
+    """
+
+    outputs: dict[str, Artifact] = field(default_factory=dict, compare=False)
+
+    @property
+    def output_keys(self) -> tuple[str, ...]:
+        """The names of what came out."""
+        return tuple(self.outputs)
+
+
+def outputs_held(run: Run) -> dict[str, Artifact]:
+    """Return the outputs that a run holds itself: none, if it was recorded."""
+    return dict(run.outputs) if isinstance(run, LooseRun) else {}
+
+
+class LooseShelf:
+    """Where a set of such runs gets what their records do not hold: from the runs themselves."""
+
+    def hits(self, _run: Run) -> int:
+        """Return how often a run was found again."""
+        return 0
+
+    def outputs(self, run: Run) -> dict[str, Artifact]:
+        """Return the outputs of a run."""
+        return outputs_held(run)

@@ -48,10 +48,7 @@ def announce(identified: Identified, store: Store) -> None:
 
 
 def _line(identified: Identified, store: Store) -> str:
-    step, mode = identified.request.step, identified.request.cache.cache_mode
-    if identified.signature is not None and mode in {"off", "overwrite"}:
-        return escape(f"step {step!r} runs: cache_mode is {mode!r}")
     found = explain_identified(identified, store)
     if found.hit and found.run is not None:  # it was not there when it was looked up
-        return escape(f"step {step!r} runs: run {found.run.id} was published meanwhile")
+        return escape(f"step {found.step!r} runs: run {found.run.id} was published meanwhile")
     return found.line

@@ -44,6 +44,11 @@ def what_is_no_folder(folder: str) -> str | None:
     return None
 
 
+def is_in(place: str, folder: str) -> bool:
+    """Tell whether a path is that of a folder or lies below it; both absolute, links resolved."""
+    return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def written_through(key: str, path: str) -> str:
     """Return the path that writing to a path writes to: a link stays, and what it leads to is written.
 

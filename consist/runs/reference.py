@@ -17,6 +17,9 @@ from consist.runs.run import Run, RunResult
 from consist.store.names import find_output, find_run, is_store_path, output_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.hashing.hasher import Hashed
     from consist.index.records import RunRecord
     from consist.runs.library import Library
     from consist.runs.lineage import Node
@@ -73,18 +76,29 @@ def lineage_of(
     UsageError
         If what is given cannot be looked for.
     """
+    check_walk(direction, depth, most)
+    return walk(store, _node(store, target), direction, depth=depth, most=most)
+
+
+def check_walk(direction: object, depth: object, most: object) -> None:
+    """Refuse what says wrongly where `lineage_of` is to go.
+
+    Raises
+    ------
+    UsageError
+        If it does.
+    """
     if direction not in DIRECTIONS:
         raise UsageError(f"direction is {direction!r:.60}", hint=f"it is one of {', '.join(DIRECTIONS)}")
     check("depth", depth, COUNT)
     check("most", most, COUNT)
-    return walk(store, _node(store, target), direction, depth=depth, most=most)
 
 
 def _node(store: Store, target: Artifact | Run | RunResult | str | Path) -> Node:
     if isinstance(target, Artifact):
         return output_node(target.record, target.run_id, store.index.get_run(target.run_id))
     if isinstance(target, Path):
-        return _file(store, os.fspath(target))
+        return node_of_file(os.fspath(target), store.files.digest)
     if isinstance(target, str) and _is_path(target):
         found = find_output(store, target)
         if found.run is None or found.record is None or found.inner:
@@ -97,10 +111,11 @@ def _node(store: Store, target: Artifact | Run | RunResult | str | Path) -> Node
         raise RunNotFoundError(error.message, hint=hint) from None
 
 
-def _file(store: Store, path: str) -> Node:
+def node_of_file(path: str, digest: Callable[[str], Hashed]) -> Node:
+    """Make the node of a file or folder that is here; `digest` is asked for each file."""
     if os.path.isdir(path):  # noqa: PTH112 - a string throughout
-        return file_node(path, *folder_identity(path, store.files.digest), "folder")
-    return file_node(path, *store.files.digest(path))
+        return file_node(path, *folder_identity(path, digest), "folder")
+    return file_node(path, *digest(path))
 
 
 def _record(store: Store, named: Run | RunResult | str) -> RunRecord:

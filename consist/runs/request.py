@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from consist.identity.config import ConfigIdentity
     from consist.runs.declared import Declared
     from consist.runs.inputs import ResolvedInput
-    from consist.store.store import Store
+    from consist.store.files import FileDigests
 
 _warned: set[tuple[str, str]] = set()
 
@@ -253,8 +253,15 @@ def _with_files(options: CodeOptions, more: Any) -> CodeOptions:
     return replace(options, depends_on=(*options.depends_on, *more))
 
 
-def identify(request: Request, store: Store) -> Identified:
+def identify(request: Request, files: FileDigests) -> Identified:
     """Find out what a request is; nobody is warned of anything (`complain` does).
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    files : FileDigests
+        Digests the files among its inputs.
 
     Raises
     ------
@@ -264,7 +271,7 @@ def identify(request: Request, store: Store) -> Identified:
     config = identity_of_config(request.config)
     if request.execution.runtime_kwargs:
         bind.check_agreement(config.values, request.execution)
-    inputs = resolve_inputs(request.inputs, store.files)
+    inputs = resolve_inputs(request.inputs, files)
     for item in inputs:
         if item.record.key in config.values:
             raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from consist.arguments import texts
-from consist.runs.artifact import Artifact
 from consist.runs.formats.needs import needed
+from consist.runs.run import artifacts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from consist.runs.artifact import Artifact
     from consist.runs.library import Library
+    from consist.runs.loose import LooseShelf
     from consist.runs.run import Run
     from consist.store.store import Store
 
@@ -23,6 +25,14 @@ class Shelf(NamedTuple):
     store: Store
     library: Library
 
+    def hits(self, run: Run) -> int:
+        """Return how often a run was found again."""
+        return self.store.index.hits(run.id).count
+
+    def outputs(self, run: Run) -> dict[str, Artifact]:
+        """Return the outputs of a run."""
+        return artifacts_of(run.record, self.library)
+
 
 class RunSet(Sequence["Run"]):
     """Runs, the newest first.
@@ -31,13 +41,13 @@ class RunSet(Sequence["Run"]):
     ----------
     runs : tuple of Run
         The runs.
-    shelf : Shelf or None
-        Where their outputs are; None if nothing is kept of them.
+    shelf : Shelf or LooseShelf
+        Where their outputs are.
     """
 
     __slots__ = ("_runs", "_shelf")
 
-    def __init__(self, runs: tuple[Run, ...], shelf: Shelf | None) -> None:
+    def __init__(self, runs: tuple[Run, ...], shelf: Shelf | LooseShelf) -> None:
         self._runs = runs
         self._shelf = shelf
 
@@ -104,22 +114,20 @@ class RunSet(Sequence["Run"]):
         return polars.DataFrame({name: _of_one_type(column) for name, column in columns.items()}, strict=False)
 
     def _row(self, run: Run, values: tuple[str, ...]) -> dict[str, Any]:
-        shelf = self._shelf
         row = {
             "run_id": run.id,
             "step": run.step,
             "status": run.status,
             "started": run.started_at,
             "seconds": run.seconds,
-            "hits": 0 if shelf is None else shelf.store.index.hits(run.id).count,
+            "hits": self._shelf.hits(run),
             "tags": list(run.tags),
             **_flat("config", run.config),
             **_flat("facet", run.facet),
         }
-        outputs = {output.key: output for output in run.record.outputs}
+        outputs = self._shelf.outputs(run) if values else {}
         for key in values:
-            found = outputs.get(key)
-            row[key] = None if found is None or shelf is None else Artifact(found, run.id, shelf.library).load()
+            row[key] = outputs[key].load() if key in outputs else None
         return row
 
     def __repr__(self) -> str:

@@ -12,7 +12,9 @@ from consist.runs import active
 from consist.runs.block import block, check_block
 from consist.runs.context import RunContext, running, runs_under_way
 from consist.runs.coupler import Coupler
+from consist.runs.options import is_left_out
 from consist.runs.request import check_names
+from consist.runs.step import Step
 from consist.runs.unbegun import Unbegun
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ class Scenario(RunContext):
             What to run.
         **given
             As `Tracker.run` takes them. In a list of `inputs` a text is a key of the coupler, and the parameter of this
-            name gets the artifact that is there. The outputs come into the coupler under their keys.
+            name gets the artifact that is there; of a list that the step declared, a text that is no key and the path
+            of a file stays one. The outputs come into the coupler under their keys.
 
         Raises
         ------
@@ -73,8 +76,10 @@ class Scenario(RunContext):
             If the scenario has ended, or something given cannot be used.
         """
         check_names(given, nameless)
-        if "inputs" in given:
+        if not is_left_out(given.get("inputs")):
             given["inputs"] = self.coupler.resolve(given["inputs"])
+        elif isinstance(fn, Step):
+            given["inputs"] = self.coupler.resolve_declared(fn.declared.get("inputs"))
         with self._within():
             result = self._run(fn, **given)
         self.coupler.take(result.run.step, result.outputs)

@@ -8,7 +8,7 @@ How its process is run, and what it prints kept, is ``process.py``'s.
 """
 
 # Paths are plain strings: they are arguments of a command.
-# ruff: noqa: PTH100, PTH113, PTH119, PTH120
+# ruff: noqa: PTH113, PTH119
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
-from consist.fileops import make_folders
 from consist.identity.names import check_name
 from consist.runs.current import current_tracker
-from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
-from consist.runs.places import written_through
+from consist.runs.options import OUTPUTS_REQUESTED, CacheOptions, CodeOptions, ExecutionOptions
+from consist.runs.places import is_in
 from consist.runs.process import STREAMS, run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from typing import Never
 
+    from consist.hashing.digest import Digest
     from consist.runs.context import RunContext
     from consist.runs.process import Show
     from consist.runs.run import RunResult
-    from consist.store.store import Store
 
+    Digests = Callable[[str], Digest]
     Named = Mapping[str, str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
 
 _WORD = Kind(lambda word: isinstance(word, (str, os.PathLike)), "a word is text or a path: write str(…)")
@@ -77,12 +77,15 @@ class Command(NamedTuple):
 
     def files(self) -> dict[str, str]:
         """Return the paths of the files that arguments name, by argument; neither inputs nor outputs."""
-        others = {os.path.abspath(path) for path in (*self.inputs.values(), *self.outputs.values())}
+        inputs, outputs = ({os.path.realpath(path) for path in paths.values()} for paths in (self.inputs, self.outputs))
         found = {}
         for word in self.argv[1:]:
             for path in (word, word.partition("=")[2]):
-                if path and os.path.isfile(path) and os.path.abspath(path) not in others:
-                    found[word] = path
+                if path and os.path.isfile(path):
+                    place = os.path.realpath(path)
+                    # What is in a folder that is an output was written by the command, or the run has failed.
+                    if place not in inputs and not any(is_in(place, output) for output in outputs):
+                        found[word] = path
         return found
 
 
@@ -123,8 +126,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     Returns
     -------
     RunResult
-        Its outputs are those named, ``stdout`` and ``stderr``. On a hit the named ones are restored to their paths,
-        over what is there, as the command would have written them.
+        Its outputs are those named, ``stdout`` and ``stderr``. On a hit the named ones are restored to their paths, as
+        the command would have written them: by the rules of ``cache_hydration="outputs-requested"``.
 
     Raises
     ------
@@ -136,6 +139,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
         If something given cannot be used; nothing was run.
     OutputError
         If it did not write an output.
+    RefusedError
+        On a hit, if a folder that is an output holds files that are not the command's, which would be lost.
 
     Warns
     -----
@@ -156,7 +161,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     check("show", show, FUNCTION)
     tracker = current_tracker()
     command = _command(argv, inputs, outputs, env)
-    before = _digests(tracker.store, command)
+    digest = tracker._digest  # noqa: SLF001 - one that is disabled has no store to ask, and runs the command
+    before = _digests(digest, command)
 
     def call(_consist_ctx: RunContext) -> dict[str, Path]:
         return run_process(command.argv, command.program, _consist_ctx.run_dir, show)
@@ -164,20 +170,19 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     result = tracker.run(
         call,
         name=name or check_name("step", command.name),
-        config=_config(tracker.store, command, before),
+        config=_config(digest, command, before),
         inputs=command.inputs,
         output_paths=command.outputs,
         execution_options=ExecutionOptions(inject_context=True),
-        cache_options=CacheOptions(cache_mode=cache_mode),
+        cache_options=CacheOptions(cache_mode, cache_hydration=OUTPUTS_REQUESTED if command.outputs else None),
         code_options=CodeOptions(version=_VERSION),
         tags=tags,
         description=description,
     )
     if result.cache_hit:
-        _restore(tracker.store, result, command)
         _show_again(result, show)
     else:
-        _warn_of_written(command, before, _digests(tracker.store, command))
+        _warn_of_written(command, before, _digests(digest, command))
     return result
 
 
@@ -216,24 +221,24 @@ def _named(kind: str, given: Any) -> dict[str, str]:
     return found
 
 
-def _config(store: Store, command: Command, files: Mapping[str, str]) -> dict[str, Any]:
+def _config(digest: Digests, command: Command, files: Mapping[str, str]) -> dict[str, Any]:
     """Return what of a command counts; of the program its content, wherever it lies."""
     return {
         "argv": [os.path.basename(command.argv[0]), *command.argv[1:]],
-        "program": _digest(store, os.path.realpath(command.program)),
+        "program": _digest(digest, os.path.realpath(command.program)),
         "files": dict(files),
         "env": {name: os.environ.get(name) for name in command.environment},
     }
 
 
-def _digests(store: Store, command: Command) -> dict[str, str]:
-    return {word: _digest(store, path) for word, path in command.files().items()}
+def _digests(digest: Digests, command: Command) -> dict[str, str]:
+    return {word: _digest(digest, path) for word, path in command.files().items()}
 
 
-def _digest(store: Store, path: str) -> str:
+def _digest(digest: Digests, path: str) -> str:
     """Digest a file; one that may only be executed counts by its name."""
     try:
-        return store.files.digest(path).digest.hex
+        return digest(path).hex
     except InputError:
         return f"unreadable {os.path.basename(path)}"
 
@@ -251,23 +256,6 @@ def _warn_of_written(command: Command, before: Mapping[str, str], after: Mapping
 
 
 # On a hit ----------------------------------------------------------------------------------------------------------
-
-
-def _restore(store: Store, result: RunResult, command: Command) -> None:
-    """Bring outputs to their paths, unless they are there already."""
-    from consist.store.names import output_of
-    from consist.store.restore import restore
-
-    for key, path in command.outputs.items():
-        place = written_through(key, path)
-        if _is_there(store, place, result.outputs[key].digest.hex):
-            continue
-        make_folders(os.path.dirname(place))
-        restore(store, output_of(result.run.record, key), place, force=True)
-
-
-def _is_there(store: Store, path: str, digest: str) -> bool:
-    return os.path.isfile(path) and _digest(store, path) == digest
 
 
 def _show_again(result: RunResult, show: Show | None) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Never, ParamSpec, TypeVar, Unpack, overload
 
+    from consist.hashing.digest import Digest
     from consist.runs.explanation import Explanation
     from consist.runs.options import CacheOptions, ExecutionOptions, OutputPolicyOptions
     from consist.runs.request import RunArguments
@@ -279,8 +280,9 @@ class Tracker(Blocks, Queries):
     def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
 
-        Nothing is executed and nothing recorded. The nearest run is the one with the fewest differing parts (code,
-        config, inputs, contract) among the newest of the step; of several, the newest.
+        Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says;
+        inputs that ``inputs-missing`` would restore count as if they were. The nearest run is the one with the fewest
+        differing parts (code, config, inputs, contract) among the newest of the step; of several, the newest.
 
         Parameters
         ----------
@@ -320,6 +322,16 @@ class Tracker(Blocks, Queries):
             if self._workshop is not None:
                 self._workshop.store.close()
                 self._workshop = None
+
+    def _digest(self, path: str) -> Digest:
+        """Return the digest of a file, for `consist.exec`.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        return self.store.files.digest(path).digest
 
     def _open(self) -> Workshop:
         with self._lock:

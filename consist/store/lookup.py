@@ -61,11 +61,7 @@ def find(
     record = _from_index(store, signature, said) or _from_store(store, signature, said)
     if record is None:
         return None
-    missing = missing_output(store, record)
-    if missing is None and validate and validate != "lazy":
-        from consist.store.validate import invalid_output
-
-        missing = invalid_output(store, record, read=validate == "eager")
+    missing = _what_is_not_whole(store, record, validate)
     if missing is not None:
         warn_once(
             f"run {record.id} of {record.step!r}: {missing}; it is computed again", DamagedWarning, record.id, said
@@ -74,7 +70,7 @@ def find(
     return record
 
 
-def look(store: Store, signature: Digest) -> tuple[RunRecord | None, str | None]:
+def look(store: Store, signature: Digest, *, validate: bool | str | None = None) -> tuple[RunRecord | None, str | None]:
     """Tell what `find` would find, and change nothing: neither index nor store, and nobody is warned.
 
     Parameters
@@ -83,6 +79,8 @@ def look(store: Store, signature: Digest) -> tuple[RunRecord | None, str | None]
         Where to look.
     signature : Digest
         What the run is.
+    validate : bool or str, optional
+        As `find` takes it.
 
     Returns
     -------
@@ -105,8 +103,18 @@ def look(store: Store, signature: Digest) -> tuple[RunRecord | None, str | None]
         return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
     if is_forgotten(store, record):
         return record, f"run {record.id} was called wrong, and forgotten"
-    missing = missing_output(store, record)
+    missing = _what_is_not_whole(store, record, validate)
     return record, None if missing is None else f"run {record.id}: {missing}"
+
+
+def _what_is_not_whole(store: Store, record: RunRecord, validate: bool | str | None) -> str | None:
+    """Say which output of a run keeps it from being found, or return None."""
+    missing = missing_output(store, record)
+    if missing is not None or not validate or validate == "lazy":
+        return missing
+    from consist.store.validate import invalid_output
+
+    return invalid_output(store, record, read=validate == "eager")
 
 
 def missing_output(store: Store, record: RunRecord) -> str | None:

@@ -93,7 +93,7 @@ def pin(store: Store, record: RunRecord, reason: str = "") -> bool:
     StorageError
         If it cannot be written.
     """
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     if reason in _pins(store, record):
         return False
     _write(store, record, "pin", reason)
@@ -158,7 +158,7 @@ def forget(store: Store, record: RunRecord, reason: str = "") -> RunRecord:
     the third, nothing is forgotten; after it, all that counts is done. A machine that uses the store over a network
     and has looked at the record within the last day believes in it until the day is over (``lookup.py``).
     """
-    reason = _checked_reason(reason)
+    reason = checked_reason(reason)
     if record.status == FAILED:
         raise UsageError(f"{record.kind} {record.id} failed, so no call finds it", hint="there is nothing to forget")
     _forget(store, record, reason)
@@ -209,8 +209,14 @@ def _pins(store: Store, record: RunRecord) -> list[str]:
     return [mark.text for mark in store.index.marks(record.id, "pin")]
 
 
-def _checked_reason(reason: object) -> str:
-    """Return a reason that the log can hold: a batch that it cannot write would be tried again for ever."""
+def checked_reason(reason: object) -> str:
+    """Return a reason that the log can hold: a batch that it cannot write would be tried again for ever.
+
+    Raises
+    ------
+    UsageError
+        If it is no text, or too long.
+    """
     if not isinstance(reason, str) or len(reason) > MAX_EVENT_TEXT:
         raise UsageError(f"a reason is text of at most {MAX_EVENT_TEXT:,} characters, not {reason!r:.60}")
     return reason.encode("utf-8", "replace").decode()

@@ -152,11 +152,81 @@ def test_nothing_is_written_anywhere_and_nothing_is_found(disabled, tmp_path):
         result.outputs["large"].digest  # noqa: B018 - to make it be found out
     assert ran == [False, False]
     assert disabled.find_runs() == []
-    assert disabled.outputs_of(result.run) == {}
+    assert disabled.outputs_of(result.run.id) == {}
     assert not disabled.explain(waited, config={"n": 1}).hit
     disabled.close()
     assert files(tmp_path) == before
     assert not any(Path(os.environ["HOME"]).rglob("*.lmdb"))
+
+
+def test_what_is_asked_about_a_result_is_answered_under_either(either):
+    pandas = pytest.importorskip("pandas")
+    results = [either.run(lambda n: {"level": n}, name="step", config={"n": n}, tags=["old"]) for n in (3, 4)]
+    run, artifact = results[0].run, results[0].outputs["level"]
+    for asked in (run, results[0]):
+        assert (either.load_run_output(asked, "level"), either.load_run_output(asked)) == (3, 3)
+        assert [made.load() for made in either.outputs_of(asked).values()] == [3]
+        assert either.tag(asked, "good").tags == ("good", "old")
+        assert either.untag(asked, "good", "none").tags == ("old",)
+        assert either.lineage(asked).root.id == f"runs/{run.id}"
+    assert run.output_keys == ("level",)
+    assert either.lineage(artifact, depth=0).root.as_dict()["digest"] == artifact.digest.hex
+    assert either.lineage(Path("raw.txt"), "both").root.size == 3
+    for given in (results, [result.run for result in results]):
+        table = either.run_set(given).to_pandas(values=["level", "none"])
+        assert table["level"].tolist() == [3, 4]
+        pandas.testing.assert_series_equal(table["hits"], pandas.Series([0, 0], name="hits"))
+        assert table["none"].tolist() == [None, None]
+    with pytest.raises(errors.RunNotFoundError, match="has no output 'none'"):
+        either.load_run_output(run, "none")
+    found = either.diff_runs(results[0], results[1].run)
+    assert [str(difference) for difference in found.differences] == ["config n: 3 -> 4"]
+    assert [(output.key, output.before.size) for output in found.outputs] == [("level", 1)]
+    assert either.diff_runs(run, results[0]).same_outputs
+    assert (either.forget(run, "wrong").status, either.forget(results[1]).status) == ("forgotten", "forgotten")
+
+
+NOT_ASKED = {
+    "sideways": lambda t, run: t.lineage(run, "sideways"),
+    "depth": lambda t, run: t.lineage(run, depth=-1),
+    "a file that is not there": lambda t, _: t.lineage(Path("none.txt")),
+    "no run": lambda t, _: t.lineage("abcdef"),
+    "no run to tag": lambda t, _: t.tag("abcdef", "good"),
+    "no tag": lambda t, run: t.tag(run, "a/b"),
+    "no reason": lambda t, run: t.forget(run, "x" * 100_000),
+}
+
+
+@pytest.mark.parametrize("wrong", NOT_ASKED)
+def test_what_cannot_be_asked_is_refused_under_either(either, wrong):
+    run = either.run(lambda: 1, name="one").run
+    with pytest.raises(errors.ConsistError):
+        NOT_ASKED[wrong](either, run)
+
+
+def test_an_output_that_could_not_have_been_recorded_is_no_difference(disabled):
+    made = [disabled.run(lambda: {"n": 1, "odd": object()}, name="odd") for _ in range(2)]
+    assert disabled.diff_runs(*made).same_outputs
+
+
+def test_a_lineage_is_its_root_alone(disabled):
+    made = disabled.run(lambda raw: raw.read_text(), name="read", inputs={"raw": "raw.txt"}).outputs["value"]
+    found = disabled.lineage(made, "both")
+    assert (found.nodes, found.edges, found.root.name) == ((found.root,), (), "value")
+
+
+def test_commands_run_under_either(either):
+    command = ["sh", "-c", "echo x >> calls; cat raw.txt | tee copy.txt"]
+    with consist.use_tracker(either):
+        made = [consist.exec(command, inputs=["raw.txt"], outputs=["copy.txt"]) for _ in range(2)]
+        with pytest.raises(errors.NotFoundError, match="there is no program"):
+            consist.exec(["no-such-program"])
+    for result in made:
+        assert {key: result.outputs[key].read_bytes() for key in ("copy.txt", "stdout")} == dict.fromkeys(
+            ("copy.txt", "stdout"), b"raw"
+        )
+    assert made[0].run.config == made[1].run.config
+    assert Path("calls").read_text().count("x") == (2 if type(either) is not Tracker else 1)
 
 
 def test_there_is_no_store(disabled):

@@ -143,6 +143,59 @@ def test_damage_is_named(tracker, damage):
     assert tracker.explain(clean, **CALL) == found  # the first look changed nothing
 
 
+@pytest.mark.parametrize("mode", ["off", "overwrite", "readonly"])
+def test_the_mode_is_asked_first(tracker, mode):
+    tracker.run(clean, **CALL)
+    options = CacheOptions(cache_mode=mode)
+    found = tracker.explain(clean, **CALL, cache_options=options)
+    assert (found.hit, found.remarks) == ((True, ()) if mode == "readonly" else (False, (f"cache_mode is {mode!r}",)))
+    assert tracker.run(clean, **CALL, cache_options=options).cache_hit == found.hit
+
+
+def test_a_hit_is_looked_at_as_closely_as_the_run_would(tracker):
+    digest = tracker.run(clean, **CALL).outputs["table"].digest.hex
+    blob = Path(tracker.store_url, "blobs", digest[:2], digest[2:])
+    content = blob.read_bytes()
+    blob.chmod(0o600)
+    blob.write_bytes(content[:-1] + b"?")
+    assert tracker.explain(clean, **CALL).hit  # a run takes it for whole, too
+    eager = CacheOptions(validate_cached_outputs="eager")
+    found = tracker.explain(clean, **CALL, cache_options=eager)
+    assert not found.hit
+    assert "output 'table' is not whole" in str(found)
+    with pytest.warns(errors.DamagedWarning):
+        assert not tracker.run(clean, **CALL, cache_options=eager).cache_hit
+    assert tracker.explain(clean, **CALL, cache_options=eager).hit
+
+
+def test_inputs_that_would_be_restored_count_as_if_they_were(tracker):
+    def write():
+        Path("made.csv").write_text("made")
+
+    def read(table):
+        return table.read_text()
+
+    missing = {"inputs": {"table": "made.csv"}, "cache_options": CacheOptions(cache_hydration="inputs-missing")}
+    tracker.run(write, output_paths={"table": "made.csv"})
+    place = Path("made.csv").absolute()
+    place.unlink()
+    found = tracker.explain(read, **missing)
+    assert (found.hit, found.remarks) == (False, ("no earlier run of step 'read'", f"{place} would be restored"))
+    assert not place.exists()
+    assert tracker.run(read, **missing).value == "made"
+    place.unlink()
+    found = tracker.explain(read, **missing)
+    assert found.hit
+    assert str(found).endswith(f"; {place} would be restored")
+    assert not place.exists()
+    assert tracker.run(read, **missing).cache_hit
+    place.unlink()
+    with pytest.raises(errors.InputError, match=r"there is no file .*made\.csv"):
+        tracker.explain(read, inputs={"table": "made.csv"})
+    with pytest.raises(errors.InputError, match=r"there is no file .*never\.csv"):
+        tracker.explain(read, **{**missing, "inputs": {"table": "never.csv"}})
+
+
 def test_what_cannot_be_cached_says_why_even_if_it_is_strict(tmp_path):
     hidden = iter([1])
 

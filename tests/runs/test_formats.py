@@ -217,10 +217,29 @@ def test_a_format_that_fails_loses_nothing(tracker):
             stream.write(b"half")
             raise RuntimeError(f"no disk for {value}")
 
+    class Older(Broken):
+        name = "older"
+
+    consist.register_format(Older())
     consist.register_format(Broken())
-    with pytest.warns(errors.UncacheableWarning, match="a value of type Odd has no format"):
+    with pytest.warns(errors.UncacheableWarning, match="format 'odd' cannot write an Odd: RuntimeError: no disk for"):
         result = tracker.run(lambda: {"n": 1, "odd": Odd(2)}, name="make")
     assert list(result.outputs) == ["n"]
+
+
+def test_of_a_value_that_a_built_in_format_takes_and_cannot_hold_the_added_ones_reason_is_said(tracker):
+    class Many(OddFormat):
+        name = "many"
+
+        def matches(self, value):
+            return type(value) is list
+
+        def write(self, value, stream):
+            raise RuntimeError(f"no projection set for {value}, {stream}")
+
+    consist.register_format(Many())
+    with pytest.warns(errors.UncacheableWarning, match="the format 'many' cannot write a list: .*no projection set"):
+        tracker.run(lambda: [Odd(1)], name="make")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 
-from consist import Artifact, ExecutionOptions, errors
+from consist import Artifact, CodeOptions, ExecutionOptions, errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,60 @@ def test_annotations_may_be_objects_or_text_and_allow_none(tracker, cleaned, ann
 
     fn.__annotations__["given"] = annotation
     assert received(tracker, fn, cleaned) == "Artifact"
+
+
+WRITTEN = """
+from __future__ import annotations
+import functools, pathlib, typing
+import consist as cs
+from consist import Artifact as Output
+from pathlib import Path
+from typing import Annotated, Optional
+
+Wanted = Optional[Path]
+
+class Artifact:
+    pass
+
+def wrapped(fn):
+    return functools.wraps(fn)(lambda given: fn(given))
+
+def fn(given: {}):
+    return type(given).__name__
+"""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ("cs.Artifact", "Artifact"),
+        ("Output", "Artifact"),
+        ("Output | None", "Artifact"),
+        ("Optional[cs.Artifact]", "Artifact"),
+        ("'Output'", "Artifact"),
+        ("Annotated[Path, 1]", "PosixPath"),
+        ("typing.Annotated[Path | None, [1, 2]]", "PosixPath"),
+        ("Annotated[Path, 1] | None", "PosixPath"),
+        ("Optional[Annotated[pathlib.Path, 'raw']]", "PosixPath"),
+        ("Wanted", "PosixPath"),
+        ("Artifact", "int"),  # the class that is called so there, not ours
+        ("nowhere.Path", "int"),
+        ("list[Path]", "int"),
+    ],
+)
+@pytest.mark.parametrize("how", ["text", "object", "wrapped"])
+def test_an_annotation_means_what_it_means_where_the_function_is_written(tracker, annotation, expected, how):
+    source = WRITTEN.replace("from __future__ import annotations", "") if how == "object" else WRITTEN
+    names = {"__name__": "written"}
+    try:
+        exec(source.format(annotation), names)  # noqa: S102 - a module, but for the file
+    except NameError:
+        assert (how, annotation) == ("object", "nowhere.Path")
+        return
+    fn = names["wrapped"](names["fn"]) if how == "wrapped" else names["fn"]
+    made = tracker.run(lambda: 1, name="one").outputs["value"]
+    options = {"code_options": CodeOptions(version="1"), "name": "fn"}
+    assert tracker.run(fn, inputs={"given": made}, **options).value == expected
 
 
 def test_load_inputs_says_it_for_all(tracker, cleaned, table):

@@ -37,6 +37,13 @@ def test_an_execution_is_told_of_and_a_hit_is_not(heard):
     assert [moment for moment, *_ in told] == ["start", "complete"] * 2
 
 
+def test_blocks_are_not_told_of_but_what_is_executed_in_them(heard):
+    tracker, told = heard
+    with tracker.scenario("outer") as scenario, scenario.trace("look"), tracker.start_run("begun"):
+        scenario.run(half, config={"n": 4})
+    assert [moment[:2] for moment in told] == [("start", "half"), ("complete", "completed")]
+
+
 def test_a_failure_is_told_of_with_what_was_raised(heard):
     tracker, told = heard
     with pytest.raises(ValueError, match="3 is odd") as raised:

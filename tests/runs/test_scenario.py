@@ -295,6 +295,21 @@ def test_inputs_may_mix_keys_files_and_artifacts(tracker, records):
     assert [item[0] for item in found[mapping.run_id].inputs] == ["a", "b"]
 
 
+def test_what_a_step_declares_is_taken_from_the_coupler_where_nothing_is_given(tracker):
+    Path("raw.csv").write_text("raw")
+    seen = tracker.define_step(lambda numbers, **files: (numbers, *files), name="seen", inputs=["numbers", "raw.csv"])
+    with tracker.scenario("declared") as scenario:
+        with pytest.raises(errors.NotFoundError, match=r"scenario 'declared' has no 'numbers' \(no step has run yet"):
+            scenario.run(seen)
+        scenario.run(numbers, config={"limit": 3}, outputs=["numbers"])
+        for given in ({}, {"inputs": None}, {"inputs": []}):
+            assert scenario.run(seen, **given).value == ([0, 1, 2], "raw.csv")
+        other = scenario.run(numbers, name="other", config={"limit": 1}).outputs["value"]
+        assert scenario.run(seen, inputs={"numbers": other}).value == ([0],)
+        scenario.coupler.set("raw.csv", other)
+        assert [item.kind for item in scenario.run(seen).run.inputs.values()] == ["artifact", "artifact"]
+
+
 def test_a_missing_key_names_the_nearest_and_the_steps_that_ran(tracker):
     with tracker.scenario("baseline") as scenario:
         with pytest.raises(errors.NotFoundError, match=r"has no 'numbers' \(no step has run yet\)"):

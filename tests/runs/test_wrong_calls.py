@@ -347,5 +347,5 @@ def test_a_disabled_tracker_asks_the_same_and_has_only_results():
     result = tracker.run(lambda: {"a": 1, "b": 2}, name="two")
     assert tracker.get_artifact(result, "b").load() == 2
     assert list(tracker.outputs_of(result)) == ["a", "b"]
-    refused(lambda: tracker.get_artifact(result), "the result has 2 outputs .*a, b")
-    refused(lambda: tracker.get_artifact(result, "c"), "the result has no output 'c' .*it has a, b")
+    refused(lambda: tracker.get_artifact(result), "the run has 2 outputs .*a, b")
+    refused(lambda: tracker.get_artifact(result, "c"), "the run has no output 'c' .*it has a, b")

@@ -111,7 +111,7 @@ def formats_for(value: Any, *, allow_pickle: bool = False) -> Iterator[AnyFormat
     Raises
     ------
     OutputError
-        After all others, if the built-in ones know that it would come back as another type.
+        If the built-in ones know that it would come back as another type, and no added one claims it: after all.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def formats_for(value: Any, *, allow_pickle: bool = False) -> Iterator[AnyFormat
     >>> [next(formats_for(value)).name for value in ({"a": 1}, numpy.ones(3), numpy.float64(1), b"x")]
     ['plain', 'npy', 'plain', 'bytes']
     """
-    refusal = None
+    refusal, claimed = None, False
     try:
         built_in = format_for(value)
     except OutputError as error:
@@ -128,10 +128,12 @@ def formats_for(value: Any, *, allow_pickle: bool = False) -> Iterator[AnyFormat
         yield built_in
     from consist.runs.formats.extensions import extensions_for
 
-    yield from extensions_for(value)
+    for added in extensions_for(value):
+        claimed = True
+        yield added
     if allow_pickle:
         yield _pickle()
-    if refusal is not None:
+    if refusal is not None and not claimed:
         raise refusal
 
 
