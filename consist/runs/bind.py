@@ -17,7 +17,7 @@ from consist.identity.signature import contract_digest
 from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
-from consist.runs.inputs import FOLDER
+from consist.runs.inputs import FOLDER, is_given_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -152,15 +152,24 @@ def contract(
     return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes), **dict(versions)})
 
 
-def check_agreement(config: Mapping[str, Any], options: ExecutionOptions) -> None:
-    """Refuse an argument that config and runtime_kwargs give different values for.
+def check_agreement(
+    config: Mapping[str, Any], inputs: tuple[ResolvedInput, ...], runtime_kwargs: Mapping[str, Any]
+) -> None:
+    """Refuse an argument that runtime_kwargs give another value for than config or inputs.
 
     Raises
     ------
     UsageError
-        The config's value would be hashed and the other one used.
+        The value in config, or the input's content, would be hashed and the other one used.
     """
-    check_same(config, options.runtime_kwargs, ("config", "runtime_kwargs"))
+    check_same(config, runtime_kwargs, ("config", "runtime_kwargs"))
+    for item in inputs:
+        name = item.record.key
+        if name in runtime_kwargs and not is_given_as(runtime_kwargs[name], item):
+            raise UsageError(
+                f"{name!r} is {item.source!r:.200} in inputs and {runtime_kwargs[name]!r:.60} in runtime_kwargs",
+                hint="give it in inputs only, whose content counts; load_inputs of ExecutionOptions says how it arrives",
+            )
 
 
 def check_same(one: Mapping[str, Any], other: Mapping[str, Any], places: tuple[str, str]) -> None:

@@ -97,6 +97,16 @@ def changed_inputs(inputs: tuple[ResolvedInput, ...], files: FileDigests) -> lis
     return changed
 
 
+def is_given_as(value: object, item: ResolvedInput) -> bool:
+    """Tell whether an argument is an input itself: that artifact, or the same path; then its content counts."""
+    source = item.source
+    if isinstance(source, Artifact):
+        return value is source or (isinstance(value, Artifact) and value == source)
+    if not isinstance(value, (str, os.PathLike)):
+        return False
+    return os.path.abspath(os.fspath(value)) == os.path.abspath(source)  # noqa: PTH100 - not every PathLike is a Path
+
+
 def name_of(item: Any) -> str:
     """Return the name that an input has by itself: an artifact's key, a file's name.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -25,7 +24,7 @@ from consist.runs import bind
 from consist.runs.artifact import Artifact
 from consist.runs.declared import declare
 from consist.runs.described import checked_description, checked_facet, checked_tags, step_name
-from consist.runs.inputs import digest_of_inputs, resolve_inputs
+from consist.runs.inputs import digest_of_inputs, is_given_as, resolve_inputs
 from consist.runs.options import (
     DEFAULT_CACHE,
     DEFAULT_CODE,
@@ -40,6 +39,7 @@ from consist.runs.options import (
 from consist.runs.run import RunResult
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from consist.hashing.digest import Digest
@@ -262,12 +262,12 @@ def identify(request: Request, store: Store) -> Identified:
         If config, inputs or options do not fit together.
     """
     config = identity_of_config(request.config)
-    if request.execution.runtime_kwargs:
-        bind.check_agreement(config.values, request.execution)
     inputs = resolve_inputs(request.inputs, store.files)
     for item in inputs:
         if item.record.key in config.values:
             raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
+    if request.execution.runtime_kwargs:
+        bind.check_agreement(config.values, inputs, request.execution.runtime_kwargs)
     code = identity_of_code(request, config)
     modes = bind.input_modes(request.fn, inputs, load=request.execution.load_inputs)
     parts = {
@@ -346,7 +346,11 @@ def _warn_of_unseen(identified: Identified) -> None:
     given = {item.record.key for item in identified.inputs}
     seen = identified.config.values.keys() | given | set(request.execution.runtime_only)
     for name, value in request.execution.runtime_kwargs.items():
-        if name in seen or (request.step, name) in _warned or _is_input(value, identified.inputs):
+        if (
+            name in seen
+            or (request.step, name) in _warned
+            or any(is_given_as(value, item) for item in identified.inputs)
+        ):
             continue
         _warned.add((request.step, name))
         warn(
@@ -354,10 +358,3 @@ def _warn_of_unseen(identified: Identified) -> None:
             " only in it share one result; put it into config, or into ExecutionOptions(runtime_only=[…])",
             IdentityWarning,
         )
-
-
-def _is_input(value: object, inputs: tuple[ResolvedInput, ...]) -> bool:
-    """Tell whether an argument is an input under another name, such as the path of one; then its content counts."""
-    if not isinstance(value, (str, os.PathLike)):
-        return any(value is item.source for item in inputs)
-    return any(os.fspath(value) == os.fspath(item.source) for item in inputs if isinstance(item.source, os.PathLike))
