@@ -17,7 +17,7 @@ from consist.identity.signature import contract_digest
 from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
-from consist.runs.inputs import FOLDER, is_given_as
+from consist.runs.inputs import FOLDER, is_given_as, is_path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -168,7 +168,7 @@ def check_agreement(
         if name in runtime_kwargs and not is_given_as(runtime_kwargs[name], item):
             raise UsageError(
                 f"{name!r} is {item.source!r:.200} in inputs and {runtime_kwargs[name]!r:.60} in runtime_kwargs",
-                hint="give it in inputs only, whose content counts; load_inputs of ExecutionOptions says how it arrives",
+                hint="give it in inputs only, whose content counts; load_inputs in ExecutionOptions says how it comes",
             )
 
 
@@ -246,6 +246,19 @@ def bind(
             f"{called}{signature} cannot be called: {error}",
             hint=_hint_at_a_name(signature.parameters, config, [item.record.key for item in inputs], options),
         ) from None
+
+
+def handed_paths(arguments: inspect.BoundArguments, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
+    """Return the paths that stand for artifacts among the arguments, by the input's name."""
+    given = {name: value for name, value in arguments.arguments.items() if isinstance(value, (str, Path))}
+    for name, parameter in arguments.signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            given.update(arguments.arguments.get(name, {}))
+    return {
+        item.record.key: str(given[item.record.key])
+        for item in inputs
+        if isinstance(item.source, Artifact) and is_path_of(given.get(item.record.key), item.source)
+    }
 
 
 def _context_name(options: ExecutionOptions) -> str:

@@ -25,7 +25,7 @@ from consist.errors import (
 )
 from consist.index.records import COMPLETED, FORGOTTEN
 from consist.runs.artifact import Artifact
-from consist.runs.bind import bind
+from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_asked, note_found, running
@@ -181,6 +181,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:
         context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
     declared = request.declared
