@@ -130,7 +130,7 @@ def contract(
     outputs: tuple[str, ...],
     paths: tuple[str, ...],
     modes: tuple[tuple[str, str], ...],
-    versions: tuple[tuple[str, str | int], ...] = (),
+    terms: tuple[tuple[str, str | int], ...] = (),
 ) -> Digest:
     """Digest what shapes a result beside code, config and inputs.
 
@@ -142,14 +142,14 @@ def contract(
         Keys of declared output paths, and what is captured.
     modes : tuple of (str, str)
         How each input is handed over.
-    versions : tuple of (str, str or int)
-        `cache_version` and `cache_epoch`, as far as they were given.
+    terms : tuple of (str, str or int)
+        `cache_version`, `cache_epoch` and the parameter of `inject_context`, as far as they were given.
 
     Notes
     -----
     `outputs` count in their order, by which a tuple is taken apart. The others are mappings, whose order is free.
     """
-    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes), **dict(versions)})
+    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes), **dict(terms)})
 
 
 def check_agreement(
@@ -231,8 +231,8 @@ def bind(
         if item.record.key in parameters or takes_any:
             arguments[item.record.key] = _hand_over(item, modes[item.record.key])
     arguments.update(options.runtime_kwargs)
-    if options.inject_context:
-        arguments[_context_name(options)] = context()
+    if (parameter := context_parameter(options)) is not None:
+        arguments[parameter] = context()
     positional = [
         arguments.pop(name)
         for name, parameter in parameters.items()
@@ -261,8 +261,12 @@ def handed_paths(arguments: inspect.BoundArguments, inputs: tuple[ResolvedInput,
     }
 
 
-def _context_name(options: ExecutionOptions) -> str:
-    return options.inject_context if isinstance(options.inject_context, str) else CONTEXT_PARAMETER
+def context_parameter(options: ExecutionOptions) -> str | None:
+    """Return the parameter that the run is passed as, if that is asked for."""
+    asked = options.inject_context
+    if not asked:
+        return None
+    return asked if isinstance(asked, str) else CONTEXT_PARAMETER
 
 
 def _hint_at_a_name(
@@ -279,7 +283,7 @@ def _hint_at_a_name(
     ]
     if needed[:1] == ["self"]:
         return "it is a method: give that of an object, such as Model().fit"
-    if options.inject_context and (name := _context_name(options)) not in parameters:
+    if (name := context_parameter(options)) is not None and name not in parameters:
         return f"inject_context passes the run as {name!r:.60}, so a parameter must be called so"
     passed = next((name for name in options.runtime_kwargs if name not in parameters), None)
     if passed is not None:

@@ -274,7 +274,7 @@ def identify(request: Request, store: Store) -> Identified:
         "code": code.digest,
         "config": config.digest,
         "inputs": digest_of_inputs(inputs),
-        "contract": bind.contract(request.declared.keys, request.path_names, modes, versions(request)),
+        "contract": bind.contract(request.declared.keys, request.path_names, modes, terms(request)),
     }
     made_of = None if code.uncacheable else signature(request.step, parts)
     return Identified(request, code, config, inputs, modes, parts, made_of)
@@ -299,12 +299,16 @@ def identity_of_config(config: Any) -> ConfigIdentity:
         raise
 
 
-def versions(request: Request) -> tuple[tuple[str, str | int], ...]:
-    """Return what the caller made part of the signature by `cache_version` and `cache_epoch`."""
+def terms(request: Request) -> tuple[tuple[str, str | int], ...]:
+    """Return what is in the contract only if it is given, so that the signatures of calls without it stay."""
     cache = request.cache
-    if cache.cache_version is None and cache.cache_epoch is None:
-        return ()
-    given = (("cache_version", cache.cache_version), ("cache_epoch", cache.cache_epoch))
+    if cache.cache_version is None and cache.cache_epoch is None and not request.execution.inject_context:
+        return ()  # on the way of every hit
+    given = (
+        ("cache_version", cache.cache_version),
+        ("cache_epoch", cache.cache_epoch),
+        ("inject_context", bind.context_parameter(request.execution)),
+    )
     return tuple((name, value) for name, value in given if value is not None)
 
 
