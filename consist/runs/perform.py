@@ -18,11 +18,13 @@ from consist.errors import (
     ConsistError,
     ConsistWarning,
     IdentityWarning,
+    InputError,
     RefusedError,
     StorageError,
     UncacheableWarning,
     warn,
 )
+from consist.identity.labels import FILE, kind_of
 from consist.index.records import COMPLETED, FORGOTTEN
 from consist.runs.artifact import Artifact
 from consist.runs.bind import bind, handed_paths
@@ -200,10 +202,12 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     for lack in lacking:
         settle(lack, declared.policy)
     asked, wrong = _asked_runs(logbook, workshop.store)
+    changed_files, changed_code = _code_changes(identified)
     reasons = [
         *attempt.reasons,
         *logbook.contradicted(tuple(attempt.outputs)),
         *_input_changes(logbook, workshop.run_dir),
+        *changed_files,
         *wrong,
     ]
     if reasons:
@@ -221,7 +225,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
             *reasons,
             *(str(lack.error) for lack in lacking),
             *_left_over(returned, started, identified, [*_given_files(identified, asked), workshop.library.copies]),
-            *_code_changes(identified),
+            *changed_code,
         ),
     )
     return logbook.written_into(record), returned, value
@@ -333,20 +337,36 @@ def _why(logbook: Logbook, name: str, run_dir: Path) -> str:
     return f" (it holds run_dir, {run_dir}, where runs write: name a folder in it that holds the data only)"
 
 
-def _code_changes(identified: Identified) -> list[str]:
-    """Notice a function that changes what its own identity is made of, such as a global that it reads and writes."""
-    before, after = identified.code, identity_of_code(identified.request, identified.config)
-    if before.digest == after.digest:
-        return []
+def _code_changes(identified: Identified) -> tuple[list[str], list[str]]:
+    """Notice what changed of the function's own identity, such as a global that it reads and writes.
+
+    Returns
+    -------
+    list of str
+        Why no signature may lead to the run: a file that the code depends on was another one before or after it was
+        read, as an input that changes.
+    list of str
+        What else there is to note: a value that the function changes itself makes the next call a miss, no wrong hit.
+    """
+    before = identified.code
+    try:
+        after = identity_of_code(identified.request, identified.config)
+    except InputError as error:
+        return [f"it could not be seen whether what it depends on changed: {error.message}"], []
     labels = before.manifest.keys() | after.manifest.keys()
     changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
-    message = f"the function changed what its own identity is made of: {', '.join(changed) or 'its order'}"
+    files = [label for label in changed if kind_of(label, labels) == FILE]
+    others = [label for label in changed if label not in files]
+    told = [f"{label}, which it depends on, changed while the function ran" for label in files]
+    if before.digest == after.digest or (files and not others):
+        return told, []
+    message = f"the function changed what its own identity is made of: {', '.join(others) or 'its order'}"
     warn(
         f"step {identified.request.step!r}: {message}; the next call is a miss (pass the value in config or inputs, or,"
-        f" if it does not decide the result, leave it out: {_ignoring(changed)})",
+        f" if it does not decide the result, leave it out: {_ignoring(others)})",
         IdentityWarning,
     )
-    return [message]
+    return told, [message]
 
 
 def _ignoring(labels: list[str]) -> str:

@@ -22,8 +22,9 @@ from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unk
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
 from consist.fileops import make_folders
 from consist.identity.names import check_name
+from consist.runs.context import current_run
 from consist.runs.current import current_tracker
-from consist.runs.options import CacheOptions, CodeOptions, ExecutionOptions
+from consist.runs.options import CacheOptions, CodeOptions
 from consist.runs.places import written_through
 from consist.runs.process import STREAMS, run_process
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Never
 
-    from consist.runs.context import RunContext
     from consist.runs.process import Show
     from consist.runs.run import RunResult
     from consist.store.store import Store
@@ -158,8 +158,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     command = _command(argv, inputs, outputs, env)
     before = _digests(tracker.store, command)
 
-    def call(_consist_ctx: RunContext) -> dict[str, Path]:
-        return run_process(command.argv, command.program, _consist_ctx.run_dir, show)
+    def call() -> dict[str, Path]:
+        return run_process(command.argv, command.program, current_run().run_dir, show)
 
     result = tracker.run(
         call,
@@ -167,7 +167,6 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
         config=_config(tracker.store, command, before),
         inputs=command.inputs,
         output_paths=command.outputs,
-        execution_options=ExecutionOptions(inject_context=True),
         cache_options=CacheOptions(cache_mode=cache_mode),
         code_options=CodeOptions(version=_VERSION),
         tags=tags,

@@ -130,6 +130,30 @@ def test_an_input_that_changes_while_the_body_runs_is_not_cached(tracker):
     assert [run.signature for run in tracker.find_runs()] == [None, None]
 
 
+@pytest.mark.parametrize("how", ["written", "removed"])
+def test_a_file_that_the_code_depends_on_and_that_changes_meanwhile_is_not_cached(tracker, how):
+    Path("b").mkdir()
+    for path in ("table.txt", "b/table.txt"):
+        Path(path).write_text("old")
+
+    def meddle(how):
+        count()
+        found = Path("table.txt").read_text()
+        if how == "removed":
+            Path("table.txt").unlink()
+        else:
+            Path("table.txt").write_text("new")
+        return found
+
+    said = "file table.txt, which it depends on, changed" if how == "written" else "cannot read table.txt, which"
+    for _ in range(2):
+        with pytest.warns(errors.UncacheableWarning, match=said) as warned:
+            made = tracker.run(meddle, config={"how": how}, depends_on=["table.txt", "b/table.txt"])
+        assert (len(warned), made.run.signature) == (1, None)
+        Path("table.txt").write_text("old")
+    assert calls() == 2
+
+
 def write_step(n, tree=False):
     path = Path("made")
     if tree:
