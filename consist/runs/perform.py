@@ -25,7 +25,7 @@ from consist.errors import (
     warn,
 )
 from consist.identity.labels import FILE, kind_of
-from consist.index.records import COMPLETED, FORGOTTEN
+from consist.index.records import COMPLETED
 from consist.runs.artifact import Artifact
 from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
@@ -40,7 +40,7 @@ from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
-from consist.store.asked import known_runs
+from consist.runs.within import asked_runs, told_of_unseen
 from consist.store.latest import earlier_tree, earlier_version
 from consist.store.publish import keep, publish
 
@@ -201,7 +201,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
         settle(lack, declared.policy)
-    asked, wrong = _asked_runs(logbook, workshop.store)
+    asked, wrong = asked_runs(logbook.asked, workshop.store)
     changed_files, changed_code = _code_changes(identified)
     reasons = [
         *attempt.reasons,
@@ -212,9 +212,11 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     ]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
+    leading = signature if not reasons and request.cache.cache_mode != "off" else None
+    given = [os.fspath(path) for path in (*_given_files(identified, asked), workshop.library.copies)]
     record = replace(
         draft,
-        signature=signature if not reasons and request.cache.cache_mode != "off" else None,
+        signature=leading,
         status=COMPLETED,
         started=started,
         ended=ended,
@@ -224,7 +226,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
             *draft.notes,
             *reasons,
             *(str(lack.error) for lack in lacking),
-            *_left_over(returned, started, identified, [*_given_files(identified, asked), workshop.library.copies]),
+            *_left_over(returned, started, identified, given),
+            *(told_of_unseen(request.step, asked, started, given) if leading is not None else ()),
             *changed_code,
         ),
     )
@@ -254,15 +257,6 @@ def _collect(
     return lacking
 
 
-def _asked_runs(logbook: Logbook, store: Store) -> tuple[list[RunRecord], list[str]]:
-    """Return the runs that the function asked for, and which of them was called wrong before it returned."""
-    try:
-        asked = list(known_runs(store, logbook.asked))
-    except StorageError as error:
-        return [], [f"it could not be seen whether a run that it asked for was forgotten: {error}"]
-    return asked, [f"run {run.id}, which it asked for, was forgotten" for run in asked if run.status == FORGOTTEN]
-
-
 def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str | os.PathLike[str]]:
     """Yield what a function may return as it is: its inputs, the files of its code, and what it asked for."""
     yield from identified.request.code.depends_on
@@ -273,15 +267,13 @@ def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str
             yield output.media["path"]
 
 
-def _left_over(
-    returned: Returned, called: int, identified: Identified, given: list[str | os.PathLike[str]]
-) -> Iterator[str]:
+def _left_over(returned: Returned, called: int, identified: Identified, given: list[str]) -> Iterator[str]:
     """Warn of files that were returned and not written: they are perhaps another run's."""
-    request, known = identified.request, [os.fspath(path) for path in given]
+    request = identified.request
     for key, made in returned.values:
         if not isinstance(made, Path):
             continue
-        old = older_than_call(str(made), called, known, symlinks=request.declared.symlinks)
+        old = older_than_call(str(made), called, given, symlinks=request.declared.symlinks)
         if old is not None:
             told = f"output {key!r}: {old} was there before the call, and the function did not write it"
             hint = "write it in every case; what is only passed on belongs into inputs"
