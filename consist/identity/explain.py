@@ -318,6 +318,6 @@ _TEXTS: dict[tuple[str, str], Callable[[Difference], str]] = {
     ("contract", "order"): lambda found: _arrow_text("declared outputs: ", found),
     ("contract", "input"): lambda found: _arrow_text(f"input {found.name}: handed over as ", found),
     ("contract", WHOLE): lambda _: (
-        "the contract changed: cache_version, cache_epoch or inject_context (the notes of a run have them)"
+        "the contract changed: cache_version, cache_epoch, inject_context or capture_dir (the notes of a run have them)"
     ),
 }

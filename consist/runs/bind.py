@@ -143,7 +143,7 @@ def contract(
     modes : tuple of (str, str)
         How each input is handed over.
     terms : tuple of (str, str or int)
-        `cache_version`, `cache_epoch` and the parameter of `inject_context`, as far as they were given.
+        `cache_version`, `cache_epoch`, the parameter of `inject_context` and `capture_dir`, as far as they were given.
 
     Notes
     -----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -19,6 +20,7 @@ from consist.arguments import (
 from consist.errors import IdentityWarning, UncacheableWarning, UnencodableError, UsageError, warn
 from consist.identity.code import code_identity
 from consist.identity.config import config_identity
+from consist.identity.names import as_text
 from consist.identity.signature import signature
 from consist.runs import bind
 from consist.runs.artifact import Artifact
@@ -39,7 +41,6 @@ from consist.runs.options import (
 from consist.runs.run import RunResult
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from consist.hashing.digest import Digest
@@ -301,13 +302,15 @@ def identity_of_config(config: Any) -> ConfigIdentity:
 
 def terms(request: Request) -> tuple[tuple[str, str | int], ...]:
     """Return what is in the contract only if it is given, so that the signatures of calls without it stay."""
-    cache = request.cache
-    if cache.cache_version is None and cache.cache_epoch is None and not request.execution.inject_context:
+    cache, execution = request.cache, request.execution
+    captured = execution.capture_dir
+    if cache.cache_version is None and cache.cache_epoch is None and captured is None and not execution.inject_context:
         return ()  # on the way of every hit
     given = (
         ("cache_version", cache.cache_version),
         ("cache_epoch", cache.cache_epoch),
-        ("inject_context", bind.context_parameter(request.execution)),
+        ("inject_context", bind.context_parameter(execution)),
+        ("capture_dir", None if captured is None else as_text(os.fspath(captured))),
     )
     return tuple((name, value) for name, value in given if value is not None)
 

@@ -64,6 +64,25 @@ def test_whether_the_run_is_handed_over_counts_and_without_it_signatures_stay(tr
     assert "inject_context: 'run'" in named.notes
 
 
+def test_the_folder_that_is_captured_counts_as_it_is_written_and_the_path_of_an_output_does_not(tracker):
+    def work():
+        for name in ("one", "two"):
+            Path(name).mkdir(exist_ok=True)
+            Path(name, f"{name}.csv").write_text(name)
+
+    def captured(folder):
+        return tracker.run(work, execution_options=ExecutionOptions(capture_dir=folder))
+
+    assert [list(captured(folder).outputs) for folder in ("one", "two", Path("one"))] == [["one"], ["two"], ["one"]]
+    assert captured("two").cache_hit
+    record = captured("two").run.record
+    plain = {"outputs": (), "paths": ["capture_dir/*"], "inputs": []}
+    assert record.parts["contract"] == canonical_digest("consist 2026 contract", plain | {"capture_dir": "two"})
+    assert "capture_dir: 'two'" in record.notes
+    declared = [tracker.run(work, output_paths={"made": f"{name}/{name}.csv"}) for name in ("one", "two")]
+    assert [result.cache_hit for result in declared] == [False, True]
+
+
 def test_the_contract_is_in_the_record_as_the_format_says(tracker, tmp_path):
     tracker.run(join, inputs={"a": "a", "b": "b"}, outputs=["text"], output_paths={"log": "log"})
     (path,) = (found for found in (tmp_path / "index.store" / "results").rglob("*") if found.is_file())
