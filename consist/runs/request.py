@@ -205,8 +205,9 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
     """
     # On the path of every hit, where each call more is felt: only what is given is looked at.
     for name, kind in _OPTIONS.items():
-        if name in given and not isinstance(given[name], kind) and given[name] is not None:  # type: ignore[literal-required]
-            raise UsageError(f"{name} is {shown(given[name])}", hint=f"give {kind.__name__}(…)")  # type: ignore[literal-required]
+        value = given.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{name} is {shown(value)}", hint=f"give {kind.__name__}(…)")
     execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
     if given.get("runtime_kwargs"):
         execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])
