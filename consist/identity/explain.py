@@ -317,5 +317,7 @@ _TEXTS: dict[tuple[str, str], Callable[[Difference], str]] = {
     ("contract", "path"): lambda found: f"declared output path {found.name} {found.change}",
     ("contract", "order"): lambda found: _arrow_text("declared outputs: ", found),
     ("contract", "input"): lambda found: _arrow_text(f"input {found.name}: handed over as ", found),
-    ("contract", WHOLE): lambda _: "the contract changed: cache_version or cache_epoch (the notes of a run have them)",
+    ("contract", WHOLE): lambda _: (
+        "the contract changed: cache_version, cache_epoch, inject_context or capture_dir (the notes of a run have them)"
+    ),
 }

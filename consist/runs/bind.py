@@ -18,7 +18,7 @@ from consist.identity.signature import contract_digest
 from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
-from consist.runs.inputs import FOLDER
+from consist.runs.inputs import FOLDER, is_given_as, is_path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -161,7 +161,7 @@ def contract(
     outputs: tuple[str, ...],
     paths: tuple[str, ...],
     modes: tuple[tuple[str, str], ...],
-    versions: tuple[tuple[str, str | int], ...] = (),
+    terms: tuple[tuple[str, str | int], ...] = (),
 ) -> Digest:
     """Digest what shapes a result beside code, config and inputs.
 
@@ -173,25 +173,34 @@ def contract(
         Keys of declared output paths, and what is captured.
     modes : tuple of (str, str)
         How each input is handed over.
-    versions : tuple of (str, str or int)
-        `cache_version` and `cache_epoch`, as far as they were given.
+    terms : tuple of (str, str or int)
+        `cache_version`, `cache_epoch`, the parameter of `inject_context` and `capture_dir`, as far as they were given.
 
     Notes
     -----
     `outputs` count in their order, by which a tuple is taken apart. The others are mappings, whose order is free.
     """
-    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes), **dict(versions)})
+    return contract_digest({"outputs": outputs, "paths": sorted(paths), "inputs": sorted(modes), **dict(terms)})
 
 
-def check_agreement(config: Mapping[str, Any], options: ExecutionOptions) -> None:
-    """Refuse an argument that config and runtime_kwargs give different values for.
+def check_agreement(
+    config: Mapping[str, Any], inputs: tuple[ResolvedInput, ...], runtime_kwargs: Mapping[str, Any]
+) -> None:
+    """Refuse an argument that runtime_kwargs give another value for than config or inputs.
 
     Raises
     ------
     UsageError
-        The config's value would be hashed and the other one used.
+        The value in config, or the input's content, would be hashed and the other one used.
     """
-    check_same(config, options.runtime_kwargs, ("config", "runtime_kwargs"))
+    check_same(config, runtime_kwargs, ("config", "runtime_kwargs"))
+    for item in inputs:
+        name = item.record.key
+        if name in runtime_kwargs and not is_given_as(runtime_kwargs[name], item):
+            raise UsageError(
+                f"{name!r} is {item.source!r:.200} in inputs and {runtime_kwargs[name]!r:.60} in runtime_kwargs",
+                hint="give it in inputs only, whose content counts; load_inputs in ExecutionOptions says how it comes",
+            )
 
 
 def check_same(one: Mapping[str, Any], other: Mapping[str, Any], places: tuple[str, str]) -> None:
@@ -253,8 +262,8 @@ def bind(
         if item.record.key in parameters or takes_any:
             arguments[item.record.key] = _hand_over(item, modes[item.record.key])
     arguments.update(options.runtime_kwargs)
-    if options.inject_context:
-        arguments[_context_name(options)] = context()
+    if (parameter := context_parameter(options)) is not None:
+        arguments[parameter] = context()
     positional = [
         arguments.pop(name)
         for name, parameter in parameters.items()
@@ -270,8 +279,25 @@ def bind(
         ) from None
 
 
-def _context_name(options: ExecutionOptions) -> str:
-    return options.inject_context if isinstance(options.inject_context, str) else CONTEXT_PARAMETER
+def handed_paths(arguments: inspect.BoundArguments, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
+    """Return the paths that stand for artifacts among the arguments, by the input's name."""
+    given = {name: value for name, value in arguments.arguments.items() if isinstance(value, (str, Path))}
+    for name, parameter in arguments.signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            given.update(arguments.arguments.get(name, {}))
+    return {
+        item.record.key: str(given[item.record.key])
+        for item in inputs
+        if isinstance(item.source, Artifact) and is_path_of(given.get(item.record.key), item.source)
+    }
+
+
+def context_parameter(options: ExecutionOptions) -> str | None:
+    """Return the parameter that the run is passed as, if that is asked for."""
+    asked = options.inject_context
+    if not asked:
+        return None
+    return asked if isinstance(asked, str) else CONTEXT_PARAMETER
 
 
 def _hint_at_a_name(
@@ -288,7 +314,7 @@ def _hint_at_a_name(
     ]
     if needed[:1] == ["self"]:
         return "it is a method: give that of an object, such as Model().fit"
-    if options.inject_context and (name := _context_name(options)) not in parameters:
+    if (name := context_parameter(options)) is not None and name not in parameters:
         return f"inject_context passes the run as {name!r:.60}, so a parameter must be called so"
     passed = next((name for name in options.runtime_kwargs if name not in parameters), None)
     if passed is not None:

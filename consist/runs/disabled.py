@@ -277,8 +277,8 @@ def _perform(request: Request, run_dir: Path, *, allow_pickle: bool) -> RunResul
     check_places(request)
     refuse_unstorable(request, allow_pickle=allow_pickle)
     config = identity_of_config(request.config)
-    check_agreement(config.values, request.execution)
     inputs = unread_inputs(request.inputs)
+    check_agreement(config.values, inputs, request.execution.runtime_kwargs)
     logbook = LooseLogbook(_draft(request, config), inputs)
     logbook.symlinks = request.declared.symlinks
     context = RunContext(logbook, run_dir)

@@ -9,7 +9,7 @@ from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
 from consist.runs.context import runs_under_way
 from consist.runs.inputs import digest_of_inputs
 from consist.runs.machine import machine_facts
-from consist.runs.request import versions
+from consist.runs.request import terms
 
 if TYPE_CHECKING:
     from consist.identity.config import ConfigIdentity
@@ -81,8 +81,8 @@ def _contract(identified: Identified) -> ContractRecord:
 
 
 def _option_notes(request: Request) -> list[str]:
-    """Say which of the code options were used, and which versions are part of the signature."""
+    """Say which of the code options were used, and which terms are in the contract besides."""
     given = request.code
     used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
     code = [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
-    return [*code, *(f"{name}: {value!r:.200}" for name, value in versions(request))]
+    return [*code, *(f"{name}: {value!r:.200}" for name, value in terms(request))]

@@ -11,14 +11,17 @@ from consist.arguments import shown
 from consist.errors import InputError, UsageError
 from consist.identity.inputs import folder_identity, inputs_digest
 from consist.identity.names import as_text, check_name
-from consist.index.records import InputRecord
+from consist.index.records import TREE, InputRecord
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.store.names import is_store_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consist.hashing.digest import Digest
     from consist.hashing.hasher import Hashed
+    from consist.index.records import ArtifactRecord
     from consist.store.files import FileDigests
 
 FOLDER = "folder"
@@ -81,11 +84,36 @@ def digest_of_inputs(inputs: tuple[ResolvedInput, ...]) -> Digest:
     return inputs_digest((item.record.key, item.form, item.record.digest) for item in inputs)
 
 
-def changed_inputs(inputs: tuple[ResolvedInput, ...], files: FileDigests) -> list[str]:
-    """Look at files and folders again, and name those that are not what they were."""
+def is_path_of(value: object, artifact: Artifact) -> bool:
+    """Tell whether what was handed over for an artifact is a path to its content; a text may be a value."""
+    return isinstance(value, Path) or (isinstance(value, str) and artifact.format in {FILE, TREE})
+
+
+def changed_inputs(
+    inputs: tuple[ResolvedInput, ...],
+    files: FileDigests,
+    handed: Mapping[str, str],
+    still_is: Callable[[str, ArtifactRecord], bool],
+) -> list[str]:
+    """Look at files and folders again, and name those that are not what they were.
+
+    Parameters
+    ----------
+    inputs : tuple of ResolvedInput
+        What the run was given.
+    files : FileDigests
+        Digests files.
+    handed : mapping of str to str
+        The paths that stood for artifacts, by the input's name: another run may have written there since.
+    still_is : callable
+        Tells whether a path still has an artifact's content.
+    """
     changed = []
     for item in inputs:
         if isinstance(item.source, Artifact):
+            path = handed.get(item.record.key)
+            if path is not None and not still_is(path, item.source.record):
+                changed.append(item.record.key)
             continue
         try:
             now = _content(str(item.source), files)
@@ -95,6 +123,16 @@ def changed_inputs(inputs: tuple[ResolvedInput, ...], files: FileDigests) -> lis
         if now.digest != item.record.digest:
             changed.append(item.record.key)
     return changed
+
+
+def is_given_as(value: object, item: ResolvedInput) -> bool:
+    """Tell whether an argument is an input itself: that artifact, or the same path; then its content counts."""
+    source = item.source
+    if isinstance(source, Artifact):
+        return value is source or (isinstance(value, Artifact) and value == source)
+    if not isinstance(value, (str, os.PathLike)):
+        return False
+    return os.path.abspath(os.fspath(value)) == os.path.abspath(source)  # noqa: PTH100 - not every PathLike is a Path
 
 
 def name_of(item: Any) -> str:

@@ -20,7 +20,7 @@ from consist.identity.names import check_name
 from consist.index.records import RUN
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import PARQUET, format_for
-from consist.runs.inputs import changed_inputs, digest_of_inputs, name_of, resolve_inputs
+from consist.runs.inputs import changed_inputs, digest_of_inputs, is_path_of, name_of, resolve_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +56,8 @@ class Logbook:
     ----------
     symlinks : str
         What to do about links in folders that are logged or captured.
+    handed : dict of str to str
+        The paths that stood for artifacts among the inputs, by the input's name.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Logbook:
         self.collector = collector
         self.inputs = {item.record.key: item for item in inputs}
         self.outputs: dict[str, ArtifactRecord] = {}
+        self.handed: dict[str, str] = {}
         self.told: Callable[[Artifact], object] | None = None
         self._store = store
         self._library = library
@@ -166,13 +169,21 @@ class Logbook:
         with self._lock:
             given, made = self.inputs.get(what), self.outputs.get(what)
         if given is not None:
-            return given.source.load() if isinstance(given.source, Artifact) else given.source
+            return self._input(what, given.source)
         if made is not None:
             return self._artifact(made).load()
         raise NotFoundError(
             f"run {self.draft.id} of {self.draft.step!r} has no input and no output {what!r:.60}",
             hint=f"it has {', '.join([*self.inputs, *self.outputs]) or 'none'}",
         )
+
+    def _input(self, name: str, source: Artifact | Path) -> Any:
+        if not isinstance(source, Artifact):
+            return source
+        value = source.load()
+        if is_path_of(value, source):
+            self.handed[name] = str(value)
+        return value
 
     def capture(self, folder: str | os.PathLike[str], pattern: str, symlinks: str | None = None) -> Capture:
         """Begin to capture what is written below a folder, until the run ends or the capture is used as a block."""
@@ -219,7 +230,7 @@ class Logbook:
 
     def changed_inputs(self) -> list[str]:
         """Name the files and folders among the inputs that are not what they were."""
-        return changed_inputs(tuple(self.inputs.values()), self._store.files)
+        return changed_inputs(tuple(self.inputs.values()), self._store.files, self.handed, self._library.still_is)
 
     def contradicted(self, outputs: tuple[ArtifactRecord, ...]) -> list[str]:
         """Say which of what a function returned was logged too, with other content."""

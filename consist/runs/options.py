@@ -51,7 +51,8 @@ class ExecutionOptions(Named):
         Names in `runtime_kwargs` that are meant to have no say in the result; they are not warned of.
     capture_dir : path, optional
         Every file that appears or changes below this folder while the function runs becomes an output: ``a/b.csv`` is
-        called ``a__b``. A relative path is one of the working folder, as everywhere.
+        called ``a__b``. A relative path is one of the working folder, as everywhere. Part of the signature as it is
+        written: another folder holds other outputs.
     capture_pattern : str, optional
         Which of the files, by the end of their path below `capture_dir`: ``*.csv`` in any folder, ``tables/*.csv`` in
         one called so; ``**`` is any number of folders, also none. Part of the signature, as declared outputs are.

@@ -18,14 +18,16 @@ from consist.errors import (
     ConsistError,
     ConsistWarning,
     IdentityWarning,
+    InputError,
     RefusedError,
     StorageError,
     UncacheableWarning,
     warn,
 )
-from consist.index.records import COMPLETED, FORGOTTEN
+from consist.identity.labels import FILE, kind_of
+from consist.index.records import COMPLETED
 from consist.runs.artifact import Artifact
-from consist.runs.bind import bind
+from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_asked, note_found, running
@@ -38,7 +40,7 @@ from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
-from consist.store.asked import known_runs
+from consist.runs.within import asked_runs, told_of_unseen
 from consist.store.latest import earlier_tree, earlier_version
 from consist.store.publish import keep, publish
 
@@ -181,6 +183,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:
         context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
     declared = request.declared
@@ -198,18 +201,22 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
         settle(lack, declared.policy)
-    asked, wrong = _asked_runs(logbook, workshop.store)
+    asked, wrong = asked_runs(logbook.asked, workshop.store)
+    changed_files, changed_code = _code_changes(identified)
     reasons = [
         *attempt.reasons,
         *logbook.contradicted(tuple(attempt.outputs)),
         *_input_changes(logbook, workshop.run_dir),
+        *changed_files,
         *wrong,
     ]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
+    leading = signature if not reasons and request.cache.cache_mode != "off" else None
+    given = [os.fspath(path) for path in (*_given_files(identified, asked), workshop.library.copies)]
     record = replace(
         draft,
-        signature=signature if not reasons and request.cache.cache_mode != "off" else None,
+        signature=leading,
         status=COMPLETED,
         started=started,
         ended=ended,
@@ -219,8 +226,9 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
             *draft.notes,
             *reasons,
             *(str(lack.error) for lack in lacking),
-            *_left_over(returned, started, identified, [*_given_files(identified, asked), workshop.library.copies]),
-            *_code_changes(identified),
+            *_left_over(returned, started, identified, given),
+            *(told_of_unseen(request.step, asked, started, given) if leading is not None else ()),
+            *changed_code,
         ),
     )
     return logbook.written_into(record), returned, value
@@ -249,15 +257,6 @@ def _collect(
     return lacking
 
 
-def _asked_runs(logbook: Logbook, store: Store) -> tuple[list[RunRecord], list[str]]:
-    """Return the runs that the function asked for, and which of them was called wrong before it returned."""
-    try:
-        asked = list(known_runs(store, logbook.asked))
-    except StorageError as error:
-        return [], [f"it could not be seen whether a run that it asked for was forgotten: {error}"]
-    return asked, [f"run {run.id}, which it asked for, was forgotten" for run in asked if run.status == FORGOTTEN]
-
-
 def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str | os.PathLike[str]]:
     """Yield what a function may return as it is: its inputs, the files of its code, and what it asked for."""
     yield from identified.request.code.depends_on
@@ -268,15 +267,13 @@ def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str
             yield output.media["path"]
 
 
-def _left_over(
-    returned: Returned, called: int, identified: Identified, given: list[str | os.PathLike[str]]
-) -> Iterator[str]:
+def _left_over(returned: Returned, called: int, identified: Identified, given: list[str]) -> Iterator[str]:
     """Warn of files that were returned and not written: they are perhaps another run's."""
-    request, known = identified.request, [os.fspath(path) for path in given]
+    request = identified.request
     for key, made in returned.values:
         if not isinstance(made, Path):
             continue
-        old = older_than_call(str(made), called, known, symlinks=request.declared.symlinks)
+        old = older_than_call(str(made), called, given, symlinks=request.declared.symlinks)
         if old is not None:
             told = f"output {key!r}: {old} was there before the call, and the function did not write it"
             hint = "write it in every case; what is only passed on belongs into inputs"
@@ -332,20 +329,36 @@ def _why(logbook: Logbook, name: str, run_dir: Path) -> str:
     return f" (it holds run_dir, {run_dir}, where runs write: name a folder in it that holds the data only)"
 
 
-def _code_changes(identified: Identified) -> list[str]:
-    """Notice a function that changes what its own identity is made of, such as a global that it reads and writes."""
-    before, after = identified.code, identity_of_code(identified.request, identified.config)
-    if before.digest == after.digest:
-        return []
+def _code_changes(identified: Identified) -> tuple[list[str], list[str]]:
+    """Notice what changed of the function's own identity, such as a global that it reads and writes.
+
+    Returns
+    -------
+    list of str
+        Why no signature may lead to the run: a file that the code depends on was another one before or after it was
+        read, as an input that changes.
+    list of str
+        What else there is to note: a value that the function changes itself makes the next call a miss, no wrong hit.
+    """
+    before = identified.code
+    try:
+        after = identity_of_code(identified.request, identified.config)
+    except InputError as error:
+        return [f"it could not be seen whether what it depends on changed: {error.message}"], []
     labels = before.manifest.keys() | after.manifest.keys()
     changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
-    message = f"the function changed what its own identity is made of: {', '.join(changed) or 'its order'}"
+    files = [label for label in changed if kind_of(label, labels) == FILE]
+    others = [label for label in changed if label not in files]
+    told = [f"{label}, which it depends on, changed while the function ran" for label in files]
+    if before.digest == after.digest or (files and not others):
+        return told, []
+    message = f"the function changed what its own identity is made of: {', '.join(others) or 'its order'}"
     warn(
         f"step {identified.request.step!r}: {message}; the next call is a miss (pass the value in config or inputs, or,"
-        f" if it does not decide the result, leave it out: {_ignoring(changed)})",
+        f" if it does not decide the result, leave it out: {_ignoring(others)})",
         IdentityWarning,
     )
-    return [message]
+    return told, [message]
 
 
 def _ignoring(labels: list[str]) -> str:

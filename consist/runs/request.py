@@ -20,12 +20,13 @@ from consist.arguments import (
 from consist.errors import IdentityWarning, UncacheableWarning, UnencodableError, UsageError, warn
 from consist.identity.code import code_identity
 from consist.identity.config import config_identity
+from consist.identity.names import as_text
 from consist.identity.signature import signature
 from consist.runs import bind
 from consist.runs.artifact import Artifact
 from consist.runs.declared import declare
 from consist.runs.described import checked_description, checked_facet, checked_tags, step_name
-from consist.runs.inputs import digest_of_inputs, resolve_inputs
+from consist.runs.inputs import digest_of_inputs, is_given_as, resolve_inputs
 from consist.runs.options import (
     DEFAULT_CACHE,
     DEFAULT_CODE,
@@ -204,8 +205,9 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
     """
     # On the path of every hit, where each call more is felt: only what is given is looked at.
     for name, kind in _OPTIONS.items():
-        if name in given and not isinstance(given[name], kind) and given[name] is not None:  # type: ignore[literal-required]
-            raise UsageError(f"{name} is {shown(given[name])}", hint=f"give {kind.__name__}(…)")  # type: ignore[literal-required]
+        value = given.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{name} is {shown(value)}", hint=f"give {kind.__name__}(…)")
     execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
     if given.get("runtime_kwargs"):
         execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])
@@ -269,19 +271,19 @@ def identify(request: Request, files: FileDigests) -> Identified:
         If config, inputs or options do not fit together.
     """
     config = identity_of_config(request.config)
-    if request.execution.runtime_kwargs:
-        bind.check_agreement(config.values, request.execution)
     inputs = resolve_inputs(request.inputs, files)
     for item in inputs:
         if item.record.key in config.values:
             raise UsageError(f"{item.record.key!r} is in config and in inputs", hint="give it once")
+    if request.execution.runtime_kwargs:
+        bind.check_agreement(config.values, inputs, request.execution.runtime_kwargs)
     code = identity_of_code(request, config)
     modes = bind.input_modes(request.fn, inputs, load=request.execution.load_inputs)
     parts = {
         "code": code.digest,
         "config": config.digest,
         "inputs": digest_of_inputs(inputs),
-        "contract": bind.contract(request.declared.keys, request.path_names, modes, versions(request)),
+        "contract": bind.contract(request.declared.keys, request.path_names, modes, terms(request)),
     }
     made_of = None if code.uncacheable else signature(request.step, parts)
     return Identified(request, code, config, inputs, modes, parts, made_of)
@@ -306,12 +308,18 @@ def identity_of_config(config: Any) -> ConfigIdentity:
         raise
 
 
-def versions(request: Request) -> tuple[tuple[str, str | int], ...]:
-    """Return what the caller made part of the signature by `cache_version` and `cache_epoch`."""
-    cache = request.cache
-    if cache.cache_version is None and cache.cache_epoch is None:
-        return ()
-    given = (("cache_version", cache.cache_version), ("cache_epoch", cache.cache_epoch))
+def terms(request: Request) -> tuple[tuple[str, str | int], ...]:
+    """Return what is in the contract only if it is given, so that the signatures of calls without it stay."""
+    cache, execution = request.cache, request.execution
+    captured = execution.capture_dir
+    if cache.cache_version is None and cache.cache_epoch is None and captured is None and not execution.inject_context:
+        return ()  # on the way of every hit
+    given = (
+        ("cache_version", cache.cache_version),
+        ("cache_epoch", cache.cache_epoch),
+        ("inject_context", bind.context_parameter(execution)),
+        ("capture_dir", None if captured is None else as_text(os.fspath(captured))),
+    )
     return tuple((name, value) for name, value in given if value is not None)
 
 
@@ -353,7 +361,11 @@ def _warn_of_unseen(identified: Identified) -> None:
     given = {item.record.key for item in identified.inputs}
     seen = identified.config.values.keys() | given | set(request.execution.runtime_only)
     for name, value in request.execution.runtime_kwargs.items():
-        if name in seen or (request.step, name) in _warned or _is_input(value, identified.inputs):
+        if (
+            name in seen
+            or (request.step, name) in _warned
+            or any(is_given_as(value, item) for item in identified.inputs)
+        ):
             continue
         _warned.add((request.step, name))
         warn(
@@ -361,10 +373,3 @@ def _warn_of_unseen(identified: Identified) -> None:
             " only in it share one result; put it into config, or into ExecutionOptions(runtime_only=[…])",
             IdentityWarning,
         )
-
-
-def _is_input(value: object, inputs: tuple[ResolvedInput, ...]) -> bool:
-    """Tell whether an argument is an input under another name, such as the path of one; then its content counts."""
-    if not isinstance(value, (str, os.PathLike)):
-        return any(value is item.source for item in inputs)
-    return any(os.fspath(value) == os.fspath(item.source) for item in inputs if isinstance(item.source, os.PathLike))

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
 from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
 from consist.identity.names import check_name
+from consist.runs.context import current_run
 from consist.runs.current import current_tracker
-from consist.runs.options import OUTPUTS_REQUESTED, CacheOptions, CodeOptions, ExecutionOptions
+from consist.runs.options import OUTPUTS_REQUESTED, CacheOptions, CodeOptions
 from consist.runs.places import is_in
 from consist.runs.process import STREAMS, run_process
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Never
 
     from consist.hashing.digest import Digest
-    from consist.runs.context import RunContext
     from consist.runs.process import Show
     from consist.runs.run import RunResult
 
@@ -164,8 +164,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     digest = tracker._digest  # noqa: SLF001 - one that is disabled has no store to ask, and runs the command
     before = _digests(digest, command)
 
-    def call(_consist_ctx: RunContext) -> dict[str, Path]:
-        return run_process(command.argv, command.program, _consist_ctx.run_dir, show)
+    def call() -> dict[str, Path]:
+        return run_process(command.argv, command.program, current_run().run_dir, show)
 
     result = tracker.run(
         call,
@@ -173,7 +173,6 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
         config=_config(digest, command, before),
         inputs=command.inputs,
         output_paths=command.outputs,
-        execution_options=ExecutionOptions(inject_context=True),
         cache_options=CacheOptions(cache_mode, cache_hydration=OUTPUTS_REQUESTED if command.outputs else None),
         code_options=CodeOptions(version=_VERSION),
         tags=tags,

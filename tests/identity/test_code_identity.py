@@ -219,6 +219,20 @@ def test_ignore_of_nothing_is_told(project):
     assert any("job.TYPO" in warning for warning in code_identity(module.f, ignore=["job.TYPO"]).warnings)
 
 
+def test_files_of_one_name_are_told_apart(project, tmp_path):
+    module = project(job="def f():\n    return 1\n")
+    files = [tmp_path / name / "t.txt" for name in ("a", "b", "c")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("1")
+    before = code_identity(module.f, code=files[:1], depends_on=files[1:]).manifest
+    for file, label in zip(files, ("file t.txt", "file t.txt #2", "file t.txt #3"), strict=True):
+        file.write_text("2")
+        after = code_identity(module.f, code=files[:1], depends_on=files[1:]).manifest
+        assert [name for name in after if after[name] != before[name]] == [label]
+        file.write_text("1")
+
+
 def test_depends_on_counts_content(project, tmp_path):
     module = project(job="def f(x):\n    return open('d').read()\n")
     file, folder = tmp_path / "d.txt", tmp_path / "data"

@@ -70,7 +70,7 @@ def test_versions_are_recorded_readable_and_explained(tracker):
         cache_options=CacheOptions(cache_version=3),
     )
     assert [str(difference) for difference in found.differences] == [
-        "the contract changed: cache_version or cache_epoch (the notes of a run have them)"
+        "the contract changed: cache_version, cache_epoch, inject_context or capture_dir (the notes of a run have them)"
     ]
 
 

@@ -118,6 +118,21 @@ BAD = [
         "input 'a': there is no file",
     ),
     (lambda t: t.run(lambda a: a, name="n", config={"a": 1}, runtime_kwargs={"a": 2}), errors.UsageError, "'a' is 1"),
+    (
+        lambda t: t.run(lambda a: a, name="n", inputs={"a": "raw.txt"}, runtime_kwargs={"a": Path("other.txt")}),
+        errors.UsageError,
+        r"'a' is PosixPath\('raw.txt'\) in inputs and PosixPath\('other.txt'\) in runtime_kwargs",
+    ),
+    (
+        lambda t: t.run(
+            lambda a: a,
+            name="n",
+            inputs={"a": t.run(lambda: 1, name="one").outputs["value"]},
+            runtime_kwargs={"a": 2},
+        ),
+        errors.UsageError,
+        "'a' is <Artifact value .* in inputs and 2 in runtime_kwargs",
+    ),
     (lambda t: t.run(lambda: {"a": 1}, name="n", outputs=["a", "b"]), errors.OutputError, "'b' was not returned"),
     (
         lambda t: t.run(lambda: None, name="n", output_paths={"f": "no.txt"}),
@@ -136,6 +151,16 @@ BAD = [
 def test_what_is_refused_is_refused_under_either(either, call, error, message):
     with pytest.raises(error, match=message):
         call(either)
+
+
+def test_an_input_itself_may_be_in_runtime_kwargs_too_under_either(either):
+    def kind(a):
+        return type(a).__name__
+
+    one = either.run(lambda: 1, name="one").outputs["value"]
+    assert either.run(kind, inputs={"a": one}, runtime_kwargs={"a": one}).value.endswith("Artifact")
+    for given, again in (("raw.txt", Path("raw.txt").absolute()), (Path("raw.txt"), "./raw.txt")):
+        assert either.run(kind, inputs={"a": given}, runtime_kwargs={"a": again}).value in {"PosixPath", "str"}
 
 
 def test_nothing_is_written_anywhere_and_nothing_is_found(disabled, tmp_path):

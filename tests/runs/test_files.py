@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from consist import Artifact, CacheOptions, ExecutionOptions, Tracker, errors
+from consist import Artifact, CacheOptions, CodeOptions, ExecutionOptions, Tracker, errors
 from consist.hashing.digest import Digest
 
 LONG = "0123456789abcdef" * 1000
@@ -128,6 +128,86 @@ def test_an_input_that_changes_while_the_body_runs_is_not_cached(tracker):
             tracker.run(meddle, inputs={"raw": "raw.txt"})
     assert calls() == 2
     assert [run.signature for run in tracker.find_runs()] == [None, None]
+
+
+@pytest.mark.parametrize("how", ["written", "removed"])
+def test_a_file_that_the_code_depends_on_and_that_changes_meanwhile_is_not_cached(tracker, how):
+    Path("b").mkdir()
+    for path in ("table.txt", "b/table.txt"):
+        Path(path).write_text("old")
+
+    def meddle(how):
+        count()
+        found = Path("table.txt").read_text()
+        if how == "removed":
+            Path("table.txt").unlink()
+        else:
+            Path("table.txt").write_text("new")
+        return found
+
+    said = "file table.txt, which it depends on, changed" if how == "written" else "cannot read table.txt, which"
+    for _ in range(2):
+        with pytest.warns(errors.UncacheableWarning, match=said) as warned:
+            made = tracker.run(meddle, config={"how": how}, depends_on=["table.txt", "b/table.txt"])
+        assert (len(warned), made.run.signature) == (1, None)
+        Path("table.txt").write_text("old")
+    assert calls() == 2
+
+
+def write_step(n, tree=False):
+    path = Path("made")
+    if tree:
+        path.mkdir(exist_ok=True)
+        path = path / "part"
+    path.write_text(f"number {n}")
+    return Path("made")
+
+
+@pytest.mark.parametrize("tree", [False, True], ids=["file", "folder"])
+@pytest.mark.parametrize("annotation", [Path, str, None])
+def test_the_file_of_an_artifact_that_another_run_writes_meanwhile_is_no_input_any_more(tracker, annotation, tree):
+    made = tracker.run(write_step, config={"n": 15, "tree": tree}).outputs["value"]
+
+    def read(made, meanwhile):
+        meanwhile()
+        return (Path(made) / "part" if Path(made).is_dir() else Path(made)).read_text()
+
+    if annotation:
+        read.__annotations__["made"] = annotation
+
+    def call(meanwhile):
+        options = ExecutionOptions(runtime_kwargs={"meanwhile": meanwhile}, runtime_only=["meanwhile"])
+        return tracker.run(
+            read, inputs={"made": made}, execution_options=options, code_options=CodeOptions(version="1")
+        )
+
+    with pytest.warns(errors.UncacheableWarning, match="input 'made' changed while the function ran"):
+        assert call(lambda: tracker.run(write_step, config={"n": 25, "tree": tree})).value == "number 25"
+    found = call(lambda: None)
+    assert (found.cache_hit, found.value) == (False, "number 15")
+    assert call(lambda: None).cache_hit
+
+
+def test_an_artifact_whose_file_went_before_is_handed_over_as_a_copy_which_stays(tracker):
+    made = tracker.run(write_step, config={"n": 15}).outputs["value"]
+    tracker.run(write_step, config={"n": 25})
+
+    def read(**files):
+        Path("made").write_text("anything")
+        return files["made"].read_text()
+
+    result = tracker.run(read, inputs={"made": made})
+    assert (result.value, result.run.signature is not None) == ("number 15", True)
+
+
+def test_what_a_function_takes_by_any_name_is_looked_at_too(tracker):
+    made = tracker.run(write_step, config={"n": 15}).outputs["value"]
+
+    def read(**files):
+        files["made"].write_text("anything")
+
+    with pytest.warns(errors.UncacheableWarning, match="input 'made' changed while the function ran"):
+        tracker.run(read, inputs={"made": made})
 
 
 def test_folders_count_by_names_and_contents(tracker):

@@ -244,6 +244,18 @@ def test_an_input_that_changes_meanwhile_is_noted(tracker, records):
     assert record.notes == ["input 'in.txt' changed while the block ran"]
 
 
+def test_the_file_of_an_artifact_that_is_written_after_it_was_loaded_is_noted(tracker, records):
+    def write(n):
+        Path("made.txt").write_text(f"number {n}")
+        return Path("made.txt")
+
+    made = tracker.run(write, config={"n": 15}).outputs["value"]
+    with tracker.trace("watch", inputs={"made": made, "unread": made}) as trace:
+        trace.load("made")
+        tracker.run(write, config={"n": 25})
+    assert records()[trace.run_id].notes == ["input 'made' changed while the block ran"]
+
+
 def test_only_tables_are_tables(tracker):
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({"a": [1, 2]})

@@ -217,8 +217,12 @@ def _add_code(walk: Walk, item: Any) -> None:
 def _with_files(identity: CodeIdentity, files: tuple[str | Path, ...]) -> CodeIdentity:
     if not files:
         return identity
-    contents = {f"file {Path(path).name}": _content(Path(path)) for path in files}
-    data = identity.digest.raw + encode([_content(Path(path)).raw for path in files])
+    contents: dict[str, Digest] = {}
+    for path in map(Path, files):
+        label = f"file {path.name}"
+        count = sum(known.partition(" #")[0] == label for known in (*identity.manifest, *contents))
+        contents[label if not count else f"{label} #{count + 1}"] = _content(path)
+    data = identity.digest.raw + encode([content.raw for content in contents.values()])
     return replace(identity, digest=domain_digest(DOMAIN, data), manifest=identity.manifest | contents)
 
 
