@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import runpy
 import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[1]
 QUICKSTART = """
 from consist import ExecutionOptions, Tracker
 tracker = Tracker(run_dir="./runs", db_path="./provenance.duckdb")
@@ -87,15 +90,19 @@ def hit_case(folder: Path) -> Case:
     return Case("hit in process", "bare lmdb get", lambda: timed(hit, 2000), lambda: timed(get, 2000), "us")
 
 
-def identity_case(objects: int) -> Case:
-    """Time the identity of unchanged code that reaches so many helpers and globals, beside an empty call."""
+def module_text(number: int, value: str = "{n}", use: str = "", setup: str = "") -> str:
+    """Write a module whose `work` reaches that many globals, each through a helper: `value` of n, used as `use`."""
+    text = "".join(f"G{n} = {value.format(n=n)}\ndef h{n}(x): return x + G{n}{use}\n" for n in range(number))
+    calls = " + ".join(f"h{n}(x)" for n in range(number)) or "x ** 2"
+    return f"{setup}\n{text}def work(x): return {calls}\n"
+
+
+def identity_case(reached: str, text: str) -> Case:
+    """Time the identity of unchanged code, beside an empty call."""
     from consist.identity.code import code_identity
 
     scope: dict[str, object] = {"__name__": "job"}
-    half = objects // 2
-    text = "".join(f"G{n} = {n}\ndef h{n}(x): return x + G{n}\n" for n in range(half))
-    calls = " + ".join(f"h{n}(x)" for n in range(half)) or "x ** 2"
-    exec(f"{text}def work(x): return {calls}\n", scope)  # noqa: S102 - a module, written for its size
+    exec(compile(text, "job", "exec", dont_inherit=True), scope)  # noqa: S102 - a module, written for what it holds
     work = scope["work"]
 
     def identify() -> None:
@@ -105,8 +112,61 @@ def identity_case(objects: int) -> Case:
         return
 
     identify()
-    name = f"code identity, {objects} objects reached, unchanged"
-    return Case(name, "an empty call", lambda: timed(identify, 5000), lambda: timed(nothing, 5000), "us")
+    name = f"code identity, {reached} reached, unchanged"
+    return Case(name, "an empty call", lambda: timed(identify, 2000), lambda: timed(nothing, 2000), "us")
+
+
+def identity_cases() -> list[Case]:
+    """Functions and numbers are looked at; what may have changed in place is read again, so values cost more."""
+    point = "import dataclasses\n@dataclasses.dataclass\nclass P:\n    a: int"
+    return [
+        identity_case("0 objects", module_text(0)),
+        identity_case("50 objects", module_text(25)),
+        identity_case("25 lists", module_text(25, "[{n}, 1, 2]", "[0]")),
+        identity_case("25 dicts", module_text(25, "{{'a': {n}, 'b': [1]}}", "['a']")),
+        identity_case("25 instances of a dataclass", module_text(25, "P({n})", ".a", point)),
+        identity_case("25 arrays of 10 numbers", module_text(25, "np.arange(10)", "[0]", "import numpy as np")),
+        identity_case(
+            "a DataFrame", module_text(1, "pd.DataFrame({{'a': [1, 2]}})", ".a.sum()", "import pandas as pd")
+        ),
+    ]
+
+
+PACKAGES = ("pandas", "pydantic", "requests", "sklearn", "networkx")
+FIRST_IDENTITY = """
+import time
+from consist.identity.code import code_identity
+import job
+start = time.perf_counter()
+code_identity(job.f)
+print(time.perf_counter() - start)
+"""
+IMPORTED = "import time; start = time.perf_counter(); import {package}; print(time.perf_counter() - start)"
+
+
+def first_identity_case(folder: Path, package: str, source: str) -> Case:
+    """Time the first identity of a function that uses a package, beside the package's import, each in a new process."""
+    home = folder / package
+    home.mkdir()
+    (home / "job.py").write_text(textwrap.dedent(source))
+
+    def printed(program: str) -> float:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *sys.path])}
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=home, env=environment, check=True, capture_output=True, text=True
+        )
+        return float(done.stdout)
+
+    imported = IMPORTED.format(package=package)
+    return Case(
+        f"first identity, {package}", "its import", lambda: printed(FIRST_IDENTITY), lambda: printed(imported), "ms"
+    )
+
+
+def first_identity_cases(folder: Path) -> list[Case]:
+    """Functions that use large packages; the same ones whose identity is tested to be one in every process."""
+    steps = runpy.run_path(str(ROOT / "tests/identity/test_code_packages.py"))["STEPS"]
+    return [first_identity_case(folder, package, steps[package]) for package in PACKAGES]
 
 
 def miss_case(folder: Path, *, durable: bool) -> Case:
@@ -181,8 +241,8 @@ def main() -> None:
         folder = Path(name)
         cases = [
             hit_case(folder),
-            identity_case(0),
-            identity_case(50),
+            *identity_cases(),
+            *first_identity_cases(folder),
             miss_case(folder, durable=True),
             miss_case(folder, durable=False),
         ]

@@ -115,7 +115,9 @@ def check_each(name: str, values: object, kind: Kind, *, error: type[UsageError]
         return
     if not _is_list(values):
         alone = not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike))
-        written = getattr(values, "__name__", repr(values))
+        # Of anything but a path, what it says of itself may be a secret, or an error.
+        is_path = isinstance(values, (str, bytes, os.PathLike))
+        written = repr(values) if is_path else getattr(values, "__name__", "…")
         said = f"give a list: [{written:.60}]" if alone and kind.fits(values) else LIST.hint
         raise error(f"{name} is {shown(values)}", hint=said)
     for place, value in enumerate(values):  # type: ignore[arg-type, var-annotated]  # a list, as was seen

@@ -112,20 +112,27 @@ def require_store(place: Located) -> None:
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
 
 
-def open_place(place: Located, *, create: bool = False) -> Store:
+def open_place(place: Located, *, making: str | None = None) -> Store:
     """Open a store with an index that may be new.
 
     Parameters
     ----------
     place : Located
         Which.
-    create : bool
-        Make the store if there is none.
+    making : str, optional
+        Make the store if there is none, shared so: ``private`` or ``group``.
     """
+    from consist.store.config import PRIVATE
     from consist.store.opening import open_store
 
     with _waiting(place):
-        return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)
+        return open_store(
+            place.store,
+            place.db_path,
+            storage_options=place.storage_options,
+            sharing=making or PRIVATE,
+            create=making is not None,
+        )
 
 
 def _waiting(place: Located) -> AbstractContextManager[Any]:

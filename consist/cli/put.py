@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, StorePlace, complete_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,15 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         bool, typer.Option("--follow-symlinks", help="Store what links in a folder lead to; else they are refused.")
     ] = False,
     create: Annotated[bool, typer.Option("--create", help="Make the store if there is none.")] = False,
+    sharing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="private|group",
+            help="With --create: whether the folder's group may use the store too. Default: private.",
+            show_default=False,
+            autocompletion=complete_words("private|group"),
+        ),
+    ] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -59,7 +68,8 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     from consist.cli.output import write_json, write_line
     from consist.cli.shapes import head
 
-    record = _put(find_place(db_path, store), file, name, create=create, follow=follow_symlinks)
+    making = _sharing_of_new(sharing, create=create)
+    record = _put(find_place(db_path, store), file, name, making=making, follow=follow_symlinks)
     kept = record.outputs[0]
     if as_json:
         document = {"digest": kept.digest.hex, "size": kept.content_size, "name": kept.key, "run_id": record.id}
@@ -68,7 +78,7 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         write_line(kept.digest.hex)
 
 
-def _put(place: "Located", file: str, name: str | None, *, create: bool, follow: bool) -> "RunRecord":
+def _put(place: "Located", file: str, name: str | None, *, making: str | None, follow: bool) -> "RunRecord":
     from consist.cli.opening import open_place, require_index
     from consist.cli.progress import progress
     from consist.identity.names import check_name
@@ -79,11 +89,11 @@ def _put(place: "Located", file: str, name: str | None, *, create: bool, follow:
     is_input = file == _STANDARD_INPUT
     path = Path(file).absolute()
     chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
-    if not create:
+    if making is None:
         require_index(place)
     if not is_input and _is_folder(path, file):
         symlinks = "follow" if follow else "refuse"
-        store = open_place(place, create=create)
+        store = open_place(place, making=making)
         with progress(f"putting {chosen}") as seen:
             return put_folder(store, str(path), chosen, machine=machine_facts(), symlinks=symlinks, seen=seen)
     origin = "" if is_input else str(path)
@@ -91,13 +101,31 @@ def _put(place: "Located", file: str, name: str | None, *, create: bool, follow:
         _reading(file),
         contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
     ):
-        store = open_place(place, create=create)
+        store = open_place(place, making=making)
         found = None if is_input else path.stat()
         executable = found is not None and bool(found.st_mode & stat.S_IXUSR)
         with progress(f"putting {chosen}", total=None if found is None else found.st_size) as seen:
             return put_in_store(
                 store, stream, chosen, origin=origin, machine=machine_facts(), executable=executable, seen=seen
             )
+
+
+def _sharing_of_new(sharing: str | None, *, create: bool) -> str | None:
+    """Return the sharing of a store that may be made; None if none may.
+
+    Raises
+    ------
+    UsageError
+        If it is none that there is, or no store may be made.
+    """
+    from consist.errors import UsageError
+    from consist.runs.options import check_choice
+    from consist.store.config import PRIVATE, SHARINGS
+
+    check_choice("--sharing", sharing, SHARINGS)
+    if sharing is not None and not create:
+        raise UsageError("--sharing is about a store that is made", hint="give --create as well")
+    return (sharing or PRIVATE) if create else None
 
 
 def _is_folder(path: Path, file: str) -> bool:

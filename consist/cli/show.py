@@ -47,9 +47,10 @@ def show(
     """Show all that is recorded of a run, or of the run that made a file: config, inputs, outputs, code.
 
     TARGET is looked for as a run id or the beginning of one; then as a path of the store (runs/RUN, runs/RUN/OUTPUT,
-    steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest of at least 16 digits; then as a file or folder
-    here, which is hashed: ./NAME is always one. If several runs made that content the newest is shown, and the others
-    are named as also_made_by. A file that is no output of its own is looked for in the folders that runs made.
+    steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest, which has 16 digits or more, or fewer after
+    blake3:; then as a file or folder here, which is hashed: ./NAME is always one. If several runs made that content
+    the newest is shown, and the others are named as also_made_by. A file that is no output of its own is looked for in
+    the folders that runs made.
 
     A line is a fact: what it is about, a tab, and its values.
     """

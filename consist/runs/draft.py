@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consist.identity.code.owners import label_of_any
 from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
 from consist.runs.context import runs_under_way
 from consist.runs.inputs import digest_of_inputs
@@ -81,8 +84,16 @@ def _contract(identified: Identified) -> ContractRecord:
 
 
 def _option_notes(request: Request) -> list[str]:
-    """Say which of the code options were used, and which terms are in the contract besides."""
+    """Say which of the code options were used, and which terms are in the contract besides.
+
+    A store may be shared: names and paths are noted as they were given, of anything else what it is, not what it holds.
+    """
     given = request.code
-    used = {"version": given.version, "code": given.code, "ignore": given.ignore, "depends_on": given.depends_on}
+    used = {
+        "version": given.version,
+        "code": [os.fspath(item) if isinstance(item, Path) else label_of_any(item) for item in given.code],
+        "ignore": [item if isinstance(item, str) else label_of_any(item) for item in given.ignore],
+        "depends_on": [os.fspath(path) for path in given.depends_on],
+    }
     code = [f"code option {name}: {value!r:.200}" for name, value in used.items() if value]
     return [*code, *(f"{name}: {value!r:.200}" for name, value in terms(request))]

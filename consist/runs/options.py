@@ -137,9 +137,9 @@ class CacheOptions(Named):
     cache_hydration: str | None = None
 
     def __post_init__(self) -> None:
-        _check("cache_mode", self.cache_mode, CACHE_MODES)
-        _check("cache_hydration", self.cache_hydration, HYDRATIONS)
-        _check("validate_cached_outputs", self.validate_cached_outputs, VALIDATIONS)
+        check_choice("cache_mode", self.cache_mode, CACHE_MODES)
+        check_choice("cache_hydration", self.cache_hydration, HYDRATIONS)
+        check_choice("validate_cached_outputs", self.validate_cached_outputs, VALIDATIONS)
         for name in ("cache_version", "cache_epoch"):
             value = getattr(self, name)
             if value is not None and type(value) not in {str, int}:
@@ -219,9 +219,9 @@ class OutputPolicyOptions(Named):
     output_mismatch: str | None = None
 
     def __post_init__(self) -> None:
-        _check("symlinks", self.symlinks, SYMLINKS)
-        _check("output_missing", self.output_missing, POLICIES)
-        _check("output_mismatch", self.output_mismatch, POLICIES)
+        check_choice("symlinks", self.symlinks, SYMLINKS)
+        check_choice("output_missing", self.output_missing, POLICIES)
+        check_choice("output_mismatch", self.output_mismatch, POLICIES)
 
 
 def merged(given: _Options | None, declared: _Options | None) -> _Options | None:
@@ -255,7 +255,14 @@ def is_left_out(value: object) -> bool:
     return value is None or (isinstance(value, (str, Mapping, Sequence)) and not value)
 
 
-def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+def check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    """Refuse what is none of some words; None is what was not given.
+
+    Raises
+    ------
+    UsageError
+        The message names them.
+    """
     if value is not None and not any(value is known or (value == known and type(known) is str) for known in allowed):
         raise UsageError(f"{name} is {value!r:.60}", hint=f"it is one of {', '.join(map(str, allowed))}")
 

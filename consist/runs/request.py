@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from consist.runs.inputs import ResolvedInput
     from consist.store.files import FileDigests
 
-_warned: set[tuple[str, str]] = set()
+_warned: set[tuple[str, ...]] = set()
 
 
 class RunArguments(TypedDict, total=False):
@@ -345,13 +345,13 @@ def identity_of_code(request: Request, config: ConfigIdentity) -> CodeIdentity:
 
 
 def _warn_of_uncacheable(identified: Identified, *, strict: bool) -> None:
-    """Say that the code cannot be hashed stably, and why."""
-    step = identified.request.step
-    message = f"step {step!r} is not cached: {'; '.join(identified.code.uncacheable)}"
+    """Say that the code cannot be hashed stably, and why: once for each step and reason."""
+    step, reasons = identified.request.step, identified.code.uncacheable
+    message = f"step {step!r} is not cached: {'; '.join(reasons)}"
     if strict:
         raise UsageError(message)
-    if ("uncacheable", step) not in _warned:
-        _warned.add(("uncacheable", step))
+    if ("uncacheable", step, *reasons) not in _warned:
+        _warned.add(("uncacheable", step, *reasons))
         warn(message, UncacheableWarning)
 
 

@@ -14,11 +14,12 @@ from consist.runs.blocks import Blocks
 from consist.runs.execute import execute
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.library import Library
-from consist.runs.options import CodeOptions
+from consist.runs.options import CodeOptions, check_choice
 from consist.runs.perform import Workshop
 from consist.runs.queries import Queries
 from consist.runs.request import check_names
 from consist.runs.step import define, requested
+from consist.store.config import PRIVATE, SHARINGS
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve
 
@@ -58,6 +59,9 @@ class Tracker(Blocks, Queries):
     cache_limit : int, optional
         Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
         stores together; 0 keeps none. Default: 10 GiB.
+    sharing : str
+        Who may use a store in a folder that is made by this tracker: ``private`` (default), you alone; ``group``, the
+        folder's group too. A store that is there keeps what it was made with.
     strict : bool
         Make it an error, not a warning, that a function cannot be cached.
     verbose : bool, optional
@@ -86,7 +90,7 @@ class Tracker(Blocks, Queries):
     (32, False, 32, True)
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and six choices by name
+    def __init__(  # noqa: PLR0913 - where things are, and seven choices by name
         self,
         run_dir: str | os.PathLike[str] | None = None,
         db_path: str | os.PathLike[str] | None = None,
@@ -95,6 +99,7 @@ class Tracker(Blocks, Queries):
         storage_options: Mapping[str, Any] | None = None,
         durable: bool = True,
         cache_limit: int | None = None,
+        sharing: str = PRIVATE,
         strict: bool = False,
         verbose: bool | None = None,
         allow_pickle: bool = False,
@@ -106,6 +111,7 @@ class Tracker(Blocks, Queries):
         for name, value in flags.items():
             check(name, value, FLAG)
         check("cache_limit", cache_limit, COUNT)
+        check_choice("sharing", sharing, SHARINGS)
         check("hooks", hooks, instance_of(Hooks))
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
@@ -115,6 +121,7 @@ class Tracker(Blocks, Queries):
         self._storage_options = dict(settings["storage_options"].value or {})
         self._durable = durable
         self._cache_limit = cache_limit
+        self._sharing = sharing or PRIVATE
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
         self._allow_pickle = allow_pickle
@@ -341,6 +348,7 @@ class Tracker(Blocks, Queries):
                     str(self.db_path),
                     storage_options=self._storage_options,
                     durable=self._durable,
+                    sharing=self._sharing,
                     cache_limit=self._cache_limit,
                 )
                 library = Library(partial(getattr, self, "store"), self.run_dir, allow_pickle=self._allow_pickle)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PRIVATE, GROUP = "private", "group"
 
+SHARINGS = (PRIVATE, GROUP)
+"""Who may use a store in a folder: its owner alone, or the folder's group."""
+
 FORMAT = 0
 """0 until the first release, with no promise to readers; then 1."""
 
@@ -145,7 +148,7 @@ def _check(config: StoreConfig) -> None:
         raise ValueError(f"its format is {config.format!r}")
     if type(config.id) is not str or not _ID.match(config.id):
         raise ValueError("its id is not 32 hexadecimal digits")
-    if config.sharing not in {PRIVATE, GROUP}:
+    if config.sharing not in SHARINGS:
         raise ValueError(f"its sharing is {config.sharing!r}")
     if type(config.chunking) is not dict:
         raise ValueError("its chunking is no object")

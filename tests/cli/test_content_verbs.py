@@ -231,6 +231,17 @@ def test_put_makes_a_store_only_when_told(tmp_path, monkeypatch, call):
     assert call("cat", "steps/put/a").out == "a"
 
 
+def test_put_makes_a_store_for_a_group_when_told(tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").write_bytes(b"a")
+    answer = call("put", "a", "--sharing", "group")
+    assert (answer.code, "give --create as well" in answer.err) == (2, True)
+    answer = call("put", "a", "--create", "--sharing", "all")
+    assert (answer.code, "one of private, group" in answer.err) == (2, True)
+    assert call("put", "a", "--create", "--sharing", "group").code == 0
+    assert (tmp_path / ".consist/index.store/blobs").stat().st_mode & 0o7777 == 0o2770
+
+
 @pytest.mark.parametrize("make", ["fifo", "link"])
 def test_put_does_not_open_what_is_no_regular_file(world, start, make):
     os.mkfifo(world.folder / "pipe")

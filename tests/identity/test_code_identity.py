@@ -295,10 +295,32 @@ def test_what_cannot_be_hashed_is_named_with_the_ways_out(setup, use, named, pro
         ("np.random.rand()", "numpy.random"),
         ("uuid.uuid4()", "uuid4"),
         ("subprocess.run(['a'])", "subprocess"),
+        ("pathlib.Path('a').open()", "reads or writes files (open)"),
+        ("io.open('a')", "reads or writes files (open)"),
+        ("gzip.open('a')", "reads or writes files (open)"),
+        ("unzip('a')", "reads or writes files (open)"),
+        ("pd.read_pickle('a')", "reads files (read_pickle)"),
+        ("pd.read_table('a')", "reads files (read_table)"),
+        ("pd.read_feather('a')", "reads files (read_feather)"),
+        ("pd.read_hdf('a')", "reads files (read_hdf)"),
+        ("pd.read_sql('a', 'b')", "reads files (read_sql)"),
+        ("pq.read_table('a')", "reads files (read_table)"),
+        ("sqlite3.connect('a')", "sqlite3.connect"),
+        ("os.walk('a')", "lists files (os.walk)"),
+        ("os.stat('a')", "looks at files (os.stat)"),
+        ("runpy.run_path('a')", "runs files as code"),
+        ("os.environb[b'HOME']", "reads the environment (os.environb)"),
+        ("np.random.default_rng().random()", "draws random numbers (numpy.random.default_rng)"),
+        ("random.Random().random()", "draws random numbers (random.Random)"),
+        ("[Random().random() for _ in x]", "draws random numbers (job.Random)"),
     ],
 )
 def test_dynamic_features_are_reported(body, word, project):
-    imports = "import datetime, importlib, os, pathlib, random, subprocess, sys, time, uuid\nimport numpy as np\n"
+    imports = (
+        "import datetime, gzip, importlib, io, os, pathlib, random, runpy, sqlite3, subprocess, sys, time, uuid\n"
+        "from gzip import open as unzip\nfrom random import Random\n"
+        "import numpy as np\nimport pandas as pd\nimport pyarrow.parquet as pq\n"
+    )
     direct = project(job=f"{imports}def f(x):\n    return {body}\n")
     warnings = code_identity(direct.f).warnings
     assert any(word in warning and warning.startswith("job.f ") for warning in warnings), warnings
@@ -306,11 +328,48 @@ def test_dynamic_features_are_reported(body, word, project):
     assert any(word in warning and warning.startswith("job.g ") for warning in code_identity(behind.f).warnings)
 
 
+@pytest.mark.parametrize("body", ["pl.scan_parquet('a')", "pl.read_ipc('a')"])
+def test_what_polars_reads_is_reported(body, project):
+    pytest.importorskip("polars")
+    (warning,) = code_identity(project(job=f"import polars as pl\ndef f(x):\n    return {body}\n").f).warnings
+    assert warning == f"job.f reads files ({body[3:].partition('(')[0]})"
+
+
+def test_what_a_package_reads_that_is_not_imported_yet_is_reported(project, monkeypatch):
+    pytest.importorskip("networkx")
+    module = project(job="def f(x):\n    import networkx as nx\n    return nx.read_gml(x)\n")
+    monkeypatch.delitem(sys.modules, "networkx")
+    assert code_identity(module.f).warnings == ("job.f reads files (read_gml)",)
+    assert "networkx" not in sys.modules
+
+
+def test_what_a_session_of_requests_asks_is_reported(project):
+    pytest.importorskip("requests")
+    module = project(job="import requests\ndef f(x):\n    return requests.Session().get(x)\n")
+    assert code_identity(module.f).warnings == ("job.f talks to the network (requests)",)
+
+
 @pytest.mark.parametrize(
-    "body", ["x + 1", "np.random.default_rng(1).random()", "random.Random(1).random()", "time.sleep(0)", "print(x)"]
+    "body",
+    [
+        "x + 1",
+        "np.random.default_rng(1).random()",
+        "np.random.default_rng(seed=1).random()",
+        "random.Random(1).random()",
+        "isinstance(x, (random.Random, np.random.Generator))",
+        "time.sleep(0)",
+        "print(x)",
+        "read_row(x) + scan_row(x) + open(x)",
+        "x.read_count + x.scan_lines() + x.opened",
+        "ast.walk(x)",
+        "signal.connect(x)",
+    ],
 )
 def test_what_is_harmless_is_not_reported(body, project):
-    module = project(job=f"import random, time\nimport numpy as np\ndef f(x):\n    return {body}\n")
+    module = project(
+        job="import ast, random, time\nimport numpy as np\ndef read_row(x):\n    return x\n"
+        f"scan_row = open = read_row\ndef f(x, signal=None):\n    return {body}\n"
+    )
     assert code_identity(module.f).warnings == ()
     assert code_identity(module.f).uncacheable == ()
     assert not any("cython" in label for label in code_identity(module.f).manifest)

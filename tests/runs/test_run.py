@@ -460,6 +460,72 @@ def test_code_options_replace_add_and_leave_out(tracker, tmp_path):
     assert {"code option version: '2'", "code option ignore: ['SCALE']"} <= notes
 
 
+@pytest.mark.parametrize(("sharing", "mode"), [("private", 0o700), ("group", 0o2770)])
+def test_a_store_is_shared_as_its_tracker_makes_it(tmp_path, sharing, mode):
+    for given in (sharing, "private"):  # one that is there keeps what it was made with
+        with Tracker(tmp_path / "runs", tmp_path / "i.lmdb", durable=False, sharing=given) as tracker:
+            tracker.run(double, config={"value": len(given)})
+            folders = [path for path in Path(tracker.store_url).rglob("*") if path.is_dir()]
+            assert {path.stat().st_mode & 0o7777 for path in folders} == {mode}
+            assert json.loads(Path(tracker.store_url, "consist.json").read_text())["sharing"] == sharing
+
+
+class Guarded:
+    """Something that must not be asked to show itself."""
+
+    def __repr__(self):
+        raise RuntimeError("hunter2")
+
+
+def test_notes_of_code_options_hold_no_values(tracker, tmp_path):
+    table = tmp_path / "t"
+    table.write_text("1")
+    options = CodeOptions(
+        code=[{"password": "hunter2"}, "hunter2", double, table],
+        ignore=[Guarded(), {"hunter2"}, "SCALE"],
+        depends_on=[table],
+    )
+    notes = tracker.run(lambda: 1, name="work", code_options=options).run.record.notes
+    home = __name__.rpartition(".")[2]
+    assert notes[0].startswith("code option code: ['dict', 'str', '")
+    assert f"{home}.double', " in notes[0]
+    assert notes[1] == "code option ignore: ['Guarded', 'set', 'SCALE']"
+    assert notes[2] == f"code option depends_on: {[str(table)]}"[:225]
+    assert "hunter2" not in "".join(notes)
+
+
+def test_an_option_that_is_no_list_is_not_asked_to_show_itself():
+    with pytest.raises(errors.UsageError, match=r"code is a Guarded \(give a list: \[…\]\)"):
+        CodeOptions(code=Guarded())
+
+
+def reaching(**things):
+    """Return a function of a module of its own for each thing, which holds what cannot be hashed."""
+    scope: dict[str, object] = {"__name__": "job", **things}
+    exec("".join(f"def of_{name}():\n    return {name} is None\n" for name in things), scope)  # noqa: S102 - a module
+    return [scope[f"of_{name}"] for name in things]
+
+
+def test_code_that_cannot_be_hashed_is_warned_of_once_for_each_reason(tracker):
+    first, second = reaching(one=iter("a"), two=iter("b"))
+    step = "warned of for each reason"
+    for fn, name in ((first, "one"), (second, "two")):
+        with pytest.warns(errors.UncacheableWarning, match=rf"step '{step}' is not cached: .*job:{name}") as said:
+            result = tracker.run(fn, name=step)
+        assert len(said) == 1
+        assert not result.cache_hit
+        assert result.run.record.signature is None
+    assert not tracker.run(first, name=step).cache_hit  # and says nothing: a warning is an error here
+
+
+def test_a_strict_tracker_refuses_code_that_cannot_be_hashed(tmp_path):
+    (fn,) = reaching(one=iter("a"))
+    with Tracker(run_dir=tmp_path / "r", db_path=tmp_path / "i.lmdb", strict=True) as tracker:
+        with pytest.raises(errors.UsageError, match=r"step 'strictly' is not cached: .*job:one"):
+            tracker.run(fn, name="strictly")
+        assert tracker.find_runs() == []
+
+
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_what_would_come_back_as_bytes_is_not_cached(tracker, kind):
     with pytest.warns(errors.UncacheableWarning, match=f"a {kind.__name__} would come back as bytes"):

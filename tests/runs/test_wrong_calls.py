@@ -112,6 +112,7 @@ TRACKERS = [
     ({"verbose": 3}, "verbose is 3"),
     ({"allow_pickle": "yes"}, "allow_pickle is 'yes'"),
     ({"cache_limit": "10 GiB"}, "cache_limit is '10 GiB' .*whole number"),
+    ({"sharing": "everybody"}, "sharing is 'everybody' .*one of private, group"),
     ({"hooks": print}, r"hooks is a builtin_function_or_method .*Hooks\("),
     ({"dbpath": "x"}, r"Tracker has no argument 'dbpath' \(did you mean 'db_path'\?\)"),
 ]

@@ -281,6 +281,7 @@ def test_a_minute_after_the_first_event_it_is_written(store, logged, monkeypatch
 def test_the_minute_begins_anew_after_a_flush(store, logged):
     store.events.hit(RUN)
     first = store.events._timer
+    assert first.interval == 60
     store.events.flush()
     assert store.events._timer is None
     store.events.hit(RUN)

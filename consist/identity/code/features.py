@@ -5,6 +5,9 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
+from consist.identity.code.distributions import Kind
+from consist.identity.code.owners import is_a, origin_of
+
 if TYPE_CHECKING:
     from consist.identity.code.instructions import CodeFacts
     from consist.identity.code.references import Found
@@ -36,6 +39,8 @@ _BY_MODULE = {
     "socket": "talks to the network (socket)",
     "urllib.request": "talks to the network (urllib)",
     "requests.api": "talks to the network (requests)",
+    "requests.sessions": "talks to the network (requests)",
+    "runpy": "runs files as code (runpy)",
 }
 _BY_ATTRIBUTE = {
     "import_module": "imports by name (import_module)",
@@ -45,6 +50,7 @@ _BY_ATTRIBUTE = {
     "read_parquet": "reads files (read_parquet)",
     "read_json": "reads files (read_json)",
     "read_excel": "reads files (read_excel)",
+    "open": _BY_NAME["open"],
     "loadtxt": "reads files (loadtxt)",
     "iterdir": "lists files (iterdir)",
     "listdir": "lists files (listdir)",
@@ -53,6 +59,7 @@ _BY_ATTRIBUTE = {
     "rglob": "lists files (rglob)",
     "genfromtxt": "reads files (genfromtxt)",
     "environ": "reads the environment (os.environ)",
+    "environb": "reads the environment (os.environb)",
     "getenv": "reads the environment (os.getenv)",
     "now": "reads the clock (now)",
     "utcnow": "reads the clock (utcnow)",
@@ -69,24 +76,53 @@ _BY_FUNCTION = {
     ("numpy", "load"): "reads files (numpy.load)",
     ("numpy", "fromfile"): "reads files (numpy.fromfile)",
     ("numpy", "memmap"): "reads files (numpy.memmap)",
+    ("_sqlite3", "connect"): "reads or writes files (sqlite3.connect)",
+    ("sqlite3", "connect"): "reads or writes files (sqlite3.connect)",
+    ("os", "walk"): "lists files (os.walk)",
+    ("os", "fwalk"): "lists files (os.fwalk)",
+    ("posix", "stat"): "looks at files (os.stat)",
+    ("posix", "lstat"): "looks at files (os.lstat)",
 }
+_READERS = ("read_", "scan_", "open")
+"""How functions begin that read, in packages: `read_sql` of pandas, `scan_parquet` of polars, `open` of gzip.
+
+Not looked for among the names of attributes: those of objects begin so too. The project's own functions are walked."""
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 _CLOCK = frozenset({"time", "time_ns", "monotonic", "perf_counter", "process_time", "localtime", "gmtime", "strftime"})
-_SEEDED = frozenset({"Random", "default_rng", "Generator", "RandomState", "SeedSequence", "PCG64"})
+_SEEDED = frozenset(
+    {
+        "Random",
+        "default_rng",
+        "Generator",
+        "RandomState",
+        "SeedSequence",
+        "PCG64",
+        "PCG64DXSM",
+        "MT19937",
+        "Philox",
+        "SFC64",
+    }
+)
+"""What draws from a seed of its own, if it is given one."""
 
 
 def features_of_names(facts: CodeFacts) -> list[str]:
     """Describe what the attribute names of a code object give away."""
-    return [_BY_ATTRIBUTE[name] for name in sorted(facts.names & _BY_ATTRIBUTE.keys())]
+    names = facts.names & _BY_ATTRIBUTE.keys()
+    if any(use.kind != "import" and use.name == "open" for use in facts.uses):
+        names -= {"open"}  # a variable: what it stands for is known
+    return [_BY_ATTRIBUTE[name] for name in sorted(names)]
 
 
-def feature_of(found: Found) -> str | None:
-    """Describe what a name stands for, if it is something that an identity cannot see."""
+def feature_of(found: Found, facts: CodeFacts) -> str | None:
+    """Describe what a name in a code object stands for, if it is something that an identity cannot see."""
     value: Any = found.value
     if found.where == "builtins":
         return _BY_NAME.get(found.name)
     if found.where == "sys" and found.name in {"modules", "argv", "path"}:
         return f"reads sys.{found.name}"
+    if found.library is not None:
+        return _reading(found.where.rpartition(".")[2])
     if not issubclass(type(value), _CODE) and type(value).__name__ != "cython_function_or_method":
         # Nothing else is asked for its attributes: a user's object may do anything then.
         return None
@@ -95,9 +131,17 @@ def feature_of(found: Found) -> str | None:
     if found.where == "time" or module == "time":
         return f"reads the clock (time.{name})" if name in _CLOCK else None
     if {found.where, module} & {"numpy.random", "random"}:
-        return None if name in _SEEDED else f"draws random numbers ({found.where}.{found.name})"
+        is_seeded = name in _SEEDED and found.name not in facts.bare_calls
+        return None if is_seeded else f"draws random numbers ({found.where}.{found.name})"
+    if not is_a(value, type) and _reading(str(name)) and origin_of(value).kind is not Kind.PROJECT:
+        return _reading(str(name))
     return (
         _BY_FUNCTION.get((str(module), str(name)))
         or _BY_MODULE.get(str(module))
         or (_BY_ATTRIBUTE.get(str(name)) if module in {"os", "uuid", "importlib"} else None)
     )
+
+
+def _reading(name: str) -> str | None:
+    """Describe a package's function by its name, if that says that it reads."""
+    return _BY_NAME.get(name) or f"reads files ({name})" if name.startswith(_READERS) else None

@@ -88,7 +88,7 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
         walk.piece(f"{name} (ignored by {label})").data = b"ignored"
         return
     walk.watch.names(found.bindings)
-    feature = features.feature_of(found)
+    feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
     if found.library is not None:

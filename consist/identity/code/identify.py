@@ -12,7 +12,7 @@ from consist.errors import InputError
 from consist.hashing.canonical import canonical_digest, encode
 from consist.hashing.hasher import domain_digest, hash_file
 from consist.identity.code.memo import hold
-from consist.identity.code.owners import is_own, label_of
+from consist.identity.code.owners import is_own, label_of_any
 from consist.identity.code.walk import DOMAIN, Walk
 
 if TYPE_CHECKING:
@@ -210,8 +210,7 @@ def _add_code(walk: Walk, item: Any) -> None:
     elif isinstance(item, str):
         walk.value("code: a text", item)
     else:
-        named = isinstance(item, type | types.FunctionType | types.ModuleType)
-        walk.value(f"code: {label_of(item) if named else type(item).__name__}", item)
+        walk.value(f"code: {label_of_any(item)}", item)
 
 
 def _with_files(identity: CodeIdentity, files: tuple[str | Path, ...]) -> CodeIdentity:

@@ -98,6 +98,17 @@ def label_of(value: Any) -> str:
     return f"{_home_label(value)}.{value.__qualname__}"
 
 
+def label_of_any(value: Any) -> str:
+    """Name what a caller added or left out without asking it: what an object says of itself may be anything.
+
+    Examples
+    --------
+    >>> label_of_any(label_of_any), label_of_any({"password": "x"})
+    ('consist.identity.code.owners.label_of_any', 'dict')
+    """
+    return label_of(value) if is_a(value, type, types.FunctionType, types.ModuleType) else type(value).__name__
+
+
 def _home_label(cls: type) -> str:
     module = sys.modules.get(cls.__module__)
     if module is None:

@@ -108,6 +108,15 @@ def _consumer(ops: list[Op], start: int, *, held: int) -> str:
     return "other"
 
 
+def bare_calls(ops: list[Op]) -> Iterator[str]:
+    """Find the names that are called without an argument: such a generator of random numbers has no seed."""
+    for position, op in enumerate(ops):
+        if op.opname == "CALL" and not op.arg:
+            called = next(op for op in reversed(ops[:position]) if op.opname not in {"PRECALL", "PUSH_NULL"})
+            if called.opname.startswith("LOAD_"):
+                yield str(called.argval)
+
+
 def imported_uses(ops: list[Op]) -> Iterator[Use]:
     """Find the imports in a function, and what is taken from the modules they bind."""
     for position, op in enumerate(ops):
