@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.arguments import ANYTHING, FLAG, PATH, TEXT, Kind, Named, check, check_each, check_values
+from consist.arguments import ANYTHING, FLAG, PATH, TEXT, Kind, Named, check, check_each, check_values, one_of
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ class CacheOptions(Named):
     cache_hydration: str | None = None
 
     def __post_init__(self) -> None:
-        _check("cache_mode", self.cache_mode, CACHE_MODES)
-        _check("cache_hydration", self.cache_hydration, HYDRATIONS)
-        _check("validate_cached_outputs", self.validate_cached_outputs, VALIDATIONS)
+        check("cache_mode", self.cache_mode, one_of(*CACHE_MODES))
+        check("cache_hydration", self.cache_hydration, one_of(*HYDRATIONS))
+        check("validate_cached_outputs", self.validate_cached_outputs, one_of(*VALIDATIONS))
         for name in ("cache_version", "cache_epoch"):
             value = getattr(self, name)
             if value is not None and type(value) not in {str, int}:
@@ -218,9 +218,9 @@ class OutputPolicyOptions(Named):
     output_mismatch: str | None = None
 
     def __post_init__(self) -> None:
-        _check("symlinks", self.symlinks, SYMLINKS)
-        _check("output_missing", self.output_missing, POLICIES)
-        _check("output_mismatch", self.output_mismatch, POLICIES)
+        check("symlinks", self.symlinks, one_of(*SYMLINKS))
+        check("output_missing", self.output_missing, one_of(*POLICIES))
+        check("output_mismatch", self.output_mismatch, one_of(*POLICIES))
 
 
 def merged(given: _Options | None, declared: _Options | None) -> _Options | None:
@@ -252,11 +252,6 @@ def merged(given: _Options | None, declared: _Options | None) -> _Options | None
 def is_left_out(value: object) -> bool:
     """Tell whether a value stands for none: None, or an empty text or collection."""
     return value is None or (isinstance(value, (str, Mapping, Sequence)) and not value)
-
-
-def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value is not None and not any(value is known or (value == known and type(known) is str) for known in allowed):
-        raise UsageError(f"{name} is {value!r:.60}", hint=f"it is one of {', '.join(map(str, allowed))}")
 
 
 DEFAULT_EXECUTION = ExecutionOptions()

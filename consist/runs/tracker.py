@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of
+from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of, one_of
+from consist.blobs.encoding import AUTO, COMPRESSIONS
 from consist.blobs.opening import normalise_url
 from consist.runs.blocks import Blocks
 from consist.runs.execute import execute
@@ -54,6 +55,8 @@ class Tracker(Blocks, Queries):
     durable : bool
         Wait until every write has reached the disk (default). False is faster, and a crash of the machine may then
         cost the last runs.
+    compression : {"auto", "none"}
+        Whether chunks of large content (from 1 MiB) are compressed where a probe says that it pays.
     cache_limit : int, optional
         Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
         stores together; 0 keeps none. Default: 10 GiB.
@@ -85,7 +88,7 @@ class Tracker(Blocks, Queries):
     (32, False, 32, True)
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and six choices by name
+    def __init__(  # noqa: PLR0913 - where things are, and seven choices by name
         self,
         run_dir: str | os.PathLike[str] | None = None,
         db_path: str | os.PathLike[str] | None = None,
@@ -93,6 +96,7 @@ class Tracker(Blocks, Queries):
         *,
         storage_options: Mapping[str, Any] | None = None,
         durable: bool = True,
+        compression: str = AUTO,
         cache_limit: int | None = None,
         strict: bool = False,
         verbose: bool | None = None,
@@ -104,6 +108,7 @@ class Tracker(Blocks, Queries):
         flags = {"durable": durable, "strict": strict, "verbose": verbose, "allow_pickle": allow_pickle}
         for name, value in flags.items():
             check(name, value, FLAG)
+        check("compression", compression, one_of(*COMPRESSIONS), required=True)
         check("cache_limit", cache_limit, COUNT)
         check("hooks", hooks, instance_of(Hooks))
         settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
@@ -113,6 +118,7 @@ class Tracker(Blocks, Queries):
         self.store_url = normalise_url(default_store(str(self.db_path)) if given is None else given)
         self._storage_options = dict(settings["storage_options"].value or {})
         self._durable = durable
+        self._compression = compression
         self._cache_limit = cache_limit
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
@@ -329,6 +335,7 @@ class Tracker(Blocks, Queries):
                     str(self.db_path),
                     storage_options=self._storage_options,
                     durable=self._durable,
+                    compression=self._compression,
                     cache_limit=self._cache_limit,
                 )
                 library = Library(partial(getattr, self, "store"), self.run_dir, allow_pickle=self._allow_pickle)
