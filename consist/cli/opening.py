@@ -125,7 +125,7 @@ def open_place(place: Located, *, create: bool = False) -> Store:
     from consist.store.opening import open_store
 
     with _waiting(place):
-        return open_store(place.store, place.db_path, storage_options=place.storage_options, create=create)
+        return open_store(**place.arguments, create=create)
 
 
 def _waiting(place: Located) -> AbstractContextManager[Any]:

@@ -59,7 +59,7 @@ class Tracker(Blocks, Queries):
         Whether chunks of large content (from 1 MiB) are compressed where a probe says that it pays.
     cache_limit : int, optional
         Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
-        stores together; 0 keeps none. Default: 10 GiB.
+        stores together; 0 keeps none. Default: the environment's ``CONSIST_CACHE_LIMIT``, a settings file, or 10 GiB.
     strict : bool
         Make it an error, not a warning, that a function cannot be cached.
     verbose : bool, optional
@@ -111,7 +111,9 @@ class Tracker(Blocks, Queries):
         check("compression", compression, one_of(*COMPRESSIONS), required=True)
         check("cache_limit", cache_limit, COUNT)
         check("hooks", hooks, instance_of(Hooks))
-        settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
+        settings = resolve(
+            run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options, cache_limit=cache_limit
+        )
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
         self.db_path = Path(os.path.abspath(settings["db_path"].value))  # noqa: PTH100 - the same
         given = settings["store"].value
@@ -119,7 +121,7 @@ class Tracker(Blocks, Queries):
         self._storage_options = dict(settings["storage_options"].value or {})
         self._durable = durable
         self._compression = compression
-        self._cache_limit = cache_limit
+        self._cache_limit = settings["cache_limit"].value
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
         self._allow_pickle = allow_pickle
