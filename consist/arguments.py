@@ -38,6 +38,15 @@ def instance_of(cls: type) -> Kind:
     return Kind(lambda value: isinstance(value, cls), f"give {cls.__name__}(…)")
 
 
+def one_of(*allowed: object) -> Kind:
+    """Return the kind of a few values: texts, and others by identity, so that 1 is not taken for True."""
+
+    def fits(value: object) -> bool:
+        return any(value is known or (type(known) is str and value == known) for known in allowed)
+
+    return Kind(fits, f"it is one of {', '.join(map(str, allowed))}")
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple, Sequence, AbstractSet)) and not isinstance(value, (str, bytes, bytearray))
 

@@ -1,7 +1,8 @@
 """Reading a large blob as a file: any position, only the chunks that are needed, each checked before it is handed out.
 
 A read fetches the chunks that it touches, in one batch of requests. Reads that follow each other fetch more and more
-ahead, the next window while the last one is used.
+ahead; a file does so when it comes to the end of what it has. Who wants all of a blob takes `windows`, which fetches
+the next ones while one is used.
 """
 
 from __future__ import annotations

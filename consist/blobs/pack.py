@@ -21,6 +21,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
+from consist.blobs.backend import Range
 from consist.blobs.reader import copy_source, open_source
 from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import pack as encode
@@ -40,6 +41,10 @@ SCHEMA = 0
 MAGIC = b"CPCK"
 _ROW = struct.Struct(">32sBIII")
 _TRAILER = struct.Struct(">I4s")
+_PIECE = 8 << 20
+_AT_ONCE = 4
+"""Bytes of a request where a pack is read whole over a network, and how many are made at once: a request costs as
+much as about a MiB, and half a pack is in memory."""
 _TAIL = 64 << 10
 """Bytes read first for a directory: a full pack's has 10 KB, at the usual chunk sizes."""
 
@@ -164,8 +169,17 @@ def read_directory(backend: Backend, ref: PackRef) -> list[Piece]:
     return _parse(tail[-_TRAILER.size - length : -_TRAILER.size], start, what)
 
 
-def verify_pack(backend: Backend, digest: Digest) -> bool:
+def verify_pack(backend: Backend, digest: Digest, size: int) -> bool:
     """Read a pack whole, and tell whether its bytes are what its name says.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where it is.
+    digest : Digest
+        Its name.
+    size : int
+        Bytes that it has there.
 
     Raises
     ------
@@ -173,8 +187,15 @@ def verify_pack(backend: Backend, digest: Digest) -> bool:
         If there is no such pack.
     """
     key = layout.digest_key(layout.PACKS, digest)
-    with contextlib.closing(open_source(backend, key)) as source:
-        return copy_source(source, len).digest == digest
+    if backend.path_of(key) is not None:
+        with contextlib.closing(open_source(backend, key)) as source:
+            return copy_source(source, len).digest == digest
+    hasher = Hasher()
+    ranges = [Range(key, start, min(_PIECE, size - start)) for start in range(0, size, _PIECE)]
+    for first in range(0, len(ranges), _AT_ONCE):
+        for piece in backend.get_ranges(ranges[first : first + _AT_ONCE]):
+            hasher.update(piece)
+    return hasher.result().digest == digest
 
 
 def _parse(directory: bytes, body: int, what: str) -> list[Piece]:

@@ -94,7 +94,7 @@ def _setting(name: str, setting: Setting, place: Located | None) -> Check:
         value = None if value is None else normalise_url(value)
     elif name == "storage_options":
         value = f"{', '.join(sorted(value))} (values are not shown)" if value else None
-    else:
+    elif name != "cache_limit":
         value = os.path.abspath(os.fspath(value))
     return Check(SETTINGS, name, OK, value, origin=origin)
 

@@ -107,7 +107,12 @@ def _tracker(db_path: str | None, store: str | None) -> "Tracker":
     from consist.runs.tracker import Tracker
 
     place = find_place(db_path, store)
-    return Tracker(db_path=place.db_path, store=place.store, storage_options=place.storage_options or None)
+    return Tracker(
+        db_path=place.db_path,
+        store=place.store,
+        storage_options=place.storage_options or None,
+        cache_limit=place.cache_limit,
+    )
 
 
 def _run(tracker: "Tracker", argv: list[str], **options: Any) -> "RunResult":

@@ -126,13 +126,7 @@ def open_place(place: Located, *, making: str | None = None) -> Store:
     from consist.store.opening import open_store
 
     with _waiting(place):
-        return open_store(
-            place.store,
-            place.db_path,
-            storage_options=place.storage_options,
-            sharing=making or PRIVATE,
-            create=making is not None,
-        )
+        return open_store(**place.arguments, sharing=making or PRIVATE, create=making is not None)
 
 
 def _waiting(place: Located) -> AbstractContextManager[Any]:

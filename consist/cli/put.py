@@ -118,11 +118,11 @@ def _sharing_of_new(sharing: str | None, *, create: bool) -> str | None:
     UsageError
         If it is none that there is, or no store may be made.
     """
+    from consist.arguments import check, one_of
     from consist.errors import UsageError
-    from consist.runs.options import check_choice
     from consist.store.config import PRIVATE, SHARINGS
 
-    check_choice("--sharing", sharing, SHARINGS)
+    check("--sharing", sharing, one_of(*SHARINGS))
     if sharing is not None and not create:
         raise UsageError("--sharing is about a store that is made", hint="give --create as well")
     return (sharing or PRIVATE) if create else None

@@ -57,6 +57,9 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
         The index's file. Default: the environment's ``CONSIST_DB``, a settings file, or ``.consist/index.lmdb``.
     storage_options : mapping, optional
         Handed to the driver of the store's own place, such as ``key`` and ``secret`` of a bucket.
+    cache_limit : int, optional
+        Bytes that copies of what is read from a remote store may take. Default: the environment's
+        ``CONSIST_CACHE_LIMIT``, a settings file, or 10 GiB.
 
     Notes
     -----

@@ -39,9 +39,10 @@ class LookingFileSystem(AbstractFileSystem, metaclass=Settled):  # type: ignore[
         store: str | None = None,
         db_path: str | None = None,
         storage_options: dict[str, Any] | None = None,
+        cache_limit: int | None = None,
     ) -> None:
         super().__init__(use_listings_cache=False)
-        self._place = find_place(store=store, db_path=db_path, storage_options=storage_options)
+        self._place = find_place(store=store, db_path=db_path, storage_options=storage_options, cache_limit=cache_limit)
         self._opened: Store | None = None
 
     @property

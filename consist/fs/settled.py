@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FOR_OTHERS = frozenset({"asynchronous", "loop", "use_listings_cache", "listings_expiry_time", "max_paths"})
 """What tools hand to any filesystem (zarr to each that it opens); there is nothing here that it would change."""
 
-_OURS = ("store", "db_path", "storage_options")
+_OURS = ("store", "db_path", "storage_options", "cache_limit")
 _NEW = "skip_instance_cache"
 
 
@@ -39,7 +39,7 @@ class Settled(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec has no 
         if unknown or len(args) > len(_OURS):
             raise SettingsError(
                 f"a consist:// filesystem has no setting {', '.join(unknown) or args[len(_OURS)]!r:.200}",
-                hint="it has store, db_path, and storage_options for the store's own place",
+                hint="it has store, db_path, cache_limit, and storage_options for the store's own place",
             )
         arguments = _arguments(find_place(**{name: given.get(name) for name in _OURS}))
         name = tokenize(cls.__qualname__, arguments)
@@ -55,4 +55,4 @@ class Settled(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec has no 
 
 def _arguments(place: Place) -> dict[str, Any]:
     """Return the arguments that name a place, those left out that are not needed to find it again."""
-    return {name: value for name, value in place._asdict().items() if value}
+    return {name: value for name, value in place._asdict().items() if value or value == 0}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.arguments import ANYTHING, FLAG, PATH, TEXT, Kind, Named, check, check_each, check_values
+from consist.arguments import ANYTHING, FLAG, PATH, TEXT, Kind, Named, check, check_each, check_values, one_of
 from consist.errors import UsageError
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ class CacheOptions(Named):
     cache_hydration: str | None = None
 
     def __post_init__(self) -> None:
-        check_choice("cache_mode", self.cache_mode, CACHE_MODES)
-        check_choice("cache_hydration", self.cache_hydration, HYDRATIONS)
-        check_choice("validate_cached_outputs", self.validate_cached_outputs, VALIDATIONS)
+        check("cache_mode", self.cache_mode, one_of(*CACHE_MODES))
+        check("cache_hydration", self.cache_hydration, one_of(*HYDRATIONS))
+        check("validate_cached_outputs", self.validate_cached_outputs, one_of(*VALIDATIONS))
         for name in ("cache_version", "cache_epoch"):
             value = getattr(self, name)
             if value is not None and type(value) not in {str, int}:
@@ -219,9 +219,9 @@ class OutputPolicyOptions(Named):
     output_mismatch: str | None = None
 
     def __post_init__(self) -> None:
-        check_choice("symlinks", self.symlinks, SYMLINKS)
-        check_choice("output_missing", self.output_missing, POLICIES)
-        check_choice("output_mismatch", self.output_mismatch, POLICIES)
+        check("symlinks", self.symlinks, one_of(*SYMLINKS))
+        check("output_missing", self.output_missing, one_of(*POLICIES))
+        check("output_mismatch", self.output_mismatch, one_of(*POLICIES))
 
 
 def merged(given: _Options | None, declared: _Options | None) -> _Options | None:
@@ -253,18 +253,6 @@ def merged(given: _Options | None, declared: _Options | None) -> _Options | None
 def is_left_out(value: object) -> bool:
     """Tell whether a value stands for none: None, or an empty text or collection."""
     return value is None or (isinstance(value, (str, Mapping, Sequence)) and not value)
-
-
-def check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    """Refuse what is none of some words; None is what was not given.
-
-    Raises
-    ------
-    UsageError
-        The message names them.
-    """
-    if value is not None and not any(value is known or (value == known and type(known) is str) for known in allowed):
-        raise UsageError(f"{name} is {value!r:.60}", hint=f"it is one of {', '.join(map(str, allowed))}")
 
 
 DEFAULT_EXECUTION = ExecutionOptions()

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of
+from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of, one_of
+from consist.blobs.encoding import AUTO, COMPRESSIONS
 from consist.blobs.opening import normalise_url
 from consist.runs.blocks import Blocks
 from consist.runs.execute import execute
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.library import Library
-from consist.runs.options import CodeOptions, check_choice
+from consist.runs.options import CodeOptions
 from consist.runs.perform import Workshop
 from consist.runs.queries import Queries
 from consist.runs.request import check_names
@@ -56,9 +57,11 @@ class Tracker(Blocks, Queries):
     durable : bool
         Wait until every write has reached the disk (default). False is faster, and a crash of the machine may then
         cost the last runs.
+    compression : {"auto", "none"}
+        Whether chunks of large content (from 1 MiB) are compressed where a probe says that it pays.
     cache_limit : int, optional
         Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
-        stores together; 0 keeps none. Default: 10 GiB.
+        stores together; 0 keeps none. Default: the environment's ``CONSIST_CACHE_LIMIT``, a settings file, or 10 GiB.
     sharing : str
         Who may use a store in a folder that is made by this tracker: ``private`` (default), you alone; ``group``, the
         folder's group too. A store that is there keeps what it was made with.
@@ -98,6 +101,7 @@ class Tracker(Blocks, Queries):
         *,
         storage_options: Mapping[str, Any] | None = None,
         durable: bool = True,
+        compression: str = AUTO,
         cache_limit: int | None = None,
         sharing: str = PRIVATE,
         strict: bool = False,
@@ -110,17 +114,21 @@ class Tracker(Blocks, Queries):
         flags = {"durable": durable, "strict": strict, "verbose": verbose, "allow_pickle": allow_pickle}
         for name, value in flags.items():
             check(name, value, FLAG)
+        check("compression", compression, one_of(*COMPRESSIONS), required=True)
         check("cache_limit", cache_limit, COUNT)
-        check_choice("sharing", sharing, SHARINGS)
+        check("sharing", sharing, one_of(*SHARINGS))
         check("hooks", hooks, instance_of(Hooks))
-        settings = resolve(run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options)
+        settings = resolve(
+            run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options, cache_limit=cache_limit
+        )
         self.run_dir = Path(os.path.abspath(settings["run_dir"].value))  # noqa: PTH100 - links are kept
         self.db_path = Path(os.path.abspath(settings["db_path"].value))  # noqa: PTH100 - the same
         given = settings["store"].value
         self.store_url = normalise_url(default_store(str(self.db_path)) if given is None else given)
         self._storage_options = dict(settings["storage_options"].value or {})
         self._durable = durable
-        self._cache_limit = cache_limit
+        self._compression = compression
+        self._cache_limit = settings["cache_limit"].value
         self._sharing = sharing or PRIVATE
         self._strict = strict
         self._verbose = os.environ.get("CONSIST_EXPLAIN", "0") not in {"", "0"} if verbose is None else verbose
@@ -349,6 +357,7 @@ class Tracker(Blocks, Queries):
                     storage_options=self._storage_options,
                     durable=self._durable,
                     sharing=self._sharing,
+                    compression=self._compression,
                     cache_limit=self._cache_limit,
                 )
                 library = Library(partial(getattr, self, "store"), self.run_dir, allow_pickle=self._allow_pickle)

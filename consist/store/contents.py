@@ -179,7 +179,7 @@ def _packs(
         contents.packs += 1
         with contextlib.suppress(BlobNotFoundError):
             if is_read(digest):
-                if verify_pack(store.backend, digest):
+                if verify_pack(store.backend, digest, found.size):
                     store.blobs.suspects.discard(digest)
                 else:
                     wrong[digest.raw] = "its bytes are not what its name says"

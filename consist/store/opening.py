@@ -103,7 +103,9 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     return store
 
 
-def open_known(url: str, db_path: str, *, storage_options: dict[str, Any] | None = None) -> Store | None:
+def open_known(
+    url: str, db_path: str, *, storage_options: dict[str, Any] | None = None, cache_limit: int | None = None
+) -> Store | None:
     """Open a remote store that this machine knows, to read from, without asking it for anything.
 
     What is in the index needs no network then, and a server that does not answer keeps nobody waiting. A folder is as
@@ -111,7 +113,7 @@ def open_known(url: str, db_path: str, *, storage_options: dict[str, Any] | None
 
     Parameters
     ----------
-    url, db_path, storage_options
+    url, db_path, storage_options, cache_limit
         As for `open_store`.
 
     Returns
@@ -132,7 +134,7 @@ def open_known(url: str, db_path: str, *, storage_options: dict[str, Any] | None
     if config is None:
         return None
     backend = open_backend(url, storage_options=storage_options, memory=Findings(environment))
-    return _assembled(config, backend, Index(environment, config.id), compression=AUTO, cache_limit=None)
+    return _assembled(config, backend, Index(environment, config.id), compression=AUTO, cache_limit=cache_limit)
 
 
 def _assembled(

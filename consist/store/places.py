@@ -27,11 +27,14 @@ class Place(NamedTuple):
         The store: an absolute path or a URL; None where it is the one that the index was used with.
     storage_options : dict
         For the store's filesystem.
+    cache_limit : int or None
+        Bytes that copies of what is read may take; None for the usual number.
     """
 
     db_path: str
     store: str | None
     storage_options: dict[str, Any]
+    cache_limit: int | None = None
 
     def located(self) -> Located:
         """Return the same with the store that is meant where none was named.
@@ -44,7 +47,7 @@ class Place(NamedTuple):
             If the index cannot be asked.
         """
         store = known_store(self.db_path) if self.store is None else self.store
-        return Located(self.db_path, store, self.storage_options)
+        return Located(self.db_path, store, self.storage_options, self.cache_limit)
 
 
 class Located(NamedTuple):
@@ -53,6 +56,17 @@ class Located(NamedTuple):
     db_path: str
     store: str
     storage_options: dict[str, Any]
+    cache_limit: int | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as what `open_store` takes."""
+        return {
+            "url": self.store,
+            "db_path": self.db_path,
+            "storage_options": self.storage_options,
+            "cache_limit": self.cache_limit,
+        }
 
 
 def find_place(
@@ -60,6 +74,7 @@ def find_place(
     store: str | os.PathLike[str] | None = None,
     db_path: str | os.PathLike[str] | None = None,
     storage_options: dict[str, Any] | None = None,
+    cache_limit: int | None = None,
 ) -> Place:
     """Choose index and store: the arguments, the environment, a settings file, the default.
 
@@ -70,12 +85,13 @@ def find_place(
     SettingsError
         If a settings file is wrong, or something cannot be the place of a store.
     """
-    settings = resolve(store=store, db_path=db_path, storage_options=storage_options)
+    settings = resolve(store=store, db_path=db_path, storage_options=storage_options, cache_limit=cache_limit)
     given = settings["store"].value
     return Place(
         os.path.abspath(os.fspath(settings["db_path"].value)),
         None if given is None else clean_url(given),
         dict(settings["storage_options"].value or {}),
+        settings["cache_limit"].value,
     )
 
 
@@ -98,7 +114,7 @@ def require_index(place: Located, hint: str = "check db_path, or CONSIST_DB; a T
     """
     from consist.index.filekind import Kind, file_kind
 
-    db_path, store, _ = place
+    db_path, store = place.db_path, place.store
     if file_kind(db_path) is not Kind.NEW:
         return
     if "://" in store or os.path.isdir(store):

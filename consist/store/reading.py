@@ -35,7 +35,7 @@ def open_to_read(place: Located) -> Store | None:
         If there is no index.
     """
     require_index(place)
-    known = open_known(place.store, place.db_path, storage_options=place.storage_options)
+    known = open_known(**place.arguments)
     return None if known is None else _complete(known, place)
 
 
@@ -56,7 +56,7 @@ def open_existing(place: Located, *, waiting: AbstractContextManager[object] | N
     """
     require_index(place)
     with waiting or contextlib.nullcontext():
-        store = open_store(place.store, place.db_path, storage_options=place.storage_options, create=False)
+        store = open_store(**place.arguments, create=False)
     return _complete(store, place)
 
 

@@ -10,12 +10,19 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consist.arguments import MAPPING, PATH, check, nearest
+from consist.arguments import COUNT, MAPPING, PATH, check, nearest
 from consist.errors import SettingsError
 
-ENVIRONMENT = {"store": "CONSIST_STORE", "db_path": "CONSIST_DB", "run_dir": "CONSIST_RUN_DIR"}
+ENVIRONMENT = {
+    "store": "CONSIST_STORE",
+    "db_path": "CONSIST_DB",
+    "run_dir": "CONSIST_RUN_DIR",
+    "cache_limit": "CONSIST_CACHE_LIMIT",
+}
 DEFAULTS = {"db_path": ".consist/index.lmdb", "run_dir": ".consist/runs"}
-_FILE_KEYS = frozenset({"store", "db_path", "run_dir", "storage_options"})
+_KINDS = {"store": PATH, "db_path": PATH, "run_dir": PATH, "storage_options": MAPPING, "cache_limit": COUNT}
+_FILE_TYPES = {"storage_options": dict, "cache_limit": int}
+"""What a setting is in a file, if it is no text."""
 
 _NEAR = 0.8
 """How alike two names are of which one is a typing error."""
@@ -34,7 +41,8 @@ def resolve(**given: Any) -> dict[str, Setting]:
     Parameters
     ----------
     **given
-        ``store``, ``db_path``, ``run_dir``, ``storage_options`` as arguments gave them; None means not given.
+        ``store``, ``db_path``, ``run_dir``, ``storage_options``, ``cache_limit`` as arguments gave them; None means not
+        given.
 
     Returns
     -------
@@ -47,15 +55,15 @@ def resolve(**given: Any) -> dict[str, Setting]:
         If a value is of the wrong type, or a settings file cannot be read or has an unknown key.
     """
     for name, value in given.items():
-        check(name, value, MAPPING if name == "storage_options" else PATH, error=SettingsError)
-    from_file = _settings_file(Path.cwd()) if None in given.values() or len(given) < len(_FILE_KEYS) else {}
+        check(name, value, _KINDS[name], error=SettingsError)
+    from_file = _settings_file(Path.cwd()) if None in given.values() or len(given) < len(_KINDS) else {}
     found = {}
-    for name in ("store", "db_path", "run_dir", "storage_options"):
+    for name in _KINDS:
         variable = ENVIRONMENT.get(name, "")
         if given.get(name) is not None:
             found[name] = Setting(_home(given[name]), "argument")
         elif variable and os.environ.get(variable):
-            found[name] = Setting(_home(os.environ[variable]), f"environment variable {variable}")
+            found[name] = Setting(_from_environment(name, variable), f"environment variable {variable}")
         elif name in from_file:
             found[name] = from_file[name]
         else:
@@ -82,6 +90,15 @@ def default_store(db_path: str) -> str:
     return str(path.with_suffix(".store"))
 
 
+def _from_environment(name: str, variable: str) -> Any:
+    value = os.environ[variable]
+    if _KINDS[name] is not COUNT:
+        return _home(value)
+    if not (value.isascii() and value.isdecimal()):
+        raise SettingsError(f"{variable} is {value!r:.60}", hint=COUNT.hint)
+    return int(value)
+
+
 def _settings_file(folder: Path) -> dict[str, Setting]:
     """Read the nearest settings file at or above a folder."""
     for place in (folder, *folder.parents):
@@ -102,7 +119,7 @@ def _settings_file(folder: Path) -> dict[str, Setting]:
 def _refuse_misspelt(tables: Any, above: str, path: Path) -> None:
     """Refuse a table that nearly has our table's name, or has it at another place, and has a setting of ours."""
     for name, table in tables.items() if isinstance(tables, dict) else ():
-        if isinstance(table, dict) and not _FILE_KEYS.isdisjoint(table):
+        if isinstance(table, dict) and not _KINDS.keys().isdisjoint(table):
             import difflib
 
             if difflib.get_close_matches(name.lower(), ["consist"], cutoff=_NEAR):
@@ -122,18 +139,20 @@ def _checked(table: Any, path: Path) -> dict[str, Setting]:
     if not isinstance(table, dict):
         raise SettingsError(f"the settings in {path} are no table")
     for key, value in table.items():
-        if key not in _FILE_KEYS:
-            raise SettingsError(f"unknown setting {key!r} in {path}", hint=nearest(key, sorted(_FILE_KEYS)))
-        expected = dict if key == "storage_options" else str
-        if not isinstance(value, expected):
+        if key not in _KINDS:
+            raise SettingsError(f"unknown setting {key!r} in {path}", hint=nearest(key, sorted(_KINDS)))
+        expected = _FILE_TYPES.get(key, str)
+        if type(value) is not expected:  # a flag is an int too
             raise SettingsError(f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}")
         if isinstance(value, str) and (not value.strip() or "\0" in value):
             raise SettingsError(f"the setting {key!r} in {path} names no place: {value!r:.60}")
+        if not _KINDS[key].fits(value):
+            raise SettingsError(f"the setting {key!r} in {path} is {value!r:.60}", hint=_KINDS[key].hint)
     return {key: Setting(_relative_to(path.parent, key, value), str(path)) for key, value in table.items()}
 
 
 def _relative_to(folder: Path, key: str, value: Any) -> Any:
-    if key == "storage_options" or "://" in value:
+    if _KINDS[key] is not PATH or "://" in value:
         return value
     return str(folder / _home(value))
 

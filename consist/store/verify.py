@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from consist.blobs import layout
 from consist.blobs.treeget import read_tree
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.hashing.frame import Kind, decode_frame
 from consist.hashing.hasher import hash_bytes
 from consist.index.records import TREE, RunRecord, decode_events, decode_record
 from consist.store.config import load
@@ -75,7 +76,8 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
         records += 1
         findings.extend(_outputs(store, key, record, contents))
         findings.extend(_trees(store, record, contents, trees))
-    findings.extend(_log(store))
+    findings.extend(_framed(store, layout.LOG, decode_events))
+    findings.extend(_framed(store, layout.LATEST, _check_pointer))
     return Verified(records, len(contents.sizes), contents.packs, contents.stored, tuple(dict.fromkeys(findings)))
 
 
@@ -161,11 +163,16 @@ def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
     return None if size == file.size else f"has {size} bytes, not {file.size}"
 
 
-def _log(store: Store) -> Iterator[Finding]:
-    for found in store.backend.list(layout.LOG):
+def _framed(store: Store, area: str, check: Callable[[bytes, str], object]) -> Iterator[Finding]:
+    for found in store.backend.list(area):
         try:
-            decode_events(store.backend.get(found.key), found.key)
+            check(store.backend.get(found.key), found.key)
         except BlobNotFoundError:
             continue
         except (DamagedError, FormatError) as error:
             yield Finding(found.key, error.message)
+
+
+def _check_pointer(data: bytes, key: str) -> None:
+    """Check what points to the newest content; where it points is not followed: it is a hint, and may lead nowhere."""
+    decode_frame(data, Kind.LATEST, layout.key_digest(key).raw)

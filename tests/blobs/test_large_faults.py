@@ -16,9 +16,12 @@ import random
 import threading
 
 import blake3
+import msgpack
 import pytest
 
 from consist.blobs import blobstore, large, packing
+from consist.blobs.treeget import restore_tree
+from consist.blobs.treeput import put_tree
 from consist.blobs.wrappers import retrying
 from consist.errors import BlobNotFoundError, ConsistError, DamagedError, NotFoundError, StorageError
 from consist.hashing.digest import Digest
@@ -37,7 +40,10 @@ OTHERS = [b"one", b"two", b"three"]
 BASE = noise(1, 7 * KIB)
 """About 22 chunks in four packs, as the fixture `tiny` has it."""
 VERSION = BASE[: 3 * KIB] + b"inserted" + BASE[3 * KIB :] + noise(2, 2 * KIB)
-CONTENTS = {Digest(blake3.blake3(data).digest()): data for data in (SMALL, *OTHERS, BASE, VERSION)}
+FILES = {"a": SMALL, "sub/large": BASE}
+TREE = msgpack.packb([0, [[path, len(data), False, blake3.blake3(data).digest()] for path, data in FILES.items()]])
+"""A folder with both, by the format page."""
+CONTENTS = {Digest(blake3.blake3(data).digest()): data for data in (SMALL, *OTHERS, BASE, VERSION, TREE)}
 NAMES = {data: digest for digest, data in CONTENTS.items()}
 
 
@@ -76,12 +82,36 @@ def pieces(blobs, digest, _path):
 
 
 def jumps(blobs, digest, _path):
+    """Read backwards, a part at a time."""
+    parts = []
     with blobs.open(digest) as stream:
-        size, parts = len(CONTENTS[digest]), []
-        for start in range(size // 2, size, 500):
-            stream.raw.seek(start) if hasattr(stream, "raw") else stream.seek(start)
-            parts.append((stream.raw if hasattr(stream, "raw") else stream).read(500))
-    return b"".join(parts)
+        for start in reversed(range(0, len(CONTENTS[digest]), 500)):
+            stream.seek(start)
+            parts.append(stream.read(500))
+    return b"".join(reversed(parts))
+
+
+PARTS = [slice(-100, None), slice(50), slice(3000, 3600)]
+"""Of the large content the last chunk, the first, and some in the middle."""
+
+
+def put_folder(blobs, path):
+    for name, data in FILES.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return put_tree(blobs, str(path)).digest
+
+
+def restore(blobs, path):
+    try:
+        restore_tree(blobs, NAMES[TREE], str(path))
+    except ConsistError:
+        assert not path.exists()
+        raise
+    finally:
+        assert [*path.parent.glob(".consist*")] == []
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def get(blobs, digest, path):
@@ -98,7 +128,9 @@ def get(blobs, digest, path):
 READERS = {
     "read": lambda blobs, digest, _path: blobs.read(digest),
     "read by size": lambda blobs, digest, _path: blobs.read(digest, size=len(CONTENTS[digest])),
+    "read parts": lambda blobs, digest, _path: blobs.read_parts(digest, PARTS),
     "pieces": pieces,
+    "jumps": jumps,
     "get": get,
     "verify": lambda blobs, digest, _path: blobs.verify(digest),
     "stat": lambda blobs, digest, _path: getattr(blobs.stat(digest), "size", None),
@@ -112,6 +144,8 @@ def wanted_of(reader, data):
         return {NAMES[data]: len(data)}
     if reader == "find":
         return NAMES[data]
+    if reader == "read parts":
+        return [data[part] for part in PARTS]
     return len(data) if reader in {"verify", "stat"} else data
 
 
@@ -126,6 +160,8 @@ DEEDS = {
     "put shared": Deed(
         [BASE], lambda blobs, _path: blobs.put_bytes(VERSION, like=lambda: NAMES[BASE]).digest, NAMES[VERSION]
     ),
+    "put folder": Deed([], put_folder, NAMES[TREE]),
+    "restore folder": Deed([*FILES.values(), TREE], restore, FILES, reads=True),
 } | {
     f"{reader} {size}": Deed(
         [data],
@@ -135,6 +171,7 @@ DEEDS = {
     )
     for reader, read in READERS.items()
     for size, data in (("small", SMALL), ("large", BASE))
+    if size == "large" or reader not in {"jumps", "read parts"}  # small content is read whole when it is opened
 }
 
 EFFECTS = {
@@ -249,7 +286,7 @@ def test_whoever_tries_again_notices_nothing(new_place, tiny, tmp_path, monkeypa
 def check_outcome(outcome, deed, effect):
     """Right, or an error; and no error where nothing failed."""
     if outcome.error is None:
-        if deed.reads and isinstance(outcome.value, dict | None):
+        if deed.reads and isinstance(outcome.value, dict | None) and deed.wanted is not FILES:
             assert outcome.value in (deed.wanted, {}, None), "what cannot be read is passed over"
         else:
             assert outcome.value == deed.wanted

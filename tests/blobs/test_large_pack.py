@@ -1,5 +1,6 @@
 """A pack, against the format page: written by the code and read here, written here and read by the code."""
 
+import math
 import os
 import struct
 
@@ -8,8 +9,9 @@ import msgpack
 import pytest
 
 from consist.blobs import pack as pack_module
-from consist.blobs.pack import PackRef, PackWriter, Piece, read_directory
+from consist.blobs.pack import PackRef, PackWriter, Piece, read_directory, verify_pack
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.testing import FaultyBackend
 
 CHUNKS = [b"first", b"second chunk", b"", b"x" * 300]
 
@@ -185,3 +187,23 @@ def test_a_newer_pack_is_not_guessed_at(place, fields):
     ref = put(place, made(BODY, msgpack.packb([1, *fields])))
     with pytest.raises(FormatError, match=r"version 1.*upgrade"):
         read_directory(place.backend, ref)
+
+
+def test_a_pack_is_read_whole_by_large_requests_side_by_side(new_place, monkeypatch):
+    monkeypatch.setattr(pack_module, "_PIECE", 100)
+    place = new_place("memory")
+    ref, _ = written(place.backend, [*CHUNKS, b"y" * 500])
+    backend = FaultyBackend(place.backend, [])
+    assert verify_pack(backend, ref.name, ref.size)
+    assert [call.operation for call in backend.calls] == ["get_ranges"] * math.ceil(ref.size / 400)
+    data = place.object(ref.key)
+    for position in (0, 99, 100, 399, 400, len(data) - 1):
+        place.overwrite(ref.key, data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        assert not verify_pack(backend, ref.name, ref.size)
+    for left in (0, 100, len(data) - 1):
+        place.overwrite(ref.key, data[:left])
+        assert not verify_pack(backend, ref.name, left)
+        assert not verify_pack(backend, ref.name, ref.size), "it was cut short since it was listed"
+    place.backend.delete(ref.key)
+    with pytest.raises(BlobNotFoundError):
+        verify_pack(backend, ref.name, ref.size)

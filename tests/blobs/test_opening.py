@@ -192,3 +192,25 @@ def test_a_folder_needs_no_fsspec(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class RecordingFileSystem(MemoryFileSystem):
+    protocol = "recording"
+    made = []  # noqa: RUF012 - of all of them
+
+    def __init__(self, **given):
+        self.made.append((self, given))
+        super().__init__()
+
+
+fsspec.register_implementation("recording", RecordingFileSystem, clobber=True)
+
+
+def test_a_driver_keeps_no_listings_and_is_shared_with_nobody():
+    """With a listing of its own it would not see what another process wrote."""
+    RecordingFileSystem.made.clear()
+    for _ in range(2):
+        open_backend("recording://team/store").stat("key")
+    (one, given), (other, _) = RecordingFileSystem.made
+    assert given == {"use_listings_cache": False}
+    assert one is not other

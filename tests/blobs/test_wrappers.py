@@ -133,6 +133,8 @@ def test_a_place_that_never_answered_is_given_less_time(place, monkeypatch):
     with pytest.raises(UnreachableError, match="within 10 s"):
         backend.get("blobs/1")
     assert 5 < sum(slept) <= 10
+    assert slept[:5] == sorted(slept[:5]), "each pause is longer than the one before it, until they are long enough"
+    assert slept[4] >= 8 * slept[0]
     slept.clear()
     assert backend.stat("blobs/1") is None
     with pytest.raises(UnreachableError, match="within 60 s"):

@@ -66,6 +66,7 @@ def test_a_good_store_is_well_and_left_as_it_was(world, look):
 def test_each_setting_is_shown_with_its_origin(world, away, look, monkeypatch):
     (away / "consist.toml").write_text('run_dir = "my runs"\n')
     monkeypatch.setenv("CONSIST_DB", str(world.db_path))
+    monkeypatch.setenv("CONSIST_CACHE_LIMIT", "0")
     _, _, checks = look()
     settings = {name: (check["value"], check["origin"]) for (area, name), check in checks.items() if area == "settings"}
     assert settings == {
@@ -73,6 +74,7 @@ def test_each_setting_is_shown_with_its_origin(world, away, look, monkeypatch):
         "db_path": (str(world.db_path), "environment variable CONSIST_DB"),
         "run_dir": (str(away / "my runs"), str(away / "consist.toml")),
         "storage_options": (None, "default"),
+        "cache_limit": (0, "environment variable CONSIST_CACHE_LIMIT"),
     }
     _, _, checks = look("--store", world.store)
     assert checks["settings", "store"]["origin"] == "argument"

@@ -1,10 +1,13 @@
 """The contract on a filesystem that consist knows nothing of: it stores and reads, and says that it cannot more."""
 
+import warnings
+
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from consist.blobs.opening import open_backend
+from consist.errors import AlreadyExistsError, ConsistWarning
 from consist.testing import BackendSuite
 
 
@@ -21,6 +24,7 @@ class StrangeFileSystem(MemoryFileSystem):
 fsspec.register_implementation("strange", StrangeFileSystem, clobber=True)
 
 
+@pytest.mark.filterwarnings("ignore:.*has no exclusive creation:consist.errors.ConsistWarning")
 class TestStrange(BackendSuite):
     processes = False
 
@@ -45,3 +49,22 @@ class TestStrange(BackendSuite):
         assert backend.capabilities.create is False
         assert backend.capabilities.replace is False
         assert backend.capabilities.files is False
+
+
+def test_who_creates_there_is_told_once(request):
+    url = f"strange://{request.node.name}/store"
+    backend = open_backend(url)
+    backend.put("blobs/1", b"x")
+    with pytest.warns(ConsistWarning, match=f"{url} has no exclusive creation"):
+        backend.create("results/1", b"first")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backend.create("results/2", b"second")
+        with pytest.raises(AlreadyExistsError):
+            open_backend(url).create("results/1", b"third")
+
+
+def test_a_place_that_creates_exclusively_is_not_spoken_of(request):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_backend(f"memory://{request.node.name}/store").create("results/1", b"first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import threading
 import uuid
@@ -219,6 +220,20 @@ def test_a_store_that_does_not_answer_is_no_empty_folder(home, far, wrapped):
             look("steps/make/out")
     made[-1].is_down = False
     assert fs.find("steps") == ["steps/make/out/a.txt"]
+
+
+def test_the_limit_of_the_settings_holds_here_and_travels(home, far, monkeypatch):
+    keep(far, b"x" * 100_000)
+    kept = Path(os.environ["XDG_CACHE_HOME"], "consist")
+    for given, setting in (({"cache_limit": 0}, ""), ({}, "0")):
+        monkeypatch.setenv("CONSIST_CACHE_LIMIT", setting)
+        fs = ConsistFileSystem(far, "index.lmdb", **given)
+        monkeypatch.delenv("CONSIST_CACHE_LIMIT")
+        fs = pickle.loads(pickle.dumps(fs))  # noqa: S301 - our own
+        assert len(fs.cat("steps/make/out")) == 100_000
+        assert [*kept.rglob("blobs/*/*")] == []
+    assert len(ConsistFileSystem(far, "index.lmdb").cat("steps/make/out")) == 100_000
+    assert len([*kept.rglob("blobs/*/*")]) == 1
 
 
 def test_a_fork_reads_from_a_bucket(bucket, home):

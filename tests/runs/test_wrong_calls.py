@@ -111,6 +111,8 @@ TRACKERS = [
     ({"strict": "no"}, "strict is 'no'"),
     ({"verbose": 3}, "verbose is 3"),
     ({"allow_pickle": "yes"}, "allow_pickle is 'yes'"),
+    ({"compression": "zstd"}, r"compression is 'zstd' \(it is one of auto, none\)"),
+    ({"compression": None}, "compression is None"),
     ({"cache_limit": "10 GiB"}, "cache_limit is '10 GiB' .*whole number"),
     ({"sharing": "everybody"}, "sharing is 'everybody' .*one of private, group"),
     ({"hooks": print}, r"hooks is a builtin_function_or_method .*Hooks\("),

@@ -2,7 +2,7 @@
 
 Reading never gives wrong bytes, and `verify` names the objects that were harmed and no others. The store is made by a
 tracker, with every kind of object in it: small blobs, packs and manifests that versions share, a folder, records of
-completed and failed runs, log batches, ``consist.json``.
+completed and failed runs, log batches, pointers to the newest content, ``consist.json``.
 
 Of packs' bodies and whole blobs every 97th byte is tried, of records, manifests and the like all bytes of the smallest
 and every 29th of the others; with ``CONSIST_TESTS_EVERY_BYTE=1`` every byte of everything.
@@ -24,13 +24,13 @@ from consist.blobs import blobstore, large, packing
 from consist.errors import DamagedError, DamagedWarning, FormatError, NotFoundError
 from consist.hashing.digest import Digest
 from consist.store import config as store_config
-from consist.store import contents
+from consist.store import contents, latest
 from consist.store.opening import open_store
 from consist.store.verify import verify
 
 EVERY_BYTE = os.environ.get("CONSIST_TESTS_EVERY_BYTE", "0") not in {"", "0"}
 STRIDE = 1 if EVERY_BYTE else 97
-AREAS = ("blobs", "packs", "manifests", "results", "runs", "log")
+AREAS = ("blobs", "packs", "manifests", "results", "runs", "log", "latest")
 
 KIB = 1 << 10
 CHUNKING = {"algorithm": "fastcdc-2020", "min": 256, "average": 512, "max": 1024, "normalisation": 1}
@@ -101,6 +101,7 @@ def _tiny():
         for module, name, value in (
             (blobstore, "LARGE", 6 * KIB),
             (contents, "LARGE", 6 * KIB),
+            (latest, "LARGE", 6 * KIB),
             (packing, "PACK_SIZE", 4 * KIB),
             (large, "WINDOW", 6 * KIB),
         ):
@@ -259,13 +260,15 @@ def test_an_object_cut_short(scene, objects, area, left):
 
 @pytest.mark.parametrize("area", [*AREAS, "consist.json"])
 def test_an_object_that_is_gone(scene, objects, area):
-    """A record or a batch that is gone leaves nothing that could miss it."""
+    """A record, a batch or a pointer that is gone leaves nothing that could miss it."""
     for key in objects:
         if key.startswith(area):
             with scene.harmed(**{key: None}):
                 failed = scene.read_all()
                 findings = verify(scene.store, read_data=1).findings
-                assert {finding.key for finding in findings} == (set() if area in {"results", "runs", "log"} else {key})
+                assert {finding.key for finding in findings} == (
+                    set() if area in {"results", "runs", "log", "latest"} else {key}
+                )
                 if area in {"blobs", "manifests"}:
                     assert all("missing" in finding.problem and "needs it" in finding.problem for finding in findings)
                 if area == "packs":
@@ -330,5 +333,5 @@ def test_a_tracker_gets_right_values_whatever_is_harmed_and_the_store_heals(tmp_
                 for finding in verify(tracker.store, read_data=1).findings
                 if not finding.key.startswith("packs/") or "needed by" in finding.problem
             }
-            assert left <= ({key} if area in {"runs", "log"} else set()), "what is left is what nothing needs"
+            assert left <= ({key} if area in {"runs", "log", "latest"} else set()), "what is left is what nothing needs"
         tracker.store.index.close()

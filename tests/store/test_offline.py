@@ -70,6 +70,9 @@ def remove_all(name):
         del CuttableFileSystem.store[path]
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*has no exclusive creation:consist.errors.ConsistWarning")
+
+
 @pytest.fixture
 def impatient(tmp_path, monkeypatch):
     """What does not answer here never will: waiting for a minute teaches no more than waiting for a moment."""

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import lmdb
 import pytest
+from servers import BUCKET
 
 from consist import CacheOptions, Tracker, errors
+from consist.blobs.remote.probe import process_memory
+from consist.index.findings import Findings
 from consist.store.opening import open_store
 from consist.store.rebuild import rebuild
 from consist.store.verify import verify
@@ -259,3 +262,11 @@ def test_a_store_that_is_gone_is_not_replaced_without_a_word(make_store, tmp_pat
         warnings.simplefilter("error")
         make_store()
         make_store("elsewhere")
+
+
+def test_what_a_server_can_do_is_remembered_in_the_index(make_store, ministack, tmp_path):
+    url = f"s3://{BUCKET}/{tmp_path.name}"
+    store = make_store(url, storage_options=ministack.options(consist_driver="obstore"))
+    kept = Findings(store.index.environment)
+    assert kept.get(f"{url} at {ministack.endpoint.removeprefix('http://')}: create") == "yes"
+    assert [name for name in process_memory if url in name] == []

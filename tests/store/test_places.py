@@ -73,4 +73,4 @@ def test_a_place_is_located_by_what_is_named_or_else_by_the_index(make_store, tm
     store = make_store("elsewhere")
     path = store.index.environment.path
     assert Place(path, None, {"a": 1}).located() == Located(path, str(tmp_path / "elsewhere"), {"a": 1})
-    assert Place(path, "/other", {}).located() == Located(path, "/other", {})
+    assert Place(path, "/other", {}, 0).located() == Located(path, "/other", {}, 0)

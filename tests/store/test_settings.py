@@ -9,7 +9,7 @@ import pytest
 from consist import Tracker, errors
 from consist.store.settings import Setting, default_store, resolve
 
-NAMES = ("store", "db_path", "run_dir", "storage_options")
+NAMES = ("store", "db_path", "run_dir", "storage_options", "cache_limit")
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,7 @@ def test_nothing_said_is_the_default():
     assert found["run_dir"] == Setting(".consist/runs", "default")
     assert found["store"] == Setting(None, "default")
     assert found["storage_options"] == Setting(None, "default")
+    assert found["cache_limit"] == Setting(None, "default")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,18 @@ def test_storage_options_are_a_table(project):
     assert resolve()["storage_options"].value == {"endpoint_url": "http://here", "anon": True}
 
 
+def test_a_limit_is_a_number_wherever_it_comes_from(project, monkeypatch):
+    (project / "consist.toml").write_text("cache_limit = 2_000\n")
+    assert resolve()["cache_limit"] == Setting(2000, str(project / "consist.toml"))
+    monkeypatch.setenv("CONSIST_CACHE_LIMIT", "0")
+    assert resolve()["cache_limit"] == Setting(0, "environment variable CONSIST_CACHE_LIMIT")
+    assert resolve(cache_limit=7)["cache_limit"] == Setting(7, "argument")
+    for wrong in ("1 GiB", "-1", "1_000", "²"):
+        monkeypatch.setenv("CONSIST_CACHE_LIMIT", wrong)
+        with pytest.raises(errors.SettingsError, match=f"CONSIST_CACHE_LIMIT is '{wrong}' .give a whole number"):
+            resolve()
+
+
 @pytest.mark.parametrize(
     ("key", "near"),
     [("stroe", "store"), ("dbpath", "db_path"), ("run-dir", "run_dir"), ("storage_option", "storage_options")],
@@ -113,7 +126,7 @@ def test_tables_of_others_are_theirs(project, text):
 
 def test_an_unknown_key_like_none_lists_all(project):
     (project / "consist.toml").write_text("zzz = 1\n")
-    with pytest.raises(errors.SettingsError, match="there are db_path, run_dir, storage_options, store"):
+    with pytest.raises(errors.SettingsError, match="there are cache_limit, db_path, run_dir, storage_options, store"):
         resolve()
 
 
@@ -122,6 +135,9 @@ def test_an_unknown_key_like_none_lists_all(project):
     [
         ("store = 7", "the setting 'store' in .* is int, not str"),
         ('storage_options = "x"', "the setting 'storage_options' in .* is str, not dict"),
+        ('cache_limit = "1 GiB"', "the setting 'cache_limit' in .* is str, not int"),
+        ("cache_limit = true", "the setting 'cache_limit' in .* is bool, not int"),
+        ("cache_limit = -1", r"the setting 'cache_limit' in .* is -1 \(give a whole number, 0 or more\)"),
         ("db_path = []", "the setting 'db_path' in .* is list, not str"),
         ("store = ", "cannot read the settings in .*consist.toml"),
     ],
@@ -140,7 +156,7 @@ def test_a_table_that_is_none(project):
 
 def test_a_file_that_is_not_needed_is_not_read(project):
     (project / "consist.toml").write_text("nonsense")
-    given = {"store": "s", "db_path": "d", "run_dir": "r", "storage_options": {"a": 1}}
+    given = {"store": "s", "db_path": "d", "run_dir": "r", "storage_options": {"a": 1}, "cache_limit": 0}
     assert {name: setting.value for name, setting in resolve(**given).items()} == given
 
 

@@ -19,7 +19,7 @@ from consist.blobs.remote.s3 import DRIVER
 from consist.blobs.remote.strategy import Place, Strategy
 from consist.blobs.spool import Spool
 from consist.blobs.urls import strip_user_info
-from consist.errors import UnsupportedError, UsageError
+from consist.errors import ConsistWarning, UnsupportedError, UsageError, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from consist.blobs.backend import Range
+
+
+_inexact: set[str] = set()
+"""Stores of which it was said that they do not create exclusively."""
 
 
 class RemoteBackend:
@@ -110,6 +114,7 @@ class RemoteBackend:
             strategy.create(key, data)
         else:  # a condition that a server ignores would replace what is there
             Strategy.create(strategy, key, data)
+            self._warn_of_inexact_creation()
 
     def replace(self, key: str, data: bytes, *, if_match: str) -> None:
         """Publish a control object if the key still holds the version `if_match`, otherwise `ChangedError`."""
@@ -196,6 +201,16 @@ class RemoteBackend:
             memory = probe.process_memory if self._memory is None else self._memory
             self._able[name] = bool(probe.can(self._strategy(), name, memory))
         return self._able[name]
+
+    def _warn_of_inexact_creation(self) -> None:
+        """Say it once a process, when something was created: who may only read need not hear of it."""
+        warn_once(
+            f"{self.url} has no exclusive creation that consist knows of, or its credentials may not try it: two"
+            " machines that run the same at one moment may both publish (`consist doctor` says what the place can do)",
+            ConsistWarning,
+            self.url,
+            _inexact,
+        )
 
     def _require_compare_and_swap(self) -> None:
         if not self._can("replace"):
