@@ -284,6 +284,14 @@ def _moment(encoder: CodeEncoder, value: Any) -> bytes:
     return b"@9" + text(base.__name__) + encoder.encode(reduced[1])
 
 
+def _zone(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a subclass of ``ZoneInfo`` by its key; one that was read from a file does not say what is in it."""
+    from zoneinfo import ZoneInfo
+
+    key = ZoneInfo.key.__get__(value)
+    return encoder.opaque(value, "a time zone without a name") if key is None else b"@Z" + text(key)
+
+
 def _decimal(value: Any) -> Any:
     from decimal import Decimal
 
@@ -365,7 +373,8 @@ _NAMED: dict[tuple[str, str], Handler] = {
     ("_struct", "Struct"): lambda encoder, value: b"@z" + encoder.encode(value.format),
     ("pathlib", "PurePath"): lambda _, value: b"p" + text(str(value)),
     **dict.fromkeys([("datetime", name) for name in ("datetime", "date", "time", "timedelta")], _moment),
-    ("datetime", "tzinfo"): lambda _encoder, _value: b"@tzinfo",
+    ("zoneinfo", "ZoneInfo"): _zone,
+    ("pydantic_core", "TzInfo"): lambda encoder, value: b"@o" + encoder.encode(value.utcoffset(None)),
     ("decimal", "Decimal"): lambda encoder, value: b"@D" + encoder.encode(tuple(_decimal(value))),
     ("decimal", "Context"): lambda _, value: b"@C" + text(str(value)),
     ("numpy", "ufunc"): _ufunc,
