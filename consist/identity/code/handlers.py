@@ -133,7 +133,8 @@ def _stream(encoder: CodeEncoder, value: Any) -> bytes:
 
 
 def _buffer(encoder: CodeEncoder, value: Any) -> bytes:
-    return b"@i" + encoder.encode(value.getvalue()) + encoder.encode(value.tell())
+    base: Any = io.BytesIO if issubclass(type(value), io.BytesIO) else io.StringIO
+    return b"@i" + encoder.encode(base.getvalue(value)) + encoder.encode(base.tell(value))
 
 
 def _environment(encoder: CodeEncoder, value: Any) -> bytes:
@@ -150,7 +151,10 @@ def _memory(encoder: CodeEncoder, value: memoryview) -> bytes:
 
 
 def _array(encoder: CodeEncoder, value: Any) -> bytes:
-    return encoder.shared(value, lambda: b"@A" + text(value.typecode) + blob(b"b", value.tobytes()))
+    from array import array
+
+    typecode = array.typecode.__get__(value)
+    return encoder.shared(value, lambda: b"@A" + text(typecode) + blob(b"b", array.tobytes(value)))
 
 
 def _context_variable(encoder: CodeEncoder, value: contextvars.ContextVar[Any]) -> bytes:
@@ -211,6 +215,7 @@ EXACT: dict[type, Handler] = {
     operator.methodcaller: _reduced,
     types.GenericAlias: _generic_alias,
     types.UnionType: _generic_alias,
+    typing.NewType: lambda encoder, value: b"@N" + text(value.__name__) + encoder.encode(value.__supertype__),
     typing.TypeVar: _type_variable,
     typing.ParamSpec: _type_variable,
     io.StringIO: _buffer,
