@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import types
@@ -98,6 +99,8 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
         walk.piece(f"{name} (ignored by {label})").data = b"ignored"
         return
     walk.watch.names(found.bindings)
+    for module, asked, answer in found.asked:
+        walk.watch.asked(functools.partial(references.made_when_asked, module, asked), answer)
     feature = features.feature_of(found)
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
@@ -224,8 +227,11 @@ def describe_annotations(walk: WalkState, node: Any) -> None:
     """Add a node's annotations."""
     if isinstance(node, types.FunctionType):
         walk.piece(f"{label_of(node)} (inner annotations)").data = code_facts(node.__code__).annotations
-    holder = vars(node) if isinstance(node, type) else {"__annotations__": getattr(node, "__annotations__", None)}
-    annotations = holder.get("__annotations__")
+    if isinstance(node, type):
+        annotations = vars(node).get("__annotations__")
+    else:
+        walk.watch.some_of(node, "__annotations__")
+        annotations = getattr(node, "__annotations__", None)
     if isinstance(annotations, dict):
         walk.watch.namespace(annotations)
         walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)
