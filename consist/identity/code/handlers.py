@@ -108,13 +108,11 @@ def _generic_alias(encoder: CodeEncoder, value: Any) -> bytes:
     return b"@a" + encoder.encode(typing.get_origin(value)) + encoder.encode(typing.get_args(value))
 
 
-def _type_variable(encoder: CodeEncoder, value: Any) -> bytes:
-    del encoder
+def _type_variable(_encoder: CodeEncoder, value: Any) -> bytes:
     return b"@v" + text(value.__name__)
 
 
-def _special_form(encoder: CodeEncoder, value: Any) -> bytes:
-    del encoder
+def _special_form(_encoder: CodeEncoder, value: Any) -> bytes:
     return b"@f" + text(str(value))
 
 
@@ -153,8 +151,8 @@ def _memory(encoder: CodeEncoder, value: memoryview) -> bytes:
 def _array(encoder: CodeEncoder, value: Any) -> bytes:
     from array import array
 
-    typecode = array.typecode.__get__(value)
-    return encoder.shared(value, lambda: b"@A" + text(typecode) + blob(b"b", array.tobytes(value)))
+    code = array.typecode.__get__(value)
+    return encoder.shared(value, lambda: b"@A" + text(code) + blob(b"b", array.tobytes(value)))
 
 
 def _context_variable(encoder: CodeEncoder, value: contextvars.ContextVar[Any]) -> bytes:
