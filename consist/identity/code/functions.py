@@ -138,6 +138,8 @@ def _describe_absent(walk: WalkState, found: references.Found) -> None:
     """Describe what is imported from an installed package that nobody has imported yet: by version and name."""
     piece = walk.piece(found.where)
     assert found.library is not None  # noqa: S101 - for the type checker; the caller asked
+    if found.library.distribution is not None:
+        walk.watch.site_of(found.library.distribution)
     piece.data = ValueEncoder(walk).symbol(found.library, found.where, "")
 
 

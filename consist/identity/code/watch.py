@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import marshal
 import operator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.owners import is_a
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Iterable
 
+    from consist.identity.code.distributions import Distribution
     from consist.identity.code.references import Binding
 
 _HEAP_TYPE = 1 << 9
@@ -130,6 +132,11 @@ class Watch:
     def subclasses(self, cls: type) -> None:
         """Watch which classes derive from a class."""
         self._other(cls.__subclasses__)
+
+    def site_of(self, distribution: Distribution) -> None:
+        """Watch the folder that a package lies in which nobody has imported: it may be upgraded before that."""
+        site = Path(distribution.info).parent
+        self._other(lambda: site.stat().st_mtime_ns)
 
     def docs(self, holder: Any) -> None:
         """Watch a docstring."""
