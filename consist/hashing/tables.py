@@ -185,7 +185,9 @@ def _pandas_period(encoder: Encoder, value: Any) -> bytes:
 
 
 def _pandas_offset(encoder: Encoder, value: Any) -> bytes:
-    return _part("pandas.DateOffset", text(type(value).__name__), text(value.freqstr), encoder.encode(dict(value.kwds)))
+    """Encode an offset; neither its text nor its arguments say whether it goes to the beginning of the day."""
+    held = (text(value.freqstr), encoder.encode(value.normalize), encoder.encode(dict(value.kwds)))
+    return _part("pandas.DateOffset", text(type(value).__name__), *held)
 
 
 def _constant(kind: str) -> Handler:
@@ -210,10 +212,14 @@ def _arrow_schema(encoder: Encoder, value: Any) -> bytes:
 
 
 def _arrow_table(encoder: Encoder, table: Any) -> bytes:
-    """Encode columns by name; metadata, in which pandas leaves its version, is left out as Arrow's `equals` does."""
+    """Encode columns by name; metadata, in which pandas leaves its version, is left out as Arrow's `equals` does.
+
+    Whether a column may miss values counts as it does there.
+    """
     kind = "arrow." + ("Table" if hasattr(table, "combine_chunks") else "RecordBatch")
     columns = [_arrow_array(encoder, column) for column in table.columns]
-    return _part(kind, encoder.encode(list(table.column_names)), encoder.encode(table.num_rows), *columns)
+    names = [(field.name, field.nullable) for field in table.schema]
+    return _part(kind, encoder.encode(names), encoder.encode(table.num_rows), *columns)
 
 
 def _arrow_chunked(encoder: Encoder, array: Any) -> bytes:

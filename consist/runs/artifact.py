@@ -60,6 +60,11 @@ class Artifact:
         return self._record.digest
 
     @property
+    def counted(self) -> tuple[Any, ...]:
+        """What counts of it as code, where a step finds it in a global: what it holds, not who made it."""
+        return ("artifact", self.key, self.digest, self.format)
+
+    @property
     def size(self) -> int:
         """Bytes of content; of a folder, of its files together."""
         return self._record.content_size

@@ -39,6 +39,11 @@ class Run:
         return self.record.id
 
     @property
+    def counted(self) -> tuple[str, str]:
+        """What counts of it as code, where a step finds it in a global."""
+        return ("run", self.id)
+
+    @property
     def step(self) -> str:
         """The step's name."""
         return self.record.step
@@ -155,6 +160,11 @@ class RunResult:
     def value(self) -> Any:
         """What the function returned; on a hit read back from the outputs, anew at each access."""
         return self._value()
+
+    @property
+    def counted(self) -> tuple[Any, ...]:
+        """What counts of it as code, where a step finds it in a global: its outputs; of what is not kept, the run."""
+        return ("result", self.outputs, None if self.run.signature is not None else self.run.id)
 
     def __reduce__(self) -> tuple[Callable[..., RunResult], tuple[Any, ...]]:
         """Travel to another process without the value, if the outputs have it: it is read when it is asked for."""

@@ -131,7 +131,7 @@ def _numpy(value: Any) -> Iterable[Any]:
     return [repr(array.dtype), array.dtype.str, array.shape, *content]
 
 
-def _pandas(value: Any) -> Iterable[Any]:
+def _pandas(value: Any) -> Iterable[Any]:  # noqa: PLR0911 - one case a kind of value
     import pandas as pd
 
     match value:
@@ -148,6 +148,8 @@ def _pandas(value: Any) -> Iterable[Any]:
             return [value.isoformat(), value.unit, str(value.tz), value.fold]
         case pd.Timedelta():
             return [value.isoformat(), value.unit]
+        case pd.tseries.offsets.BaseOffset():
+            return [repr(value), value.normalize]
         case pd.CategoricalDtype():
             return [value.ordered, value.categories]
         case pd.api.extensions.ExtensionArray():
@@ -187,7 +189,7 @@ def _arrow(value: Any) -> Iterable[Any]:
     match value:
         case pa.Table() | pa.RecordBatch():
             pieces = [(str(column.type), column.to_pylist()) for column in value.columns]
-            return [value.num_rows, value.schema.names, pieces]
+            return [value.num_rows, value.schema.names, [field.nullable for field in value.schema], pieces]
         case pa.Array() | pa.ChunkedArray():
             return [str(value.type), value.to_pylist()]
         case pa.Scalar():

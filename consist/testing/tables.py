@@ -90,11 +90,11 @@ def arrays() -> st.SearchStrategy[Any]:
 
 @functools.cache
 def tables() -> st.SearchStrategy[Any]:
-    """Draw tables, columns and indexes of pandas, polars and Arrow."""
+    """Draw tables, columns and indexes of pandas, polars and Arrow, and offsets of pandas."""
     column = _series()
     frame = st.dictionaries(st.sampled_from(["a", "b", 1]), st.sampled_from(list(_CELLS)), max_size=2).flatmap(_frame)
     index = st.builds(lambda series, name: pd.Index(series, name=name), column, st.sampled_from([None, "i"]))
-    return column | frame | index | _arrow() | _polars()
+    return column | frame | index | _offsets() | _arrow() | _polars()
 
 
 def _series() -> st.SearchStrategy[Any]:
@@ -133,8 +133,15 @@ def _arrow() -> st.SearchStrategy[Any]:
         lambda kind: st.builds(
             lambda cells, make: make(pa.array(cells, kind)),
             st.lists(_ARROW[kind], max_size=4),
-            st.sampled_from([_same, _chunked, _arrow_table, _record_batch]),
+            st.sampled_from([_same, _chunked, _arrow_table, _required, _record_batch]),
         )
+    )
+
+
+def _offsets() -> st.SearchStrategy[Any]:
+    kinds = (pd.offsets.BDay, pd.offsets.MonthEnd, pd.offsets.MonthBegin, pd.offsets.Week)
+    return st.builds(
+        lambda kind, n, normalize: kind(n, normalize), st.sampled_from(kinds), st.integers(-2, 2), st.booleans()
     )
 
 
@@ -158,6 +165,10 @@ def _chunked(array: Any) -> Any:
 
 def _arrow_table(array: Any) -> Any:
     return pa.table({"n": array})
+
+
+def _required(array: Any) -> Any:
+    return pa.table({"n": array}, pa.schema([pa.field("n", array.type, nullable=False)]))
 
 
 def _record_batch(array: Any) -> Any:
@@ -267,6 +278,7 @@ _CHANGES: dict[str, tuple[Callable[[Any], Any], ...]] = {
         lambda value: value.reset_index(),
         lambda value: value.rename_axis("axis"),
         lambda value: value.fillna(0),
+        lambda value: type(value)(value.n, not value.normalize),
         _sparse,
         pd.Series,
         pd.Index,
@@ -283,6 +295,7 @@ _CHANGES: dict[str, tuple[Callable[[Any], Any], ...]] = {
     "pyarrow": (
         _chunked,
         lambda value: value.combine_chunks(),
+        lambda value: _required(value.column(0)),
         lambda value: value.slice(1),
         lambda value: value.cast(pa.float64()),
         lambda value: value.to_batches()[0],

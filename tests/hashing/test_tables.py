@@ -141,6 +141,8 @@ def test_equal_in_pandas_equal_here(left, right):
         (pd.Period("2024", "M"), pd.Period("2024", "D")),
         (pd.offsets.Day(1), pd.offsets.Day(2)),
         (pd.offsets.MonthEnd(1), pd.offsets.MonthBegin(1)),
+        (pd.offsets.BDay(), pd.offsets.BDay(normalize=True)),
+        (pd.DateOffset(days=1), pd.DateOffset(days=1, normalize=True)),
         (pd.CategoricalDtype(["a"]), pd.CategoricalDtype(["b"])),
         (pd.Series([1]).dtype, pd.Int64Dtype()),
     ],
@@ -198,6 +200,14 @@ def test_arrow_values_count(name):
     encodings = {encode(array), encode(array[:2]), encode(array.take([2, 1, 0])), encode(array.take([0, 0, 2]))}
     assert len(encodings) == 4
     assert encode(pa.table({"a": array})) != encode(pa.table({"b": array}))
+
+
+@pytest.mark.parametrize("kind", [pa.Table, pa.RecordBatch])
+def test_whether_an_arrow_column_may_miss_values_counts(kind):
+    schemas = [pa.schema([pa.field("a", pa.int64(), nullable=nullable)]) for nullable in (True, False)]
+    optional, required = (kind.from_arrays([pa.array([1])], schema=schema) for schema in schemas)
+    assert not optional.equals(required)
+    assert encode(optional) != encode(required) == encode(required.slice(0))
 
 
 def test_arrow_types_count():

@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import shutil
 import sys
 import textwrap
 
@@ -23,7 +24,6 @@ def _no_memory():
 def project(tmp_path, monkeypatch):
     """Return a function that writes modules into a folder of their own and imports the last one."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    before = set(sys.modules)
 
     def make(**sources):
         folder = tmp_path / f"project{next(_count)}"
@@ -36,6 +36,27 @@ def project(tmp_path, monkeypatch):
         return importlib.import_module(list(sources)[-1])
 
     yield make
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+    for name, module in list(sys.modules.items()):
+        if str(tmp_path) in str(getattr(module, "__file__", "")):
             del sys.modules[name]
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch, project):
+    """Return a function that installs a module in the place of an earlier version; `project` forgets it afterwards."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(name, version, source):
+        for old in site.glob(f"{name}-*.dist-info"):
+            shutil.rmtree(old)
+        (site / f"{name}.py").write_text(textwrap.dedent(source))
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+        (info / "RECORD").write_text(f"{name}.py,sha256=x,1\n")
+        importlib.invalidate_caches()
+
+    return install

@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from consist.identity.code import distributions
+from consist.identity.code import code_identity, distributions, fresh_code_identity
 from consist.identity.code.distributions import Kind, origin_of_file, origin_of_namespace
 
 
@@ -198,3 +198,26 @@ def test_an_optional_import_that_is_missing(project):
     found = code_identity(module.f)
     assert not found.uncacheable
     assert any("no_such_thing" in label for label in found.manifest)
+
+
+def test_a_package_that_is_upgraded_before_it_is_imported(install, project):
+    install("other", "1.0", "def g(x):\n    return x\n")
+    install("late", "1.0", "def g(x):\n    return 1\n")
+
+    def versions(source):
+        found = fresh_code_identity(project(job=source).f).manifest
+        return [label for label in found if label.startswith(("late ", "other "))]
+
+    early = "import other\ndef f(x):\n    return other.g(x)\n"
+    assert versions(early) == ["other 1.0"]
+    within = "def f(x):\n    import late\n    return late.g(x)\n"
+    assert versions(within) == ["late 1.0"]
+    remembered = project(job=within).f
+    before = code_identity(remembered)
+    assert code_identity(remembered) is before
+    install("late", "2.0", "def g(x):\n    return 2\n")
+    install("other", "2.0", "def g(x):\n    return -x\n")
+    assert versions(within) == ["late 2.0"], "not imported yet"
+    assert "late 2.0" in code_identity(remembered).manifest
+    assert versions("import late\ndef f(x):\n    return late.g(x)\n") == ["late 2.0"]
+    assert versions(early) == ["other 1.0"], "what was imported stays what it was"

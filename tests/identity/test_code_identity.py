@@ -66,9 +66,7 @@ def test_a_change_shows_where_it_is(change, labels, project):
 
 
 def test_consist_objects_are_a_token(project):
-    source = (
-        "from consist.hashing.digest import Digest\nKEY = Digest(bytes([{}]) * 32)\ndef f(x):\n    return KEY, Digest\n"
-    )
+    source = "from consist.errors import UsageError\nKEY = UsageError(str({}))\ndef f(x):\n    return KEY, UsageError\n"
     one = code_identity(project(job=source.format(1)).f)
     two = code_identity(project(job=source.format(2)).f)
     assert one.digest == two.digest

@@ -16,11 +16,17 @@ def norm(x, by=2, *, scale=1):
     return x / by * scale * K
 def other(x):
     return x
+_LATER = [5]
+def __getattr__(name):
+    if name == "LAZY":
+        return _LATER[0] + 2 ** 70
+    raise AttributeError(name)
 """
 
 JOB = """
 import abc, collections, contextvars, dataclasses, enum, functools, math, types
 import numpy as np
+import pydantic
 import helper
 from helper import norm
 
@@ -51,6 +57,11 @@ class Kind(abc.ABC):
 
 class Color(enum.Enum):
     RED = [1]
+    def __init__(self, _):
+        self.weight = 1
+
+class Params(pydantic.BaseModel):
+    a: int = 1
 
 @dataclasses.dataclass
 class Point:
@@ -78,13 +89,14 @@ def f(x, factor=[1], *, extra={"a": 1}):
     "text"
     y = norm(x) + helper.norm(x) + NUMBER + sum(LIST) + NESTED["c"][0] + len(SET) + len(QUEUE) + int(ARRAY[0])
     y += OBJECTS[0] + len(BYTES) + SPACE.a + len(VARIABLE.get()) + TABLE["k"] + Child().run(x) + POINT.size()
+    y += helper.LAZY + len(dataclasses.fields(Point)) + Color.RED.weight + len(Params.model_fields)
     y += PARTIAL(x) + INNER(x) + single(x) + math.floor(x) + abs(x) + isinstance(x, Kind) + len(Color.RED.value)
     return y + f.bonus + factor[0] + extra["a"]
 
 f.bonus = 0
 
 def reader(x):
-    return f.__doc__, Point.__annotations__, Base.__subclasses__()
+    return f.__doc__, Point.__annotations__, norm.__annotations__, Base.__subclasses__()
 """
 
 
@@ -155,6 +167,13 @@ CHANGES = {
     "bases replaced": lambda m: setattr(m.Child, "__bases__", (type("Between", (m.Base,), {}),)),
     "subclass registered": lambda m: m.Kind.register(Bigger),
     "enum value changed in place": lambda m: m.Color.RED.value.append(2),
+    "enum member's attribute set": lambda m: setattr(m.Color.RED, "weight", 5),
+    "enum member's attribute set to an equal float": lambda m: setattr(m.Color.RED, "weight", 1.0),
+    "field's default set": lambda m: setattr(m.Point.__dataclass_fields__["x"], "default", 9),
+    "field's default set to an equal bool": lambda m: setattr(m.Point.__dataclass_fields__["x"], "default", False),
+    "field taken out": lambda m: m.Point.__dataclass_fields__.clear(),
+    "pydantic field's default set": lambda m: setattr(m.Params.model_fields["a"], "default", 9),
+    "what a module answers when it is asked": lambda m: m.helper._LATER.__setitem__(0, 6),
     "instance attribute set": lambda m: setattr(m.POINT, "x", 2),
     "instance attribute added": lambda m: setattr(m.POINT, "y", 2),
     "instance's class replaced": lambda m: setattr(m.POINT, "__class__", m.Child),
@@ -203,9 +222,10 @@ def test_there_are_enough_kinds_of_change():
     [
         lambda m: setattr(m.f, "__doc__", "other"),
         lambda m: m.Point.__annotations__.update(x=float),
+        lambda m: setattr(m.norm, "__annotations__", {"x": float}),
         lambda m: type("Late", (m.Base,), {}),
     ],
-    ids=["docstring", "annotation", "subclass"],
+    ids=["docstring", "annotation", "annotations replaced", "subclass"],
 )
 def test_what_is_read_about_code_is_watched_too(change, project):
     module = project(helper=HELPER, job=JOB)

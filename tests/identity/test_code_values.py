@@ -301,3 +301,46 @@ def test_a_path_of_a_subclass_is_the_same_after_it_was_used():
     assert (str(used), hash(used), used.parts) == ("a/b", hash(Place("a/b")), ("a", "b"))
     assert identity(used) == identity(used) == identity(Place("a/b")) == identity(Place("a//b"))
     assert identity(Place("a/c")) != identity(used)
+
+
+UNITS = """
+    import numpy as np, pandas as pd, polars as pl
+    class Quantity(np.ndarray):
+        def __new__(cls, values, unit):
+            made = np.asarray(values, float).view(cls)
+            made.unit = unit
+            return made
+        def __array_finalize__(self, source):
+            self.unit = getattr(source, "unit", None)
+    class Frame(pd.DataFrame):
+        _metadata = ["unit"]
+        def __init__(self, values, unit=None):
+            super().__init__({"a": values})
+            self.unit = unit
+    class Column(pd.Series):
+        _metadata = ["unit"]
+        def __init__(self, values, unit=None):
+            super().__init__(values)
+            self.unit = unit
+    class Table(pl.DataFrame):
+        def __init__(self, values, unit=None):
+            super().__init__({"a": values})
+            self.unit = unit
+"""
+
+
+@pytest.mark.parametrize("name", ["Quantity", "Frame", "Column", "Table"])
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_a_subclass_of_an_array_or_table_adds_counts(name, installed, install, project):
+    install("units", "1.0", UNITS) if installed else project(units=UNITS)
+    job = "import units\nV = units.{}({}, {!r})\ndef f():\n    return V.unit\n"
+    values = [([1.0, 2.0], "m"), ([1.0, 2.0], "km"), ([1.0, 3.0], "m")]
+    modules = [project(job=job.format(name, *value)) for value in (*values, values[0])]
+    found = [fresh_code_identity(module.f) for module in modules]
+    assert not any(one.uncacheable for one in found)
+    assert found[0].digest == found[3].digest
+    assert len({one.digest for one in found}) == len(values)
+    # What a library works out and keeps is no content.
+    modules[0].V.sum()
+    assert str(modules[0].V)
+    assert fresh_code_identity(modules[0].f).digest == found[0].digest

@@ -550,3 +550,32 @@ def test_options_of_another_kind_are_refused_before_anything_runs(tracker, name,
     with pytest.raises(errors.UsageError, match=f"{name} is (a dict|3)"):
         tracker.run(lambda: ran.append(1), name="x", **{name: given})
     assert ran == []
+
+
+@pytest.mark.parametrize(
+    "reading", ["MADE.outputs['n'].load()", "MADE.value['n']", "ART.load()", "KEPT['a'][0].load()"]
+)
+def test_what_a_step_reads_of_an_earlier_result_counts(reading, tracker):
+    space = {"__name__": "job"}
+    exec(f"def up(n, other): return {{'n': n}}\ndef down(): return {reading} * 10\n", space)  # noqa: S102 - a notebook's cells
+    seen = []
+    for n, other in ((1, 0), (2, 0), (1, 0), (1, 1)):
+        space["MADE"] = made = tracker.run(space["up"], config={"n": n, "other": other})
+        space["ART"] = made.outputs["n"]
+        space["KEPT"] = {"a": [made.outputs["n"]]}
+        ran = tracker.run(space["down"])
+        seen.append((ran.cache_hit, ran.value))
+    assert seen == [(False, 10), (False, 20), (True, 10), (True, 10)], (
+        "the last was made by another run, of equal content"
+    )
+
+
+def test_a_digest_or_run_that_a_step_reads_counts(tracker):
+    space = {"__name__": "job"}
+    exec("def down(): return str(D), R.config\n", space)  # noqa: S102 - a notebook's cells
+    hits = []
+    for value in (1, 2, 1):
+        made = tracker.run(double, config={"value": value})
+        space |= {"D": made.outputs["doubled"].digest, "R": made.run}
+        hits.append(tracker.run(space["down"], outputs=["a", "b"]).cache_hit)
+    assert hits == [False, False, True]

@@ -83,28 +83,31 @@ def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     if slots:
         yield "slots", tuple(sorted(slots))
     if issubclass(cls, enum.Enum):
-        yield "members", tuple(_member(name, member) for name, member in cls._member_map_.items())
+        yield "members", tuple(_member(walk, name, member) for name, member in cls._member_map_.items())
     if "_abc_impl" in vars(cls):
         registered = [found() for found in _abc._get_dump(cls)[0]]  # noqa: SLF001 - the same
         if registered:
             yield "registered", frozenset(registered) - {None}
     fields = vars(cls).get("__dataclass_fields__")
     if isinstance(fields, dict):
+        walk.watch.namespace(fields)
         yield "fields", tuple(_field(walk, found) for found in fields.values())
     if "__pydantic_fields__" in vars(cls):
-        yield from _pydantic(cls)
+        yield from _pydantic(walk, cls)
     elif _annotations_matter(cls):
         yield "annotations", dict(vars(cls).get("__annotations__") or {})
 
 
-def _member(name: str, member: enum.Enum) -> tuple[Any, ...]:
+def _member(walk: WalkState, name: str, member: enum.Enum) -> tuple[Any, ...]:
     """Describe a member by name, value, and what the class's own ``__init__`` or ``__new__`` left in it."""
+    walk.watch.namespace(vars(member))
     extra = [item for item in sorted(vars(member).items()) if item[0] not in _MEMBER_NOISE]
     return (name, member._value_, *extra)
 
 
 def _field(walk: WalkState, found: dataclasses.Field[Any]) -> tuple[Any, ...]:
     """Describe a field, with stand-ins that cannot change for what most fields have: a hit looks at the rest anew."""
+    walk.watch.some_of(found, *_FIELD)
     values = {name: getattr(found, name, None) for name in _FIELD}
     metadata = values["metadata"]
     if metadata is _NO_METADATA:
@@ -126,9 +129,12 @@ def _is_empty(metadata: Any) -> bool:
     return len(behind) == 1 and type(behind[0]) is dict and not behind[0]
 
 
-def _pydantic(cls: Any) -> Iterator[tuple[str, Any]]:
+def _pydantic(walk: WalkState, cls: Any) -> Iterator[tuple[str, Any]]:
     """List fields and validators of a pydantic model; its compiled schema differs from process to process."""
-    for name, found in vars(cls)["__pydantic_fields__"].items():
+    fields = vars(cls)["__pydantic_fields__"]
+    walk.watch.namespace(fields)
+    for name, found in fields.items():
+        walk.watch.some_of(found, *_PYDANTIC_FIELD)
         yield f"field {name}", tuple(getattr(found, attribute, None) for attribute in _PYDANTIC_FIELD)
     decorators = vars(cls).get("__pydantic_decorators__")
     if dataclasses.is_dataclass(decorators):

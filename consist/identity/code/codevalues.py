@@ -7,6 +7,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import text
+from consist.hashing.digest import Digest
 from consist.identity.code.distributions import Kind, origin_of_module_name
 from consist.identity.code.exposed import exposed
 from consist.identity.code.instructions import code_facts
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 def own(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode an object of consist: a token; round a user's function it is that, and what it says counts of itself.
 
-    A step that other code reaches may be run there, so what was declared for its runs counts as a default would.
+    A step that other code reaches may be run there, so what was declared for its runs counts as a default would. An
+    artifact or result is read there, so its content counts.
     """
+    if type(value) is Digest:
+        return b"@consist" + value.raw
     wrapped = getattr(value, "__wrapped__", None)
     if wrapped is not None:
         counted = getattr(value, "counted", None)
@@ -33,7 +37,9 @@ def own(encoder: CodeEncoder, value: Any) -> bytes:
         return b"@consist"
     # A project's subclass is code of the project; the state of its instances is consist's.
     cls = value if is_a(value, type) else type(value)
-    return b"@consist" + (b"" if _is_own_class(cls) else encoder.reference(cls))
+    named = b"@consist" + (b"" if _is_own_class(cls) else encoder.reference(cls))
+    counted = None if cls is value else getattr(value, "counted", None)
+    return named if counted is None else named + b"@S" + encoder.encode(counted)
 
 
 def _is_own_class(cls: type) -> bool:

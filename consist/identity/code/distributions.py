@@ -4,8 +4,9 @@ Installed is what lies in a ``site-packages`` or ``dist-packages`` folder and be
 standard library is the Python minor version; everything else, editable installs included, is the project. A
 distribution installed from a folder or a repository can change under the same version, so the hashes of its files, as
 its RECORD has them, count too. What another distribution requires only by an extra does not count: whether the code
-uses it cannot be told, and if all of them counted, an upgrade of a test tool would miss. Everything found here is kept
-for the life of the process: what was imported stays what it was.
+uses it cannot be told, and if all of them counted, an upgrade of a test tool would miss. Whose a module is, is kept for
+the life of the process: what was imported stays what it was. A site folder is listed anew when it has changed, for what
+is imported after an upgrade.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ def origin_of_module_name(name: str | None) -> Origin:
 
 
 def origin_of_file(name: str, file: str) -> Origin:
-    """Tell who wrote a module that is not imported, from its name and file."""
-    return _origin(name, file)
+    """Tell who wrote a module that is not imported, from its name and file; it may be another one when it is."""
+    return _origin.__wrapped__(name, file)
 
 
 def _file_of_spec(spec: Any) -> str:
@@ -146,19 +147,27 @@ def _owner(site: str, file: str) -> Distribution | None:
     return candidates[0] if candidates else None
 
 
-@functools.cache
 def _tops(site: str) -> dict[str, tuple[Distribution, ...]]:
     """Map the top-level names of a site folder to the distributions that install them."""
+    return _tops_of(_distributions(site))
+
+
+@functools.lru_cache(maxsize=16)
+def _tops_of(distributions: tuple[Distribution, ...]) -> dict[str, tuple[Distribution, ...]]:
     found: dict[str, list[Distribution]] = {}
-    for distribution in _distributions(site):
+    for distribution in distributions:
         tops = {file.partition("/")[0].partition(".")[0] for file in _recorded_files(distribution)}
         for top in tops or {distribution.name.replace("-", "_")}:
             found.setdefault(top, []).append(distribution)
     return {top: tuple(owners) for top, owners in found.items()}
 
 
-@functools.cache
 def _distributions(site: str) -> tuple[Distribution, ...]:
+    return _distributions_at(site, Path(site).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _distributions_at(site: str, _modified: int) -> tuple[Distribution, ...]:
     found = []
     for entry in sorted(Path(site).iterdir()):
         name, _, version = entry.stem.partition("-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import types
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from consist.hashing.canonical import encode, text
 from consist.identity.code import features, references
 from consist.identity.code.distributions import Kind
+from consist.identity.code.handlers import is_atom
 from consist.identity.code.instructions import CodeFacts, code_facts
 from consist.identity.code.intruders import registered
 from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE_NOISE = frozenset({"__signature__", "__annotations__", "__doc__"})
 _RUN_TIME_STATE = re.compile(r"cache|memo|lock|stat(s|istics)|running|token")
-"""Variables that a library's wrapper closes over to remember, not to decide."""
+"""Names of containers and locks that a library's wrapper closes over to remember, not to decide."""
 
 
 def describe(walk: WalkState, function: types.FunctionType) -> None:
@@ -63,13 +65,22 @@ def _describe_wrapper(walk: WalkState, function: types.FunctionType) -> None:
     walk.piece(label).data = b"W"
     names = function.__code__.co_freevars
     for name, cell in zip(names, function.__closure__ or (), strict=True):
-        if not _RUN_TIME_STATE.search(name):
+        if not _remembers(name, references.contents(cell)):
             walk.value(f"{label}:{name}", references.contents(cell), lenient=True)
     for name, value in sorted(function.__dict__.items()):
-        if name not in _ATTRIBUTE_NOISE and not _RUN_TIME_STATE.search(name):
+        if name not in _ATTRIBUTE_NOISE and not _remembers(name, value):
             walk.value(f"{label}.{name}", value, lenient=True)
     if function.__closure__ and "<locals>" in function.__code__.co_qualname:
         _describe_defaults(walk, label, function, lenient=True)
+
+
+def _remembers(name: str, value: Any) -> bool:
+    """Tell whether a wrapper's variable is state of the run time; a number or text was set by who decorated."""
+    return bool(_RUN_TIME_STATE.search(name)) and not _is_plain(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return is_atom(type(value)) or (type(value) is tuple and all(map(_is_plain, value)))
 
 
 def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType, *, lenient: bool = False) -> None:
@@ -88,6 +99,8 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
         walk.piece(f"{name} (ignored by {label})").data = b"ignored"
         return
     walk.watch.names(found.bindings)
+    for module, asked, answer in found.asked:
+        walk.watch.asked(functools.partial(references.made_when_asked, module, asked), answer)
     feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
@@ -125,6 +138,8 @@ def _describe_absent(walk: WalkState, found: references.Found) -> None:
     """Describe what is imported from an installed package that nobody has imported yet: by version and name."""
     piece = walk.piece(found.where)
     assert found.library is not None  # noqa: S101 - for the type checker; the caller asked
+    if found.library.distribution is not None:
+        walk.watch.site_of(found.library.distribution)
     piece.data = ValueEncoder(walk).symbol(found.library, found.where, "")
 
 
@@ -214,8 +229,11 @@ def describe_annotations(walk: WalkState, node: Any) -> None:
     """Add a node's annotations."""
     if isinstance(node, types.FunctionType):
         walk.piece(f"{label_of(node)} (inner annotations)").data = code_facts(node.__code__).annotations
-    holder = vars(node) if isinstance(node, type) else {"__annotations__": getattr(node, "__annotations__", None)}
-    annotations = holder.get("__annotations__")
+    if isinstance(node, type):
+        annotations = vars(node).get("__annotations__")
+    else:
+        walk.watch.some_of(node, "__annotations__")
+        annotations = getattr(node, "__annotations__", None)
     if isinstance(annotations, dict):
         walk.watch.namespace(annotations)
         walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)

@@ -108,13 +108,11 @@ def _generic_alias(encoder: CodeEncoder, value: Any) -> bytes:
     return b"@a" + encoder.encode(typing.get_origin(value)) + encoder.encode(typing.get_args(value))
 
 
-def _type_variable(encoder: CodeEncoder, value: Any) -> bytes:
-    del encoder
+def _type_variable(_encoder: CodeEncoder, value: Any) -> bytes:
     return b"@v" + text(value.__name__)
 
 
-def _special_form(encoder: CodeEncoder, value: Any) -> bytes:
-    del encoder
+def _special_form(_encoder: CodeEncoder, value: Any) -> bytes:
     return b"@f" + text(str(value))
 
 
@@ -133,7 +131,8 @@ def _stream(encoder: CodeEncoder, value: Any) -> bytes:
 
 
 def _buffer(encoder: CodeEncoder, value: Any) -> bytes:
-    return b"@i" + encoder.encode(value.getvalue()) + encoder.encode(value.tell())
+    base: Any = io.BytesIO if issubclass(type(value), io.BytesIO) else io.StringIO
+    return b"@i" + encoder.encode(base.getvalue(value)) + encoder.encode(base.tell(value))
 
 
 def _environment(encoder: CodeEncoder, value: Any) -> bytes:
@@ -150,7 +149,10 @@ def _memory(encoder: CodeEncoder, value: memoryview) -> bytes:
 
 
 def _array(encoder: CodeEncoder, value: Any) -> bytes:
-    return encoder.shared(value, lambda: b"@A" + text(value.typecode) + blob(b"b", value.tobytes()))
+    from array import array
+
+    code = array.typecode.__get__(value)
+    return encoder.shared(value, lambda: b"@A" + text(code) + blob(b"b", array.tobytes(value)))
 
 
 def _context_variable(encoder: CodeEncoder, value: contextvars.ContextVar[Any]) -> bytes:
@@ -211,6 +213,7 @@ EXACT: dict[type, Handler] = {
     operator.methodcaller: _reduced,
     types.GenericAlias: _generic_alias,
     types.UnionType: _generic_alias,
+    typing.NewType: lambda encoder, value: b"@N" + text(value.__name__) + encoder.encode(value.__supertype__),
     typing.TypeVar: _type_variable,
     typing.ParamSpec: _type_variable,
     io.StringIO: _buffer,
@@ -282,6 +285,14 @@ def _moment(encoder: CodeEncoder, value: Any) -> bytes:
     base: Any = next(base for base in type(value).__mro__ if is_atom(base))
     reduced = base.__reduce_ex__(value, 4) if "__reduce_ex__" in vars(base) else base.__reduce__(value)
     return b"@9" + text(base.__name__) + encoder.encode(reduced[1])
+
+
+def _zone(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a subclass of ``ZoneInfo`` by its key; one that was read from a file does not say what is in it."""
+    from zoneinfo import ZoneInfo
+
+    key = ZoneInfo.key.__get__(value)
+    return encoder.opaque(value, "a time zone without a name") if key is None else b"@Z" + text(key)
 
 
 def _decimal(value: Any) -> Any:
@@ -365,7 +376,8 @@ _NAMED: dict[tuple[str, str], Handler] = {
     ("_struct", "Struct"): lambda encoder, value: b"@z" + encoder.encode(value.format),
     ("pathlib", "PurePath"): lambda _, value: b"p" + text(str(value)),
     **dict.fromkeys([("datetime", name) for name in ("datetime", "date", "time", "timedelta")], _moment),
-    ("datetime", "tzinfo"): lambda _encoder, _value: b"@tzinfo",
+    ("zoneinfo", "ZoneInfo"): _zone,
+    ("pydantic_core", "TzInfo"): lambda encoder, value: b"@o" + encoder.encode(value.utcoffset(None)),
     ("decimal", "Decimal"): lambda encoder, value: b"@D" + encoder.encode(tuple(_decimal(value))),
     ("decimal", "Context"): lambda _, value: b"@C" + text(str(value)),
     ("numpy", "ufunc"): _ufunc,

@@ -7,6 +7,7 @@ Python is as large as its base, its slots, and the pointers to its ``__dict__`` 
 from __future__ import annotations
 
 import collections
+import datetime as dt
 import functools
 import pathlib
 import types
@@ -36,6 +37,7 @@ CONTENT: dict[type, Callable[[Any], Any]] = {
     collections.deque: lambda value: (value.maxlen, list(collections.deque.__iter__(value))),
     BaseException: BaseException.args.__get__,  # type: ignore[attr-defined]
     types.SimpleNamespace: lambda _: None,
+    dt.tzinfo: lambda _: None,  # holds nothing: what a zone is, its classes keep in attributes
     pathlib.PurePath: pathlib.PurePath.__str__,  # whose own slots fill up as it is used
 }
 """How what a builtin base holds is taken by the builtin's own method, so that a subclass cannot answer for it."""

@@ -52,6 +52,9 @@ def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0912 - one flat loop a
     for space, keys, values in guards.spaces:
         if len(space) != len(keys) or not all(map(operator.is_, space.values(), values)) or tuple(space) != keys:
             return False
+    for get, holder, values in guards.attributes:
+        if not all(map(operator.is_, get(holder), values)):
+            return False
     for cls, bases, own_name in guards.bases:
         if cls.__bases__ is not bases or cls.__name__ is not own_name:
             return False

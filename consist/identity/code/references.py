@@ -14,7 +14,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.identity.code.distributions import Kind, Origin, origin_of_file
+from consist.identity.code.distributions import Kind, Origin, origin_of_file, origin_of_namespace
 from consist.identity.code.owners import is_a, is_own, module_label
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Found(NamedTuple):
         Every look-up on the way.
     library : Origin or None
         For a module that is not imported: who wrote it.
+    asked : tuple of module, str and object
+        What modules of the project answered by their own ``__getattr__``, and keep nowhere that could be watched.
     """
 
     value: Any
@@ -57,6 +59,7 @@ class Found(NamedTuple):
     owner: types.ModuleType | None
     bindings: tuple[Binding, ...]
     library: Origin | None = None
+    asked: tuple[tuple[types.ModuleType, str, Any], ...] = ()
 
 
 def find(use: Use, function: types.FunctionType) -> Found:
@@ -102,16 +105,18 @@ def follow(start: Found, chain: tuple[str, ...]) -> Found:
         value = namespace.get(name, MISSING)
         bound = value
         if value is MISSING and "__getattr__" in namespace:
-            value = _made_when_asked(module, name)
+            value = made_when_asked(module, name)
             bound = namespace.get(name, MISSING)
         bindings = (*found.bindings, Binding(namespace, name, bound))
-        found = Found(value, module_label(namespace), name, module, bindings)
+        answered = bound is not value and origin_of_namespace(namespace).kind is Kind.PROJECT
+        asked = (*found.asked, (module, name, value)) if answered else found.asked
+        found = Found(value, module_label(namespace), name, module, bindings, asked=asked)
         if value is MISSING:
             break
     return found
 
 
-def _made_when_asked(module: types.ModuleType, name: str) -> Any:
+def made_when_asked(module: types.ModuleType, name: str) -> Any:
     """Ask a module that loads its parts when they are first used, as ``concurrent.futures`` and numpy do.
 
     The body will ask it anyway, and what the name stands for must not depend on whether anybody has asked before.

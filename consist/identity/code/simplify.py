@@ -8,6 +8,7 @@ another byte code in 4 cases before jumps were threaded here.
 from __future__ import annotations
 
 import dis
+import sys
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ _FUSED = {
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
     "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
 }
+_HAS_LOAD_METHOD = "LOAD_METHOD" in dis.opmap
+_NULL_IS_LAST = sys.version_info >= (3, 13)
+_VARIABLES = frozenset({"LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"})
 _ANNOTATIONS = 0x04
 _CLOSURE = 0x08
 _OPPOSITE = {
@@ -51,13 +55,50 @@ def simplify(code: CodeType) -> list[Op]:
         name = found.opname.replace("JUMP_BACKWARD_IF", "JUMP_FORWARD_IF")
         opcode = dis.opmap.get(name, found.opcode)
         ops.append(Op(name, opcode, found.arg, argval, found.offset))
-    return _reachable(_inverted(_threaded(ops)), handler_targets(code))
+    return _reachable(_inverted(_threaded(_calling_methods(ops))), handler_targets(code))
 
 
 def handler_targets(code: CodeType) -> list[tuple[int, int, int, int, bool]]:
     """List the exception table: start, end and target offset, stack depth, and whether the instruction is pushed."""
     table = dis._parse_exception_table(code)  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way
     return [(entry.start, entry.end, entry.target, entry.depth, entry.lasti) for entry in table]
+
+
+def _calling_methods(ops: list[Op]) -> list[Op]:
+    """Call ``util.norm(x)`` as a method, wherever `util` was imported.
+
+    If the import is in the same text, as in a file, the compiler loads an attribute and pushes a null; in a notebook,
+    where it is in another cell, it loads a method.
+    """
+    kept: list[Op] = []
+    for op in ops:
+        if op.opname == "LOAD_GLOBAL" and (op.arg or 0) & 1 and not _NULL_IS_LAST:
+            # One instruction for two; whether the null is that of this call depends on the form.
+            null = Op("PUSH_NULL", dis.opmap["PUSH_NULL"], None, None, op.offset)
+            kept += [null, op._replace(arg=(op.arg or 0) - 1)]
+        elif op.opname == "LOAD_ATTR" and not _is_method(op) and _has_null(kept):
+            kept[-2:] = [kept[-1], _as_method(op)]
+        elif op.opname == "PUSH_NULL" and _NULL_IS_LAST and kept and kept[-1].opname == "LOAD_ATTR":
+            kept[-1] = _as_method(kept[-1])
+        else:
+            kept.append(op)
+    return kept
+
+
+def _has_null(before: list[Op]) -> bool:
+    """Tell whether a null was pushed just before the variable that was loaded last (up to 3.12)."""
+    names = [op.opname for op in before[-2:]]
+    return not _NULL_IS_LAST and names[:1] == ["PUSH_NULL"] and names[-1] in _VARIABLES
+
+
+def _is_method(op: Op) -> bool:
+    return not _HAS_LOAD_METHOD and (op.arg or 0) & 1 == 1
+
+
+def _as_method(op: Op) -> Op:
+    if _HAS_LOAD_METHOD:
+        return op._replace(opname="LOAD_METHOD", opcode=dis.opmap["LOAD_METHOD"])
+    return op._replace(arg=(op.arg or 0) | 1)
 
 
 def _split(code: CodeType, fused: dis.Instruction) -> list[Op]:

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     from consist.identity.code.encoder import Sink
 
-_LIBRARIES = {"numpy", "pandas", "polars", "pyarrow"}
+_INTERNAL: dict[str, frozenset[str]] = {
+    "numpy": frozenset(),
+    "pandas": frozenset(
+        {"_mgr", "_attrs", "_flags", "_name", "_item_cache", "_cacher", "_is_copy"}
+        | {"_cache", "_data", "_id", "_references"}
+    ),
+    "polars": frozenset({"_df", "_s", "_ldf"}),
+    "pyarrow": frozenset(),
+}
+"""By library whose values are data: the attributes that it keeps that data and its caches in."""
 
 
 class ValueEncoder(CodeEncoder):
@@ -78,7 +87,7 @@ class ValueEncoder(CodeEncoder):
         if issubclass(cls, types.ModuleType):
             return codevalues.a_module(self, value)
         # Before the bases: a pandas timestamp is a datetime as well.
-        library = next((base for base in cls.__mro__ if base.__module__.partition(".")[0] in _LIBRARIES), None)
+        library = next((base for base in cls.__mro__ if _root(base) in _INTERNAL), None)
         if library is not None:
             encoding = self._library_value(value, library)
             if encoding is not None:
@@ -89,13 +98,15 @@ class ValueEncoder(CodeEncoder):
         return self.shared(value, lambda: self._instance(value))
 
     def _library_value(self, value: Any, base: type) -> bytes | None:
-        """Encode an array or table; a subclass of the project by its class and attributes as well."""
+        """Encode an array or table; of a subclass, whoever wrote it, the class and its attributes as well."""
         handler = handlers.library_handler(base)
         if handler is None:
             return None
         extra = b""
-        if origin_of(type(value)).kind is Kind.PROJECT:
-            extra = self.encode(type(value)) + self.attributes(state_of(value))
+        if type(value) is not base:
+            internal = _INTERNAL[_root(base)]
+            added = ((name, held) for name, held in state_of(value) if name not in internal)
+            extra = self.encode(type(value)) + self.attributes(added)
         size = getattr(value, "nbytes", 0)
         if isinstance(size, int) and size >= handlers.LARGE:
             self.sink.notice(f"holds {size >> 20} MiB that are hashed at every call; pass it as an input instead")
@@ -111,6 +122,10 @@ class ValueEncoder(CodeEncoder):
                 self.sink.read_by_library(attribute)
         held = b"-" if content is None else b"+" + text(content[0].__name__) + self.encode(content[1])
         return b"@I" + self.encode(cls) + held + self.attributes(state_of(value))
+
+
+def _root(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
 
 
 def order_atoms(values: Iterable[Any]) -> list[Any] | None:

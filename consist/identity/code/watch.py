@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import abc
 import marshal
+import operator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.owners import is_a
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Iterable
 
+    from consist.identity.code.distributions import Distribution
     from consist.identity.code.references import Binding
 
 _HEAP_TYPE = 1 << 9
@@ -43,6 +46,8 @@ class Watch:
         self.spaces: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
         """Namespaces of which everything counts: each with its keys and values."""
         self.bases: list[tuple[type, tuple[type, ...], str]] = []
+        self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
+        """Objects of which some attributes count: how to get them, of what, and what they were."""
         self.libraries: list[tuple[Any, list[Any]]] = []
         self.plain: list[tuple[Any, bytes, list[int]]] = []
         """Plain data: marshalled, and which containers are in it."""
@@ -83,6 +88,20 @@ class Watch:
         if self._is_new(("space", id(namespace)), namespace):
             self._space(namespace)
 
+    def some_of(self, holder: Any, *names: str) -> None:
+        """Watch which objects some attributes are; those that there are not, not."""
+        there = [name for name in names if hasattr(holder, name)]
+        if self._is_new(("some", id(holder)), holder) and there:
+            # With one name it would not give a tuple.
+            get = operator.attrgetter(*there, there[0])
+            self.attributes.append((get, holder, get(holder)))
+
+    def asked(self, ask: Callable[[], Any], answer: Any) -> None:
+        """Watch what a module's own ``__getattr__`` answers: by content, as it may make it anew each time."""
+        if self._active:
+            self.has_values = True
+            self.others.append((lambda: snapshot(ask()), snapshot(answer)))
+
     def value(self, value: Any) -> None:
         """Watch a value for changes in place."""
         if not self._is_new(("value", id(value)), value) or is_frozen(value):
@@ -113,6 +132,11 @@ class Watch:
     def subclasses(self, cls: type) -> None:
         """Watch which classes derive from a class."""
         self._other(cls.__subclasses__)
+
+    def site_of(self, distribution: Distribution) -> None:
+        """Watch the folder that a package lies in which nobody has imported: it may be upgraded before that."""
+        site = Path(distribution.info).parent
+        self._other(lambda: site.stat().st_mtime_ns)
 
     def docs(self, holder: Any) -> None:
         """Watch a docstring."""
