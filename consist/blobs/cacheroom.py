@@ -1,8 +1,9 @@
 """The room that a read cache takes: how much is kept, as an estimate, and what goes when it is too much.
 
 All stores of a user share one limit, and one small file, ``size``: an estimate of the bytes that all of them keep, as
-text, locked by whoever changes it. Nobody waits for that lock: what cannot be added now is added the next time. The
-estimate only says when to look; what is removed is decided by what lies there then.
+text, locked by whoever changes it. Nobody waits for that lock: what cannot be added now is left in another file,
+``late``, for whoever has the lock next. The estimate only says when to look; what is removed is decided by what lies
+there then.
 """
 
 # Paths are plain strings in this layer: pathlib costs more than some of the calls.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZE = "size"
+LATE = "late"
 AREAS = (layout.BLOBS, layout.PACKS, layout.MANIFESTS)
 
 _STORE = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -60,7 +62,6 @@ class Room:
     def __init__(self, root: str, limit: int) -> None:
         self._root = root
         self._limit = limit
-        self._pending = 0
 
     def take(self, files: int, count: int) -> None:
         """Say that some files were written, with so many bytes together; make room if there is too much by now.
@@ -70,17 +71,40 @@ class Room:
         StorageError
             If the estimate cannot be kept.
         """
-        self._pending += count + files * _BLOCK
+        written = count + files * _BLOCK
         path = f"{self._root}/{SIZE}"
         with locked_if_free(path, os.O_RDWR | os.O_CREAT) as descriptor:
             if descriptor is None:
+                self._leave(written)
                 return
-            pending, self._pending = self._pending, 0
             known = _parsed(os.pread(descriptor, _DIGITS, 0))
-            total = None if known is None else known + pending
+            total = None if known is None else known + written + self._left()
             if total is None or total > self._limit:
                 total = self._make_room()
             perform("write", path, os.pwrite, descriptor, b"%0*d" % (_DIGITS, total), 0)
+
+    def _leave(self, written: int) -> None:
+        """Leave a number for whoever has the lock next: this process may have ended by then."""
+        path = f"{self._root}/{LATE}"
+        descriptor = perform("open", path, os.open, path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            perform("write", path, os.write, descriptor, b"%d\n" % written)
+        finally:
+            os.close(descriptor)
+
+    def _left(self) -> int:
+        """Take what was left; a number that is written in this very moment is lost, as estimates may."""
+        path, taken = f"{self._root}/{LATE}", f"{self._root}/{LATE}.taken"
+        if not os.path.exists(path):  # noqa: PTH110 - as throughout
+            return 0
+        perform("rename", path, os.rename, path, taken)
+        descriptor = perform("open", taken, os.open, taken, os.O_RDONLY)
+        try:
+            lines = perform("read", taken, os.read, descriptor, 1 << 20).split()
+        finally:
+            os.close(descriptor)
+        perform("unlink", taken, os.unlink, taken)
+        return sum(int(line) for line in lines if line.isdigit())
 
     def _make_room(self) -> int:
         """Remove what was not used for longest, if all together is too much; return how many bytes are left."""

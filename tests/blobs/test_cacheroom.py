@@ -193,6 +193,18 @@ def test_nobody_waits_for_the_estimate_and_what_could_not_be_added_is_added_late
     assert cache.estimate() >= before + 2 * SIZE
 
 
+def test_what_a_process_could_not_add_counts_though_it_has_ended(cache):
+    cache.read(0)
+    known = cache.estimate()
+    with (cache.root / "size").open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        in_processes([lambda number=number: cache.read(number) for number in (1, 2)])
+    assert cache.estimate() == known
+    cache.read(3)
+    assert cache.estimate() >= known + 3 * SIZE
+    assert {path.name for path in cache.root.iterdir() if path.is_file()} == {"CACHEDIR.TAG", "size"}
+
+
 def test_processes_that_read_more_than_fits_get_right_bytes_and_stay_within_the_limit(cache):
     limit = 8 * SIZE
 
