@@ -15,10 +15,12 @@ HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 ENDPOINT = re.compile(r'(?<="endpoint_url": ")[^"]*')
 
 
-def programs(page):
-    """Return the Python blocks of a page, which `make check` leaves out."""
+def programs(page, protocol):
+    """Return the Python blocks of a page that are about a kind of bucket, which `make check` leaves out."""
     blocks = read_blocks((HOW_TO / page).read_text(encoding="utf-8"))
-    return [pytest.param(block.text, id=f"line {block.line}") for block in blocks if block.language == "python"]
+    about = [block for block in blocks if block.language == "python" and f'"{protocol}://' in block.text]
+    assert len(about) == 2
+    return [pytest.param(block.text, id=f"line {block.line}") for block in about]
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def stored(tracker):
         assert tracker.run(pow, config={"base": 2, "exp": 5}).value == 32
 
 
-@pytest.mark.parametrize("program", programs("s3.md"))
+@pytest.mark.parametrize("program", programs("s3.md", "s3"))
 def test_the_programs_about_s3(program, tracker_of, ministack, monkeypatch):
     """They find credentials where the page says: in the environment, or in the profile `work` of the shared file."""
     pytest.importorskip("s3fs")
@@ -62,7 +64,7 @@ def test_the_programs_about_s3(program, tracker_of, ministack, monkeypatch):
     assert f"{place}/consist.json" in ministack.list(place)
 
 
-@pytest.mark.parametrize("program", programs("gcs.md"))
+@pytest.mark.parametrize("program", programs("gcs.md", "gs"))
 def test_the_programs_about_gcs(program, tracker_of, fake_gcs, monkeypatch):
     """Where credentials are looked for there are none, and nothing beyond this machine is asked for them."""
     pytest.importorskip("gcsfs")
