@@ -14,7 +14,7 @@ import consist
 from consist import CacheOptions, CodeOptions, ExecutionOptions, Hooks, OutputPolicyOptions, Tracker, errors
 
 
-def work(n=1):
+def grow(n=1):
     return n
 
 
@@ -31,7 +31,7 @@ class Model:
 def result(tracker, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("data.txt").write_text("x")
-    return tracker.run(work)
+    return tracker.run(grow)
 
 
 def refused(call, said):
@@ -57,13 +57,13 @@ QUESTIONS = {
     "tag(r, list)": (lambda t, r: t.tag(r, ["a", "b"]), "a list cannot name a tag"),
     "untag(3)": (lambda t, r: t.untag(3, "x"), "3 names no run"),
     "run_set(3)": (lambda t, r: t.run_set(3), "runs is 3 .*a list of runs"),
-    "run_set(step)": (lambda t, r: t.run_set("work"), r"runs is 'work' .*run_set\(step="),
+    "run_set(step)": (lambda t, r: t.run_set("grow"), r"runs is 'grow' .*run_set\(step="),
     "run_set(result)": (lambda t, r: t.run_set(r), "runs is a RunResult"),
     "run_set([3])": (lambda t, r: t.run_set([3]), "3 names no run"),
     "to_pandas(3)": (lambda t, r: list(t.run_set().rows(3)), "values is 3"),
-    "find_runs(step)": (lambda t, r: t.find_runs("work"), "find_runs got 'work' without a name .*step="),
+    "find_runs(step)": (lambda t, r: t.find_runs("grow"), "find_runs got 'grow' without a name .*step="),
     "find step=3": (lambda t, r: t.find_runs(step=3), "step is 3 .*the step's name"),
-    "find step=fn": (lambda t, r: t.find_runs(step=work), "step is a function"),
+    "find step=fn": (lambda t, r: t.find_runs(step=grow), "step is a function"),
     "find model=3": (lambda t, r: t.find_runs(model=3), "model is 3"),
     "find limit=x": (lambda t, r: t.find_runs(limit="x"), "limit is 'x' .*whole number"),
     "find limit=-1": (lambda t, r: t.find_runs(limit=-1), "limit is -1"),
@@ -79,14 +79,14 @@ QUESTIONS = {
     "lineage(3)": (lambda t, r: t.lineage(3), "3 names no run"),
     "lineage depth": (lambda t, r: t.lineage(r, depth="x"), "depth is 'x'"),
     "lineage most": (lambda t, r: t.lineage(r, most=-1), "most is -1"),
-    "a step for a run": (lambda t, r: t.get_artifact("work", "value"), "the newest of a step is steps/work/value"),
-    "load(step)": (lambda t, r: consist.load("work", tracker=t), "the newest of a step is steps/work/…"),
+    "a step for a run": (lambda t, r: t.get_artifact("grow", "value"), "the newest of a step is steps/grow/value"),
+    "load(step)": (lambda t, r: consist.load("grow", tracker=t), "the newest of a step is steps/grow/…"),
     "find facet=fn": (lambda t, r: t.find_runs(facet={"n": len}), "facet 'n' is a builtin.* at_least, at_most or"),
     "lineage(text of a file)": (lambda t, r: t.lineage("data.txt"), r"a file is given as Path\('data.txt'\)"),
     "between(5, 1)": (lambda t, r: consist.between(5, 1), "nothing is between 5 and 1 .*the lower first"),
     "between(5, a)": (lambda t, r: consist.between(5, "a"), "nothing is between 5 and 'a'"),
     "load(3)": (lambda t, r: consist.load(3), "3 is no artifact"),
-    "load(tracker=3)": (lambda t, r: consist.load("steps/work/value", tracker=3), "tracker is 3"),
+    "load(tracker=3)": (lambda t, r: consist.load("steps/grow/value", tracker=3), "tracker is 3"),
 }
 
 
@@ -138,7 +138,7 @@ OPTIONS = [
     (CacheOptions, {"cache_mode": 3}, "cache_mode is 3 .*one of reuse"),
     (CacheOptions, {"mode": "off"}, "CacheOptions has no argument 'mode' .*cache_mode"),
     (CodeOptions, {"version": 3}, "version is 3 .*text"),
-    (CodeOptions, {"code": work}, r"code is a function .*\[work\]"),
+    (CodeOptions, {"code": grow}, r"code is a function .*\[grow\]"),
     (CodeOptions, {"ignore": "util.SCALE"}, r"ignore is 'util.SCALE' .*\['util.SCALE'\]"),
     (CodeOptions, {"depends_on": "t1.py"}, r"depends_on is 't1.py' .*give a list: \['t1.py'\]"),
     (CodeOptions, {"depends_on": [3]}, r"depends_on\[0\] is 3"),
@@ -159,15 +159,15 @@ def test_options(kind, given, said):
     ("given", "said"),
     [
         ({"fn": 3}, "fn is 3 .*without calling it"),
-        ({"fn": "work"}, "fn is 'work'"),
+        ({"fn": "grow"}, "fn is 'grow'"),
         ({"version": 2}, "version is 2 .*text"),
-        ({"code": work}, r"code is a function .*\[work\]"),
+        ({"code": grow}, r"code is a function .*\[grow\]"),
         ({"ignore": "x"}, r"ignore is 'x' .*\['x'\]"),
         ({"depends_on": "t.py"}, r"depends_on is 't.py' .*\['t.py'\]"),
     ],
 )
 def test_identities_of_code(given, said):
-    refused(lambda: consist.code_identity(**{"fn": work, **given}), said)
+    refused(lambda: consist.code_identity(**{"fn": grow, **given}), said)
 
 
 def test_create_tracker_takes_names():
@@ -180,46 +180,46 @@ def test_options_travel(options):
 
 
 RUNS = {
-    "config by place": (lambda run: run(work, {"n": 3}), "run got a dict without a name .*config="),
-    "name first": (lambda run: run("clean", work), "the function comes first"),
-    "the argument itself": (lambda run: run(work, n=3), "no argument 'n' .*goes into config or inputs"),
-    "misspelt": (lambda run: run(work, confg={}), r"no argument 'confg' \(did you mean 'config'\?\)"),
-    "an option's field": (lambda run: run(work, cache_mode="off"), r"cache_options=CacheOptions\(cache_mode=…\)"),
-    "what it returned": (lambda run: run(work()), "fn is 1, which cannot be called .*without calling it"),
-    "a list as config": (lambda run: run(work, config=[1]), "config is a list, not a mapping"),
-    "a class as config": (lambda run: run(work, config=dict), "config is the class dict, not a mapping"),
+    "config by place": (lambda run: run(grow, {"n": 3}), "run got a dict without a name .*config="),
+    "name first": (lambda run: run("clean", grow), "the function comes first"),
+    "the argument itself": (lambda run: run(grow, n=3), "no argument 'n' .*goes into config or inputs"),
+    "misspelt": (lambda run: run(grow, confg={}), r"no argument 'confg' \(did you mean 'config'\?\)"),
+    "an option's field": (lambda run: run(grow, cache_mode="off"), r"cache_options=CacheOptions\(cache_mode=…\)"),
+    "what it returned": (lambda run: run(grow()), "fn is 1, which cannot be called .*without calling it"),
+    "a list as config": (lambda run: run(grow, config=[1]), "config is a list, not a mapping"),
+    "a class as config": (lambda run: run(grow, config=dict), "config is the class dict, not a mapping"),
     "a function of a class": (lambda run: run(Model.fit), r"it is a method: give that of an object"),
     "runtime_kwargs that it does not take": (
         lambda run: run(
-            work, config={"n": 9}, runtime_kwargs={"m": 1}, execution_options=ExecutionOptions(runtime_only=["m"])
+            grow, config={"n": 9}, runtime_kwargs={"m": 1}, execution_options=ExecutionOptions(runtime_only=["m"])
         ),
         "runtime_kwargs are all passed, and 'm' is no parameter",
     ),
     "inject_context": (
-        lambda run: run(work, execution_options=ExecutionOptions(inject_context="ctx"), config={"n": 3}),
+        lambda run: run(grow, execution_options=ExecutionOptions(inject_context="ctx"), config={"n": 3}),
         "inject_context passes the run as 'ctx', so a parameter must be called so",
     ),
     "a path of the store as input": (
-        lambda run: run(read, inputs={"data": "steps/work/value"}),
-        r"is not a local path .*tracker.get_artifact\('steps/work/value'\)",
+        lambda run: run(read, inputs={"data": "steps/grow/value"}),
+        r"is not a local path .*tracker.get_artifact\('steps/grow/value'\)",
     ),
     "a URL of the store as input": (
-        lambda run: run(read, inputs={"data": "consist://steps/work/value"}),
-        r"give tracker.get_artifact\('consist://steps/work/value'\)",
+        lambda run: run(read, inputs={"data": "consist://steps/grow/value"}),
+        r"give tracker.get_artifact\('consist://steps/grow/value'\)",
     ),
     "a key of config": (lambda run: run(read, config={"dat": "x"}), "config has 'dat', which is no parameter: call it"),
-    "a dict of options": (lambda run: run(work, cache_options={"cache_mode": "off"}), r"is a dict .*CacheOptions\("),
-    "the class of options": (lambda run: run(work, cache_options=CacheOptions), "is the class CacheOptions"),
-    "outputs": (lambda run: run(work, outputs=3), "outputs is 3 .*a list of names"),
-    "a generator of outputs": (lambda run: run(work, outputs=(key for key in "ab")), "outputs is a generator"),
-    "output_paths": (lambda run: run(work, output_paths={"d": 3}), r"output_paths\['d'\] is 3 .*a path"),
-    "a list of output_paths": (lambda run: run(work, output_paths=["d.txt"]), "output_paths is a list"),
-    "depends_on": (lambda run: run(work, depends_on=3), "depends_on is 3"),
-    "an item of depends_on": (lambda run: run(work, depends_on=[3]), r"depends_on\[0\] is 3"),
-    "runtime_kwargs": (lambda run: run(work, runtime_kwargs={3: 1}), "runtime_kwargs has the key 3"),
-    "tags": (lambda run: run(work, tags="draft"), "tags is 'draft' .*a list"),
-    "facet": (lambda run: run(work, facet="a"), "facet is 'a' .*mapping"),
-    "description": (lambda run: run(work, description=3), "description is 3"),
+    "a dict of options": (lambda run: run(grow, cache_options={"cache_mode": "off"}), r"is a dict .*CacheOptions\("),
+    "the class of options": (lambda run: run(grow, cache_options=CacheOptions), "is the class CacheOptions"),
+    "outputs": (lambda run: run(grow, outputs=3), "outputs is 3 .*a list of names"),
+    "a generator of outputs": (lambda run: run(grow, outputs=(key for key in "ab")), "outputs is a generator"),
+    "output_paths": (lambda run: run(grow, output_paths={"d": 3}), r"output_paths\['d'\] is 3 .*a path"),
+    "a list of output_paths": (lambda run: run(grow, output_paths=["d.txt"]), "output_paths is a list"),
+    "depends_on": (lambda run: run(grow, depends_on=3), "depends_on is 3"),
+    "an item of depends_on": (lambda run: run(grow, depends_on=[3]), r"depends_on\[0\] is 3"),
+    "runtime_kwargs": (lambda run: run(grow, runtime_kwargs={3: 1}), "runtime_kwargs has the key 3"),
+    "tags": (lambda run: run(grow, tags="draft"), "tags is 'draft' .*a list"),
+    "facet": (lambda run: run(grow, facet="a"), "facet is 'a' .*mapping"),
+    "description": (lambda run: run(grow, description=3), "description is 3"),
     "inputs": (lambda run: run(read, inputs="data.txt"), "inputs is 'data.txt' .*names with paths"),
     "a value as input": (lambda run: run(read, inputs={"data": 3}), "3 is no input"),
     "a list of paths": (
@@ -239,13 +239,13 @@ def test_runs(tracker, result, case):
 
 
 def test_steps_take_names_too(tracker):
-    refused(lambda: tracker.define_step(work).run({"n": 3}), "run got a dict without a name")
-    refused(lambda: tracker.explain(work, {"n": 3}), "run got a dict without a name")
+    refused(lambda: tracker.define_step(grow).run({"n": 3}), "run got a dict without a name")
+    refused(lambda: tracker.explain(grow, {"n": 3}), "run got a dict without a name")
 
 
 def test_a_step_that_is_called_is_its_function(tracker):
-    step = tracker.define_step(work)
-    refused(lambda: step(config={"n": 3}), r"called with config=….*work\.run\(config=…\)")
+    step = tracker.define_step(grow)
+    refused(lambda: step(config={"n": 3}), r"called with config=….*grow\.run\(config=…\)")
     assert step(n=3) == 3
 
     @tracker.define_step
@@ -256,8 +256,8 @@ def test_a_step_that_is_called_is_its_function(tracker):
 
 
 def test_what_a_step_made_is_no_config(tracker, result):
-    refused(lambda: tracker.run(work, config={"n": result.outputs["value"]}), r"config\['n'\] is an Artifact .*inputs=")
-    refused(lambda: tracker.run(work, config={"n": result}), r"a RunResult .*inputs=\{'n': it\.outputs\[…\]\}")
+    refused(lambda: tracker.run(grow, config={"n": result.outputs["value"]}), r"config\['n'\] is an Artifact .*inputs=")
+    refused(lambda: tracker.run(grow, config={"n": result}), r"a RunResult .*inputs=\{'n': it\.outputs\[…\]\}")
     refused(lambda: tracker.trace("x", config={"n": result}).__enter__(), r"config\['n'\] is a RunResult")
 
 
@@ -285,15 +285,15 @@ BLOCKS = {
     "log_meta": (lambda t: t.start_run("x").log_meta(a=1), r"write `with trace\('x'\) as it:`, and it\.log_meta"),
     "log_output": (lambda t: t.trace("x").log_output("y"), r"trace\('x'\) has no log_output before its block begins"),
     "run_id": (lambda t: t.trace("x").run_id, "has no run_id before"),
-    "run": (lambda t: t.scenario("s").run(work), r"`with scenario\('s'\) as it:`, and it\.run in the block"),
+    "run": (lambda t: t.scenario("s").run(grow), r"`with scenario\('s'\) as it:`, and it\.run in the block"),
     "coupler": (lambda t: t.scenario("s").coupler, "has no coupler before"),
-    "use_tracker": (lambda t: consist.use_tracker(t).run(work), r"`with use_tracker\(tracker\) as it:`"),
+    "use_tracker": (lambda t: consist.use_tracker(t).run(grow), r"`with use_tracker\(tracker\) as it:`"),
     "no tracker": (lambda t: consist.use_tracker("index.lmdb"), "tracker is 'index.lmdb'"),
     "trace's arguments": (lambda t: t.trace("x", output=["y"]), "trace has no argument 'output'"),
     "scenario's": (lambda t: t.scenario("x", inputs=["y"]), "scenario has no argument 'inputs'"),
     "require_outputs": (lambda t: t.scenario("x", require_outputs=3), "require_outputs is 3"),
     "tags": (lambda t: t.trace("x", tags="draft"), "tags is 'draft'"),
-    "a function for a name": (lambda t: t.trace(work), "a function cannot name a step"),
+    "a function for a name": (lambda t: t.trace(grow), "a function cannot name a step"),
 }
 
 
@@ -310,7 +310,7 @@ def test_blocks_within_a_scenario(tracker, enabled):
     with tracker.scenario("s") as scenario:
         refused(lambda: scenario.trace("x").log_meta(a=1), r"trace\('x'\) has no log_meta before its block begins")
         refused(lambda: scenario.trace("x", output=["y"]), "trace has no argument 'output'")
-        refused(lambda: scenario.run(work, {"n": 3}), "run got a dict without a name")
+        refused(lambda: scenario.run(grow, {"n": 3}), "run got a dict without a name")
         refused(lambda: scenario.log_meta({"a": 1}), r"log_meta got a dict without a name .*\*\*values")
         with scenario.trace("x") as trace:
             refused(lambda: trace.log_output(None), "path is None .*log_artifact takes values")
@@ -345,7 +345,7 @@ def test_a_disabled_tracker_asks_the_same_and_has_only_results():
     for case in ("get_run(3)", "get_artifact(3)", "find limit=x", "find_latest", "run_set(step)", "outputs_of(3)"):
         ask, said = QUESTIONS[case]
         refused(lambda ask=ask: ask(tracker, None), said)
-    refused(lambda: tracker.get_artifact("steps/work/value"), "no output 'steps/work/value': the tracker is disabled")
+    refused(lambda: tracker.get_artifact("steps/grow/value"), "no output 'steps/grow/value': the tracker is disabled")
     refused(lambda: tracker.get_artifact("3f2a", "value"), "no output 'value' of '3f2a': the tracker is disabled")
     result = tracker.run(lambda: {"a": 1, "b": 2}, name="two")
     assert tracker.get_artifact(result, "b").load() == 2
