@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, BinaryIO
 
 from consist.errors import UsageError
+from consist.hashing.buffers import buffer
 from consist.hashing.hasher import BLOCK, Hashed, Hasher
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def copy_hashed(
     (7, b'content')
     """
     hasher = Hasher(threads=1)
-    first = memoryview(head) if head else memoryview(bytearray(BLOCK))
+    first = memoryview(head) if head else buffer(BLOCK)
     if not head:
         first = first[: read_into(first)]
     hasher.update(first)
@@ -56,7 +57,7 @@ def copy_hashed(
         return hasher.result()
     from concurrent.futures import ThreadPoolExecutor
 
-    buffers = [memoryview(bytearray(BLOCK)) for _ in range(_BUFFERS)]
+    buffers = [buffer(BLOCK) for _ in range(_BUFFERS)]
     pending: dict[int, Future[None]] = {}
     with ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as pool:
         for slot in itertools.cycle(range(_BUFFERS)):

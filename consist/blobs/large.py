@@ -9,6 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from consist.hashing.buffers import buffer
 from consist.hashing.chunker import Chunker, Chunking
 from consist.hashing.hasher import Hashed, Hasher, hash_raw
 
@@ -59,7 +60,7 @@ def cut_through(
     """
     chunker = Chunker(chunking)
     whole = Hasher(threads=1)
-    slots = [memoryview(bytearray(WINDOW + chunking.max)) for _ in range(_SLOTS)]
+    slots = [buffer(WINDOW + chunking.max) for _ in range(_SLOTS)]
     pending: list[Future[None] | None] = [None] * _SLOTS
     rest: bytes | memoryview = head
     number = 0

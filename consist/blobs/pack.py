@@ -1,10 +1,15 @@
-"""Packs: objects of many chunks back to back, with a directory at the end; named by the digest of all their bytes.
+"""Packs: objects of many chunks back to back, with a directory at the end that vouches for all of it.
 
 ::
 
     body        stored chunks, back to back
-    directory   msgpack: [schema version 0, salt, rows: 45 bytes a chunk]
+    directory   msgpack: [schema version 1, salt, rows: 45 bytes a chunk, seals: 32 bytes a compressed chunk]
     trailer     4 bytes: length of the directory, big-endian; 4 bytes: magic "CPCK"
+
+A pack is named by the digest of its directory and trailer, and those hold the digest of what is stored of each chunk:
+of a chunk that is stored as it is that is its own, and a compressed one has a *seal*. So a byte is hashed once for its
+chunk and not once more for its pack, which is a seventh of the CPU time of a put, and `verify` can tell which chunks
+of a pack are damaged.
 
 A manifest alone is enough to read a blob. The directory serves whoever has no manifest: it makes the chunks of an
 interrupted upload known again, and lets `verify` check a pack by itself. ``docs/format.md`` is this module's
@@ -16,18 +21,18 @@ written again under its own.
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.backend import Range
-from consist.blobs.reader import copy_source, open_source
+from consist.blobs.encoding import RAW
 from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import pack as encode
 from consist.hashing.codec import unpack as decode
 from consist.hashing.digest import Digest
-from consist.hashing.hasher import Hasher
+from consist.hashing.hasher import hash_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,14 +42,16 @@ if TYPE_CHECKING:
 PACK_SIZE = 64 << 20
 """Bytes of chunks from which a pack is full; the last chunk may take it a little further."""
 
-SCHEMA = 0
+SCHEMA = 1
 MAGIC = b"CPCK"
 _ROW = struct.Struct(">32sBIII")
 _TRAILER = struct.Struct(">I4s")
-_PIECE = 8 << 20
+_SEAL = 32
+_REQUEST = 8 << 20
 _AT_ONCE = 4
-"""Bytes of a request where a pack is read whole over a network, and how many are made at once: a request costs as
-much as about a MiB, and half a pack is in memory."""
+"""Bytes of a request where a pack is read whole, and how many are made at once: over a network a request costs as much
+as about a MiB, and half a pack is in memory."""
+_HASHERS = 2
 _TAIL = 64 << 10
 """Bytes read first for a directory: a full pack's has 10 KB, at the usual chunk sizes."""
 
@@ -63,17 +70,26 @@ class Piece(NamedTuple):
     """Bytes of content."""
 
 
+class Directory(NamedTuple):
+    """What is in a pack."""
+
+    pieces: tuple[Piece, ...]
+    """In the order of the body."""
+    seals: tuple[bytes, ...]
+    """The digest of what is stored of each: of a piece that is stored as it is, its own."""
+
+
 class PackRef(NamedTuple):
     """A pack, as others name it."""
 
     digest: bytes
-    """Its 32 raw bytes."""
+    """The 32 raw bytes of its name."""
     size: int
     """Bytes of the whole object: one that was cut short is noticed by a `stat`."""
 
     @property
     def name(self) -> Digest:
-        """The digest, as others know it."""
+        """The name, as others know it."""
         return Digest(self.digest)
 
     @property
@@ -104,15 +120,17 @@ class PackWriter:
     def __init__(self, backend: Backend, *, salt: bytes = b"") -> None:
         self._upload = backend.upload()
         self._salt = salt
-        self._hasher = Hasher(threads=1)
         self._pieces: list[Piece] = []
+        self._seals: list[bytes] = []
         self.size = 0
         """Bytes of chunks so far."""
 
     def add(self, digest: bytes, encoding: int, stored: bytes | memoryview, raw: int) -> Piece:
-        """Write a chunk; return where it lies."""
+        """Write a chunk, whose digest is right; return where it lies."""
         piece = Piece(digest, encoding, self.size, len(stored), raw)
-        self._write(stored)
+        self._upload.write(stored)
+        if encoding != RAW:
+            self._seals.append(hash_raw(stored))
         self._pieces.append(piece)
         self.size += len(stored)
         return piece
@@ -120,22 +138,19 @@ class PackWriter:
     def seal(self) -> Sealed:
         """Write the directory, and find the name."""
         rows = b"".join(_ROW.pack(*piece) for piece in self._pieces)
-        directory = encode([SCHEMA, self._salt, rows])
-        self._write(directory + _TRAILER.pack(len(directory), MAGIC))
-        digest, size = self._hasher.result()
-        return Sealed(PackRef(digest.raw, size), self._upload, tuple(self._pieces))
+        directory = encode([SCHEMA, self._salt, rows, b"".join(self._seals)])
+        end = directory + _TRAILER.pack(len(directory), MAGIC)
+        self._upload.write(end)
+        ref = PackRef(hash_raw(end), self.size + len(end))
+        return Sealed(ref, self._upload, tuple(self._pieces))
 
     def discard(self) -> None:
         """Forget what was written."""
         self._upload.__exit__(None, None, None)
 
-    def _write(self, data: bytes | memoryview) -> None:
-        self._upload.write(data)
-        self._hasher.update(data)
 
-
-def read_directory(backend: Backend, ref: PackRef) -> list[Piece]:
-    """Read what a pack holds, from its end.
+def read_directory(backend: Backend, ref: PackRef) -> Directory:
+    """Read what a pack holds, from its end, and check it against the pack's name.
 
     Parameters
     ----------
@@ -144,17 +159,14 @@ def read_directory(backend: Backend, ref: PackRef) -> list[Piece]:
     ref : PackRef
         Which pack.
 
-    Returns
-    -------
-    list of Piece
-        In order. They are what the pack says; its name is not checked, so whoever uses a chunk checks that.
-
     Raises
     ------
     BlobNotFoundError
         If there is no such pack.
     DamagedError
-        If its end is not that of a pack.
+        If its end is not that of a pack of this name and size.
+    FormatError
+        If a newer consist wrote it.
     """
     what = f"pack {ref.name.short} in {backend.url}"
     tail = backend.get_range(ref.key, max(0, ref.size - _TAIL), _TAIL)
@@ -166,52 +178,86 @@ def read_directory(backend: Backend, ref: PackRef) -> list[Piece]:
         raise DamagedError(f"{what} is damaged: it does not end as a pack does")
     if length + _TRAILER.size > len(tail):
         tail = backend.get_range(ref.key, start, length + _TRAILER.size)
-    return _parse(tail[-_TRAILER.size - length : -_TRAILER.size], start, what)
+    end = tail[-_TRAILER.size - length :]
+    if hash_raw(end) != ref.digest:
+        raise DamagedError(f"{what} is damaged: its directory is not what its name says")
+    return _parse(end[:length], start, what)
 
 
-def verify_pack(backend: Backend, digest: Digest, size: int) -> bool:
-    """Read a pack whole, and tell whether its bytes are what its name says.
+def verify_pack(backend: Backend, ref: PackRef) -> frozenset[int]:
+    """Read a pack whole, and compare every byte with what its name says.
 
     Parameters
     ----------
     backend : Backend
         Where it is.
-    digest : Digest
-        Its name.
-    size : int
-        Bytes that it has there.
+    ref : PackRef
+        Its name, and the bytes that it has there.
+
+    Returns
+    -------
+    frozenset of int
+        Where in the pack the chunks begin that are damaged.
 
     Raises
     ------
-    BlobNotFoundError
-        If there is no such pack.
+    BlobNotFoundError, DamagedError, FormatError
+        As `read_directory` says: what a pack should hold is known by its directory alone.
     """
-    key = layout.digest_key(layout.PACKS, digest)
-    if backend.path_of(key) is not None:
-        with contextlib.closing(open_source(backend, key)) as source:
-            return copy_source(source, len).digest == digest
-    hasher = Hasher()
-    ranges = [Range(key, start, min(_PIECE, size - start)) for start in range(0, size, _PIECE)]
-    for first in range(0, len(ranges), _AT_ONCE):
-        for piece in backend.get_ranges(ranges[first : first + _AT_ONCE]):
-            hasher.update(piece)
-    return hasher.result().digest == digest
+    from concurrent.futures import ThreadPoolExecutor
+
+    spans = _spans(read_directory(backend, ref))
+    damaged: list[int] = []
+    with ThreadPoolExecutor(_HASHERS, thread_name_prefix="consist-hash") as hashing:
+        for first in range(0, len(spans), _AT_ONCE):
+            some = spans[first : first + _AT_ONCE]
+            read = backend.get_ranges([_range(ref.key, span) for span in some])
+            damaged.extend(itertools.chain.from_iterable(hashing.map(_damaged, some, read)))
+    return frozenset(damaged)
 
 
-def _parse(directory: bytes, body: int, what: str) -> list[Piece]:
+def _parse(directory: bytes, body: int, what: str) -> Directory:
     try:
         version, *fields = decode(directory)
         if version != SCHEMA:  # before the fields are counted: a newer one may have others
             raise FormatError(
                 f"{what} is of version {version}, which this consist does not know", hint="upgrade consist"
             )
-        _salt, rows = fields
-        pieces = [Piece(*fields) for fields in _ROW.iter_unpack(rows)]
+        _salt, rows, joined = fields
+        pieces = tuple(Piece(*fields) for fields in _ROW.iter_unpack(rows))
+        seals = [piece.digest for piece in pieces]
+        compressed = [number for number, piece in enumerate(pieces) if piece.encoding != RAW]
+        for number, (seal,) in zip(compressed, struct.iter_unpack(f"{_SEAL}s", joined), strict=True):
+            seals[number] = seal
     except (DamagedError, ValueError, TypeError, struct.error) as error:
         raise DamagedError(f"{what} is damaged: its directory cannot be read") from error
     if _end(pieces) != body:
         raise DamagedError(f"{what} is damaged: its directory does not fit what is before it")
-    return pieces
+    return Directory(pieces, tuple(seals))
+
+
+def _spans(directory: Directory) -> list[list[tuple[Piece, bytes]]]:
+    """Group pieces, each with its seal, to what one request reads."""
+    spans: list[list[tuple[Piece, bytes]]] = []
+    room = 0
+    for piece, seal in zip(*directory, strict=True):
+        if piece.stored > room:
+            spans.append([])
+            room = max(_REQUEST, piece.stored)
+        room -= piece.stored
+        spans[-1].append((piece, seal))
+    return spans
+
+
+def _range(key: str, span: list[tuple[Piece, bytes]]) -> Range:
+    return Range(key, span[0][0].offset, sum(piece.stored for piece, _ in span))
+
+
+def _damaged(span: list[tuple[Piece, bytes]], stored: bytes | memoryview) -> list[int]:
+    """Return where the pieces begin that are not what their seals say."""
+    view = memoryview(stored)
+    start = span[0][0].offset
+    return [piece.offset for piece, seal in span if hash_raw(view[piece.offset - start :][: piece.stored]) != seal]
 
 
 def _end(pieces: Iterable[Piece]) -> int:

@@ -11,10 +11,16 @@ from typing import BinaryIO, NamedTuple
 
 import blake3
 
+from consist.hashing.buffers import buffer
 from consist.hashing.digest import Digest
 
 BLOCK = 1 << 20
-"""Bytes read at a time. From here on BLAKE3 gains from a second thread."""
+"""Bytes from which on BLAKE3 gains from a second thread."""
+
+_MOST = 4 << 20
+_LEAST = 64 << 10
+"""Bytes read at a time. Two threads take 0.36 s for 1 GiB in pieces of 4 MiB, and 0.44 s in pieces of 1 MiB; a small
+file has a small piece, as making room for 1 MiB takes longer than hashing it (4 KiB: 16 us instead of 35)."""
 
 
 _many_threads: int = blake3.blake3.AUTO
@@ -116,12 +122,20 @@ def domain_digest(domain: str, data: bytes) -> Digest:
     return Digest(blake3.blake3(data, derive_key_context=domain).digest())
 
 
-def hash_stream(stream: BinaryIO) -> Hashed:
-    """Digest and size of what is left in a binary stream."""
+def hash_stream(stream: BinaryIO, *, expected: int = _MOST) -> Hashed:
+    """Digest and size of what is left in a binary stream.
+
+    Parameters
+    ----------
+    stream : binary file
+        Read to its end.
+    expected : int
+        About how many bytes that will be.
+    """
     hasher = Hasher()
-    buffer = memoryview(bytearray(BLOCK))
-    while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # every binary stream has readinto
-        hasher.update(buffer[:count])
+    room = buffer(min(max(expected + 1, _LEAST), _MOST))
+    while count := stream.readinto(room):  # type: ignore[attr-defined]  # every binary stream has readinto
+        hasher.update(room[:count])
     return hasher.result()
 
 
@@ -144,4 +158,4 @@ def hash_file(path: str) -> Hashed:
         If it cannot be read; the caller knows what the file was for, and says so.
     """
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a plain path, on a hot path
-        return hash_stream(stream)
+        return hash_stream(stream, expected=os.fstat(stream.fileno()).st_size)

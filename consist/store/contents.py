@@ -112,19 +112,34 @@ def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object
         contents.sizes[manifest.digest.raw] = manifest.size
         contents.chunk_lists[manifest.digest.raw] = manifest.chunk_list().raw
         is_whole = True
-        for ref in manifest.packs:
-            problem = wrong.get(ref.digest) or _problem(store, ref, packs)
-            if problem is not None:
-                is_whole = False
-                wrong[ref.digest] = problem
-                affected.setdefault(ref.digest, []).append(manifest.digest.short)
-                store.blobs.suspects.add(manifest.digest)
+        for number, ref in enumerate(manifest.packs):
+            harm = wrong.get(ref.digest) or _absence(store, ref, packs)
+            if harm is not None:
+                wrong[ref.digest] = harm
+                if harm.reaches(manifest, number):
+                    is_whole = False
+                    affected.setdefault(ref.digest, []).append(manifest.digest.short)
+                    store.blobs.suspects.add(manifest.digest)
         if is_whole and share > 0 and manifest.digest in store.blobs.suspects:
             _read_again(store, contents, manifest)
-    for raw, problem in wrong.items():
+    for raw, harm in wrong.items():
         store.blobs.suspects.add(Digest(raw))
-        contents.findings.append(Finding(_pack_key(raw), problem + _needed_by(affected.get(raw, []))))
+        contents.findings.append(Finding(_pack_key(raw), harm.problem + _needed_by(affected.get(raw, []))))
     return contents
+
+
+class _Harm(NamedTuple):
+    """What is wrong with a pack."""
+
+    problem: str
+    chunks: frozenset[int] | None = None
+    """Where in it the chunks begin that are damaged, if the others are known to be right."""
+
+    def reaches(self, manifest: Manifest, number: int) -> bool:
+        """Tell whether a blob, of whose manifest this is the pack of that number, needs what is damaged."""
+        if self.chunks is None:
+            return True
+        return any(chunk.pack == number and chunk.offset in self.chunks for chunk in manifest.chunks)
 
 
 def _read_again(store: Store, contents: Contents, manifest: Manifest) -> None:
@@ -167,24 +182,39 @@ def _blobs(store: Store, contents: Contents, is_read: Callable[[Digest], bool], 
 
 def _packs(
     store: Store, contents: Contents, is_read: Callable[[Digest], bool], seen: Callable[[int], object]
-) -> tuple[dict[bytes, int], dict[bytes, str]]:
+) -> tuple[dict[bytes, int], dict[bytes, _Harm]]:
     """Return the sizes of all packs, and what is wrong with those that were read."""
-    from consist.blobs.pack import verify_pack
+    from consist.blobs.pack import PackRef
 
     sizes: dict[bytes, int] = {}
-    wrong: dict[bytes, str] = {}
+    wrong: dict[bytes, _Harm] = {}
     for digest, found in _named(store, layout.PACKS, contents):
         sizes[digest.raw] = found.size
         contents.stored += found.size
         contents.packs += 1
         with contextlib.suppress(BlobNotFoundError):
             if is_read(digest):
-                if verify_pack(store.backend, digest, found.size):
+                harm = _harm(store, PackRef(digest.raw, found.size))
+                if harm is None:
                     store.blobs.suspects.discard(digest)
                 else:
-                    wrong[digest.raw] = "its bytes are not what its name says"
+                    wrong[digest.raw] = harm
         seen(found.size)
     return sizes, wrong
+
+
+def _harm(store: Store, ref: PackRef) -> _Harm | None:
+    from consist.blobs.pack import verify_pack
+
+    try:
+        chunks = verify_pack(store.backend, ref)
+    except DamagedError:
+        return _Harm("its directory is not what its name says")
+    except FormatError as error:
+        return _Harm(error.message)
+    if not chunks:
+        return None
+    return _Harm(f"its bytes are not what its name says: {len(chunks)} of its chunks", chunks)
 
 
 def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
@@ -198,14 +228,14 @@ def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
             yield manifest
 
 
-def _problem(store: Store, ref: PackRef, sizes: dict[bytes, int]) -> str | None:
+def _absence(store: Store, ref: PackRef, sizes: dict[bytes, int]) -> _Harm | None:
     size = sizes.get(ref.digest)
     if size is None:  # a writer may have put it since the packs were listed
         found = store.backend.stat(ref.key)
         size = None if found is None else found.size
     if size is None:
-        return "missing"
-    return None if size == ref.size else f"has {size} bytes, not {ref.size}"
+        return _Harm("missing")
+    return None if size == ref.size else _Harm(f"has {size} bytes, not {ref.size}")
 
 
 def _needed_by(blobs: list[str]) -> str:

@@ -115,7 +115,7 @@ def _chunks(store: Store, found: _Records) -> None:
         with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
             ref = PackRef(layout.key_digest(listed.key).raw, listed.size)
             if ref.digest not in named:
-                store.index.chunks.add(entries_of_pack(ref, read_directory(store.backend, ref)))
+                store.index.chunks.add(entries_of_pack(ref, read_directory(store.backend, ref).pieces))
 
 
 def _batches(store: Store, found: _Records) -> Iterator[tuple[str, tuple[Event, ...]]]:

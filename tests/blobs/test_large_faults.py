@@ -27,6 +27,7 @@ from consist.errors import BlobNotFoundError, ConsistError, DamagedError, NotFou
 from consist.hashing.digest import Digest
 from consist.testing import Fault, FaultyBackend
 from consist.testing.faultplan import CUT, DELAY, ERROR, FLIPPED, LOST, STALE, SUFFERS, TORN, forbidden, full, storm
+from tests.packpage import check_pack
 
 KIB = 1 << 10
 
@@ -302,8 +303,10 @@ def check_outcome(outcome, deed, effect):
 
 def check_place(place, page, torn):
     """By the format page, everything under a final name is what it is called."""
-    for key in {*place.keys("blobs"), *place.keys("packs")} - {*torn}:
+    for key in {*place.keys("blobs")} - {*torn}:
         assert blake3.blake3(place.object(key)).hexdigest() == key.partition("/")[2].replace("/", "")
+    for key in {*place.keys("packs")} - {*torn}:
+        check_pack(place.object(key), bytes.fromhex(key.partition("/")[2].replace("/", "")))
     for key in {*place.keys("manifests")} - {*torn}:
         raw = bytes.fromhex(key.partition("/")[2].replace("/", ""))
         _, packs, _ = page.manifest_of(place.object(key), raw)

@@ -1,6 +1,5 @@
 """A pack, against the format page: written by the code and read here, written here and read by the code."""
 
-import math
 import os
 import struct
 
@@ -14,6 +13,7 @@ from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.testing import FaultyBackend
 
 CHUNKS = [b"first", b"second chunk", b"", b"x" * 300]
+BODY = b"".join(CHUNKS)
 
 
 def row(chunk, offset, *, encoding=0, raw=None):
@@ -29,13 +29,17 @@ def rows_of(chunks):
     return b"".join(rows)
 
 
-def made(body, directory):
-    """Make a pack by the page."""
-    return body + directory + struct.pack(">I", len(directory)) + b"CPCK"
+def ending(directory):
+    """Make what follows a body, by the page."""
+    return directory + struct.pack(">I", len(directory)) + b"CPCK"
+
+
+def directory_of(chunks=CHUNKS, salt=b"", seals=b""):
+    return msgpack.packb([1, salt, rows_of(chunks), seals])
 
 
 def whole(chunks=CHUNKS, salt=b""):
-    return made(b"".join(chunks), msgpack.packb([0, salt, rows_of(chunks)]))
+    return b"".join(chunks) + ending(directory_of(chunks, salt))
 
 
 def written(backend, chunks=CHUNKS, salt=b""):
@@ -48,24 +52,31 @@ def written(backend, chunks=CHUNKS, salt=b""):
     return sealed.ref, pieces
 
 
-def put(place, data):
-    """Put what is or is no pack under its name; return the reference to it."""
-    ref = PackRef(blake3.blake3(data).digest(), len(data))
-    place.backend.put(ref.key, data)
+def put(place, body, end):
+    """Put what is or is no pack under the name that its end gives it; return the reference to it."""
+    ref = PackRef(blake3.blake3(end).digest(), len(body) + len(end))
+    place.backend.put(ref.key, body + end)
     return ref
+
+
+def flipped(data, position):
+    return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
 def test_the_bytes_are_what_the_page_says(place, page):
     ref, _ = written(place.backend)
     data = place.object(page.key_of("packs", ref.digest))
     assert data == whole()
-    assert (blake3.blake3(data).digest(), len(data)) == ref
+    assert (blake3.blake3(ending(directory_of())).digest(), len(data)) == ref
     assert ref.key == page.key_of("packs", ref.digest)
 
 
 def test_a_directory_says_what_was_added(place):
     ref, pieces = written(place.backend)
-    assert read_directory(place.backend, ref) == pieces
+    assert read_directory(place.backend, ref) == (
+        tuple(pieces),
+        tuple(blake3.blake3(chunk).digest() for chunk in CHUNKS),
+    )
     assert pieces[1] == Piece(blake3.blake3(CHUNKS[1]).digest(), 0, 5, 12, 12)
 
 
@@ -73,12 +84,14 @@ def test_a_salt_gives_the_same_chunks_another_name(place, page):
     plain, pieces = written(place.backend)
     salted, same = written(place.backend, salt=b"salt")
     assert plain != salted
-    assert same == pieces == read_directory(place.backend, salted)
+    assert tuple(same) == tuple(pieces) == read_directory(place.backend, salted).pieces
     assert place.object(page.key_of("packs", salted.digest)) == whole(salt=b"salt")
 
 
 def test_a_pack_without_chunks_can_be_read(place):
-    assert read_directory(place.backend, put(place, whole([]))) == []
+    ref = put(place, b"", ending(directory_of([])))
+    assert read_directory(place.backend, ref) == ((), ())
+    assert verify_pack(place.backend, ref) == frozenset()
 
 
 def test_nothing_is_visible_before_it_is_published_and_nothing_is_left_of_what_is_discarded(place):
@@ -94,7 +107,7 @@ def test_nothing_is_visible_before_it_is_published_and_nothing_is_left_of_what_i
 def test_a_directory_longer_than_the_first_read_is_read_whole(place, monkeypatch, tail):
     monkeypatch.setattr(pack_module, "_TAIL", tail)
     ref, pieces = written(place.backend)
-    assert read_directory(place.backend, ref) == pieces
+    assert read_directory(place.backend, ref).pieces == tuple(pieces)
 
 
 def test_a_pack_that_is_gone(place):
@@ -114,29 +127,24 @@ def test_a_pack_cut_short_anywhere_is_damaged(place, monkeypatch, tail):
                 read_directory(place.backend, PackRef(ref.digest, size))
 
 
-def test_a_flip_in_directory_or_trailer_is_noticed_or_names_another_chunk(place):
-    """Where chunks lie is never wrong; what they are is checked against the digest by whoever uses them."""
-    ref, pieces = written(place.backend)
+def test_a_flip_in_directory_or_trailer_is_damage(place):
+    ref, _ = written(place.backend)
     data = whole()
     for position in range(sum(map(len, CHUNKS)), len(data)):
-        place.overwrite(ref.key, data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
-        try:
-            found = read_directory(place.backend, ref)
-        except (DamagedError, FormatError):
-            continue
-        if found != pieces:  # the salt's type is not looked at
-            assert [(piece.offset, piece.stored) for piece in found] == [(piece[2], piece[3]) for piece in pieces]
-            assert sum(one != other for one, other in zip(found, pieces, strict=True)) == 1
+        place.overwrite(ref.key, flipped(data, position))
+        with pytest.raises(DamagedError, match=ref.name.short):
+            read_directory(place.backend, ref)
+        with pytest.raises(DamagedError, match=ref.name.short):
+            verify_pack(place.backend, ref)
 
 
 @pytest.mark.parametrize("length", [0, 1, 1 << 31, (1 << 32) - 1])
 def test_a_trailer_with_a_wrong_length_is_damaged(place, length):
-    ref = put(place, whole()[:-8] + struct.pack(">I", length) + b"CPCK")
+    ref = put(place, BODY, directory_of() + struct.pack(">I", length) + b"CPCK")
     with pytest.raises(DamagedError, match=ref.name.short):
         read_directory(place.backend, ref)
 
 
-BODY = b"".join(CHUNKS)
 SHIFTED = row(b"first", 1) + row(b"second", 6)
 OVERLAPPING = row(b"first", 0) + row(b"first", 3)
 
@@ -155,7 +163,7 @@ OVERLAPPING = row(b"first", 0) + row(b"first", 3)
     ids=["a gap before", "overlap", "a gap between", "another order", "a gap behind", "too short", "no rows"],
 )
 def test_rows_that_do_not_lie_back_to_back_are_damage(place, body, rows):
-    ref = put(place, made(body, msgpack.packb([0, b"", rows])))
+    ref = put(place, body, ending(msgpack.packb([1, b"", rows, b""])))
     with pytest.raises(DamagedError, match="does not fit"):
         read_directory(place.backend, ref)
 
@@ -163,47 +171,85 @@ def test_rows_that_do_not_lie_back_to_back_are_damage(place, body, rows):
 @pytest.mark.parametrize(
     "directory",
     [
-        msgpack.packb([0, b"", rows_of(CHUNKS)[:-1]]),
-        msgpack.packb([0, b"", "rows"]),
-        msgpack.packb([0, b"", 7]),
-        msgpack.packb([0, b"", None]),
-        msgpack.packb([0, b""]),
-        msgpack.packb([0, b"", rows_of(CHUNKS), 1]),
+        msgpack.packb([1, b"", rows_of(CHUNKS)[:-1], b""]),
+        msgpack.packb([1, b"", "rows", b""]),
+        msgpack.packb([1, b"", 7, b""]),
+        msgpack.packb([1, b"", None, b""]),
+        msgpack.packb([1, b"", rows_of(CHUNKS)]),
+        msgpack.packb([1, b"", rows_of(CHUNKS), None]),
+        msgpack.packb([1, b"", rows_of(CHUNKS), bytes(31)]),
+        msgpack.packb([1, b"", rows_of(CHUNKS), bytes(32)]),
+        msgpack.packb([1, b"", row(BODY, 0, encoding=1), b""]),
+        msgpack.packb([1, b"", rows_of(CHUNKS), b"", 1]),
         msgpack.packb([]),
         msgpack.packb(7),
-        msgpack.packb([0, b"", rows_of(CHUNKS)])[:-1],
+        directory_of()[:-1],
         b"\xc1",
         b"",
     ],
 )
 def test_a_directory_that_is_none_is_damage_and_the_pack_is_named(place, directory):
-    ref = put(place, made(BODY, directory))
+    ref = put(place, BODY, ending(directory))
     with pytest.raises(DamagedError, match=ref.name.short):
         read_directory(place.backend, ref)
 
 
 @pytest.mark.parametrize("fields", [[b"", rows_of(CHUNKS)], [b"", rows_of(CHUNKS), b""], []])
 def test_a_newer_pack_is_not_guessed_at(place, fields):
-    ref = put(place, made(BODY, msgpack.packb([1, *fields])))
-    with pytest.raises(FormatError, match=r"version 1.*upgrade"):
+    ref = put(place, BODY, ending(msgpack.packb([2, *fields])))
+    with pytest.raises(FormatError, match=r"version 2.*upgrade"):
         read_directory(place.backend, ref)
 
 
+COMPRESSED = [b"stored of one", b"stored of another"]
+
+
+def test_what_is_stored_of_a_compressed_chunk_has_a_seal(place):
+    writer = PackWriter(place.backend)
+    pieces = [writer.add(bytes([number]) * 32, 1, stored, 99) for number, stored in enumerate(COMPRESSED)]
+    raw = writer.add(blake3.blake3(b"raw").digest(), 0, b"raw", 3)
+    sealed = writer.seal()
+    with sealed.upload as upload:
+        upload.publish(sealed.ref.key)
+    seals = [blake3.blake3(stored).digest() for stored in COMPRESSED]
+    rows = b"".join(struct.pack(">32sBIII", *piece) for piece in (*pieces, raw))
+    data = place.object(sealed.ref.key)
+    assert data == b"".join(COMPRESSED) + b"raw" + ending(msgpack.packb([1, b"", rows, b"".join(seals)]))
+    assert read_directory(place.backend, sealed.ref).seals == (*seals, raw.digest)
+    assert verify_pack(place.backend, sealed.ref) == frozenset()
+    for position, chunk in [(0, 0), (12, 0), (13, 13), (29, 13), (30, 30)]:
+        place.overwrite(sealed.ref.key, flipped(data, position))
+        assert verify_pack(place.backend, sealed.ref) == {chunk}
+
+
 def test_a_pack_is_read_whole_by_large_requests_side_by_side(new_place, monkeypatch):
-    monkeypatch.setattr(pack_module, "_PIECE", 100)
+    monkeypatch.setattr(pack_module, "_REQUEST", 100)
     place = new_place("memory")
-    ref, _ = written(place.backend, [*CHUNKS, b"y" * 500])
+    chunks = [bytes([number]) * 40 for number in range(17)]
+    ref, _ = written(place.backend, chunks)
     backend = FaultyBackend(place.backend, [])
-    assert verify_pack(backend, ref.name, ref.size)
-    assert [call.operation for call in backend.calls] == ["get_ranges"] * math.ceil(ref.size / 400)
+    assert verify_pack(backend, ref) == frozenset()
+    assert [call.operation for call in backend.calls] == ["get_range", "get_ranges", "get_ranges", "get_ranges"]
     data = place.object(ref.key)
-    for position in (0, 99, 100, 399, 400, len(data) - 1):
-        place.overwrite(ref.key, data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
-        assert not verify_pack(backend, ref.name, ref.size)
+    for position in (0, 39, 40, 79, 80, 679):
+        place.overwrite(ref.key, flipped(data, position))
+        assert verify_pack(backend, ref) == {position // 40 * 40}
+    place.overwrite(ref.key, flipped(flipped(data, 0), 679))
+    assert verify_pack(backend, ref) == {0, 640}
     for left in (0, 100, len(data) - 1):
         place.overwrite(ref.key, data[:left])
-        assert not verify_pack(backend, ref.name, left)
-        assert not verify_pack(backend, ref.name, ref.size), "it was cut short since it was listed"
+        with pytest.raises(DamagedError):
+            verify_pack(backend, PackRef(ref.digest, left))
+        with pytest.raises(DamagedError, match="cut short"):  # since it was listed
+            verify_pack(backend, ref)
     place.backend.delete(ref.key)
     with pytest.raises(BlobNotFoundError):
-        verify_pack(backend, ref.name, ref.size)
+        verify_pack(backend, ref)
+
+
+def test_a_chunk_larger_than_a_request_is_read_by_one(place, monkeypatch):
+    monkeypatch.setattr(pack_module, "_REQUEST", 10)
+    ref, _ = written(place.backend)
+    assert verify_pack(place.backend, ref) == frozenset()
+    place.overwrite(ref.key, flipped(whole(), len(BODY) - 1))
+    assert verify_pack(place.backend, ref) == {17}

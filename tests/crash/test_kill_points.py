@@ -43,6 +43,7 @@ from consist.store.rebuild import rebuild
 from consist.store.verify import verify
 from consist.testing import faults
 from consist.testing.together import fork
+from tests.packpage import check_pack
 
 PARTS = 8
 RANDOM_KILLS = 200
@@ -151,8 +152,10 @@ class Left:
         assert not self.runs or (self.root / "consist.json").exists()
 
     def _look_at(self, parts, path):
-        if parts[0] in {"blobs", "packs"}:
+        if parts[0] == "blobs":
             assert blake3(path.read_bytes()).hexdigest() == "".join(parts[1:])
+        elif parts[0] == "packs":
+            check_pack(path.read_bytes(), bytes.fromhex("".join(parts[1:])))
         elif parts[0] == "manifests":
             name = "".join(parts[1:])
             assert blake3(self._reassembled(name)).hexdigest() == name

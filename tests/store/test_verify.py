@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 
 import pytest
 
@@ -234,6 +235,32 @@ def test_what_is_found_heals_by_running_again(by_hand, filled, tmp_path):
         assert tracker.run(make, config={"value": value}).value == make(value)
     assert verify(tracker.store, read_data=True).findings == ()
     tracker.close()
+
+
+def test_of_blobs_that_share_a_pack_only_those_are_named_that_need_what_is_damaged(by_hand, store, tmp_path):
+    root = tmp_path / "store"
+    content = random.Random(8).randbytes(3 << 20)  # noqa: S311 - any bytes that do not compress
+    older = store.blobs.put_bytes(content).digest
+    (pack,) = [key for key in by_hand.objects(root) if key.startswith("packs/")]
+    newer = store.blobs.put_bytes(
+        b"?" * (2 << 20) + content[2 << 20 :]
+    ).digest  # it needs the pack's end, not its start
+    good = (root / pack).read_bytes()
+
+    def problem(position):
+        by_hand.overwrite(root / pack, good[:position] + b"?!" + good[position + 2 :])
+        store.blobs.suspects.clear()
+        (finding,) = verify(store, read_data=1).findings
+        assert finding.key == pack
+        return finding.problem
+
+    what = "its bytes are not what its name says: 1 of its chunks"
+    assert problem(0) == f"{what}; needed by blob {older.short}"
+    assert newer not in store.blobs.suspects
+    assert older in store.blobs.suspects
+    assert problem((3 << 20) - 100).startswith(f"{what}; needed by blobs ")
+    assert {older, newer} <= {*store.blobs.suspects}
+    assert problem(len(good) - 9).startswith("its directory is not what its name says; needed by blobs ")
 
 
 def test_verifying_changes_nothing(by_hand, filled, check):
