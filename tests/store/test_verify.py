@@ -242,9 +242,7 @@ def test_of_blobs_that_share_a_pack_only_those_are_named_that_need_what_is_damag
     content = random.Random(8).randbytes(3 << 20)  # noqa: S311 - any bytes that do not compress
     older = store.blobs.put_bytes(content).digest
     (pack,) = [key for key in by_hand.objects(root) if key.startswith("packs/")]
-    newer = store.blobs.put_bytes(
-        b"?" * (2 << 20) + content[2 << 20 :]
-    ).digest  # it needs the end of the pack
+    newer = store.blobs.put_bytes(b"?" * (2 << 20) + content[2 << 20 :]).digest  # it needs the end of the pack
     good = (root / pack).read_bytes()
 
     def problem(position):
