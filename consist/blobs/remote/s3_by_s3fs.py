@@ -63,8 +63,8 @@ class S3ByS3fs(S3Strategy, Conditional):
     if_free: ClassVar[Mapping[str, str]] = {"IfNoneMatch": "*"}
     if_version = "IfMatch"
     in_memory = 8 << 20
-    """What is larger goes to a file from the start: 512 MiB took 202 MiB of memory so, and 360 if packs were kept there.
-    A pack that moves to a file at its end costs both ways: 3.9 s of system time for 1 GiB, and 1.8 either other way."""
+    """What is larger goes to a file early: 512 MiB took 202 MiB of memory so, and 360 if packs were kept there. A pack
+    that moves to a file at its end costs both ways: 3.9 s of system time for 1 GiB, and 1.8 either other way."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
