@@ -117,7 +117,7 @@ class ManifestPlaces:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._mask = (1 << (2 * len(manifest.chunks)).bit_length()) - 1
-        self._slots = array("I", bytes(4 * (self._mask + 1)))  # number of a chunk + 1; 0 is free
+        self._slots = array("I", [0]) * (self._mask + 1)  # number of a chunk + 1; 0 is free
         for number, chunk in enumerate(manifest.chunks):
             self._slots[self._slot(chunk.digest)] = number + 1
 
