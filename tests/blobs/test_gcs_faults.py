@@ -88,6 +88,25 @@ def test_a_refusal_is_said_in_our_words(backend, proxy, status, kind, said):
     assert "anon" not in "".join(traceback.format_exception_only(raised.value))
 
 
+def test_who_may_get_but_not_list_is_told_that_a_missing_object_looks_forbidden(backend, proxy, fake_gcs, root):
+    """As GCS answers such credentials: 403 for what is not there. What is there they read."""
+    fake_gcs.write(f"{root}/blobs/1", b"content")
+    proxy.faults.append(Fault("GET", 403, pass_on=True, only=404, times=1000))
+    assert backend.get("blobs/1") == b"content"
+    assert backend.stat("blobs/1").size == 7
+    assert backend.get_ranges([Range("blobs/1", 0, 4)]) == [b"cont"]
+    for call in (
+        lambda: backend.get("blobs/none"),
+        lambda: backend.get_versioned("blobs/none"),
+        lambda: backend.get_range("blobs/none", 0, 1),
+        lambda: backend.get_ranges([Range("blobs/1", 0, 1), Range("blobs/none", 0, 1)]),
+        lambda: backend.stat("blobs/none"),
+        lambda: backend.stat_many(["blobs/1", "blobs/none"]),
+    ):
+        with pytest.raises(StoragePermissionError, match="without the right to list.*an object that is not there"):
+            call()
+
+
 def test_a_bucket_that_is_not_there_is_no_missing_object(fake_gcs):
     backend = open_backend("gs://no-such-bucket/store", storage_options=fake_gcs.options())
     for call in (
