@@ -302,12 +302,17 @@ class LargeBlobs:
         return manifest
 
     def _serving(self, data: bytes, manifest: Manifest) -> Manifest | None:
-        """Return the manifest that is there if it puts the same together, by packs that are there and trusted."""
+        """Return the manifest that is there if it puts the same together, by packs that are there and trusted.
+
+        Those of our own manifest were written or confirmed just now, and are not asked for again.
+        """
         with contextlib.suppress(DamagedError):
             there = decode_manifest(data, manifest.digest)
             suspect = any(name in self._suspects for name in (manifest.digest, *(ref.name for ref in there.packs)))
             is_trusted = not suspect and there.chunk_list() == manifest.chunk_list()
-            if is_trusted and missing_pack(self._backend, there.packs) is None:
+            ours = {*manifest.packs}
+            others = [ref for ref in there.packs if ref not in ours]
+            if is_trusted and (not others or missing_pack(self._backend, others) is None):
                 return there
         return None
 
