@@ -16,13 +16,11 @@ written again under its own.
 
 from __future__ import annotations
 
-import contextlib
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
-from consist.blobs.backend import Range
-from consist.blobs.reader import copy_source, open_source
+from consist.blobs.reader import copy_object
 from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import pack as encode
 from consist.hashing.codec import unpack as decode
@@ -41,10 +39,6 @@ SCHEMA = 0
 MAGIC = b"CPCK"
 _ROW = struct.Struct(">32sBIII")
 _TRAILER = struct.Struct(">I4s")
-_PIECE = 8 << 20
-_AT_ONCE = 4
-"""Bytes of a request where a pack is read whole over a network, and how many are made at once: a request costs as
-much as about a MiB, and half a pack is in memory."""
 _TAIL = 64 << 10
 """Bytes read first for a directory: a full pack's has 10 KB, at the usual chunk sizes."""
 
@@ -186,16 +180,7 @@ def verify_pack(backend: Backend, digest: Digest, size: int) -> bool:
     BlobNotFoundError
         If there is no such pack.
     """
-    key = layout.digest_key(layout.PACKS, digest)
-    if backend.path_of(key) is not None:
-        with contextlib.closing(open_source(backend, key)) as source:
-            return copy_source(source, len).digest == digest
-    hasher = Hasher()
-    ranges = [Range(key, start, min(_PIECE, size - start)) for start in range(0, size, _PIECE)]
-    for first in range(0, len(ranges), _AT_ONCE):
-        for piece in backend.get_ranges(ranges[first : first + _AT_ONCE]):
-            hasher.update(piece)
-    return hasher.result().digest == digest
+    return copy_object(backend, layout.digest_key(layout.PACKS, digest), len, size=size).digest == digest
 
 
 def _parse(directory: bytes, body: int, what: str) -> list[Piece]:

@@ -9,6 +9,7 @@ import msgpack
 import pytest
 
 from consist.blobs import pack as pack_module
+from consist.blobs import reader
 from consist.blobs.pack import PackRef, PackWriter, Piece, read_directory, verify_pack
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.testing import FaultyBackend
@@ -190,7 +191,7 @@ def test_a_newer_pack_is_not_guessed_at(place, fields):
 
 
 def test_a_pack_is_read_whole_by_large_requests_side_by_side(new_place, monkeypatch):
-    monkeypatch.setattr(pack_module, "_PIECE", 100)
+    monkeypatch.setattr(reader, "PIECE", 100)
     place = new_place("memory")
     ref, _ = written(place.backend, [*CHUNKS, b"y" * 500])
     backend = FaultyBackend(place.backend, [])
