@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend
     from consist.blobs.cachefiles import CacheFile
-    from consist.blobs.manifest import Chunk, Manifest
+    from consist.blobs.chunklist import Chunk
+    from consist.blobs.manifest import Manifest
     from consist.blobs.posix import OpenFile
     from consist.blobs.readcache import ReadCache
     from consist.hashing.digest import Digest
@@ -170,10 +171,11 @@ class Fetcher:
     ) -> dict[int, bytes | memoryview]:
         """Fetch chunks from the store, check them, and keep them where a file of the cache is held."""
         take = _checked if checked else _raw
+        chunks = {number: manifest.chunks[number] for number in numbers}
         alike: dict[tuple[int, int], list[int]] = {}
-        for number in numbers:
-            alike.setdefault(_place(manifest.chunks[number]), []).append(number)
-        extents = list(_extents(manifest, [alike[place][0] for place in sorted(alike)]))
+        for number, chunk in chunks.items():
+            alike.setdefault(_place(chunk), []).append(number)
+        extents = list(_extents(chunks, [alike[place][0] for place in sorted(alike)]))
         ranges = [Range(manifest.packs[found.pack].key, found.start, found.length) for found in extents]
         try:
             fetched = self._backend.get_ranges(ranges)
@@ -186,7 +188,7 @@ class Fetcher:
             pack = manifest.packs[extent.pack].name
             view = memoryview(data)
             for number in extent.numbers:
-                chunk = manifest.chunks[number]
+                chunk = chunks[number]
                 start = chunk.offset - extent.start
                 try:
                     found[number] = take(chunk, view[start : start + chunk.stored])
@@ -271,16 +273,16 @@ def _checked(chunk: Chunk, stored: memoryview) -> bytes | memoryview:
     return raw
 
 
-def _extents(manifest: Manifest, numbers: Sequence[int]) -> Iterator[Extent]:
+def _extents(chunks: Mapping[int, Chunk], numbers: Sequence[int]) -> Iterator[Extent]:
     """Group chunks, given in the order in which they lie, that nearly follow each other in a pack."""
     place = 0
     while place < len(numbers):
         first = place
-        head = manifest.chunks[numbers[first]]
+        head = chunks[numbers[first]]
         stop = head.offset + head.stored
         place += 1
         while place < len(numbers):
-            chunk = manifest.chunks[numbers[place]]
+            chunk = chunks[numbers[place]]
             gap = chunk.offset - stop
             far = chunk.offset + chunk.stored - head.offset > REQUEST
             if chunk.pack != head.pack or not 0 <= gap <= GAP or far:

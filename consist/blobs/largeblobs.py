@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat
-from consist.blobs.chunktable import LateTable, entries_of_manifest
+from consist.blobs.chunktable import LateTable, ManifestPlaces
 from consist.blobs.damage import damaged_blob
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
@@ -272,38 +272,56 @@ class LargeBlobs:
 
     def _publish(self, manifest: Manifest) -> Manifest:
         """Publish a manifest, unless there is one that serves; one that does not is replaced."""
-        framed = encode_manifest(manifest)
         for _ in range(_ATTEMPTS):
-            try:
-                self._backend.create(manifest.key, framed)
-            except AlreadyExistsError:
-                with contextlib.suppress(ChangedError, BlobNotFoundError):  # somebody was quicker: look again
-                    return self._meet(manifest, framed)
-                continue
-            return manifest
+            if self._create(manifest):
+                return manifest
+            with contextlib.suppress(ChangedError, BlobNotFoundError):  # somebody was quicker: look again
+                return self._meet(manifest)
         raise ChangedError(f"{manifest.key} keeps changing", hint="put it again")
 
-    def _meet(self, manifest: Manifest, framed: bytes) -> Manifest:
+    def _create(self, manifest: Manifest) -> bool:
+        """Tell whether there was none. Its bytes end here: beside those that are there they would be too many."""
+        try:
+            self._backend.create(manifest.key, encode_manifest(manifest))
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def _meet(self, manifest: Manifest) -> Manifest:
         """Settle with the manifest that is there: return it if it serves, else replace it."""
         data, version = self._backend.get_versioned(manifest.key)
-        with contextlib.suppress(DamagedError):
-            there = decode_manifest(data, manifest.digest)
-            suspect = any(name in self._suspects for name in (manifest.digest, *(ref.name for ref in there.packs)))
-            is_trusted = not suspect and there.chunk_list() == manifest.chunk_list()
-            if is_trusted and missing_pack(self._backend, there.packs) is None:
-                return there
+        there = self._serving(data, manifest)
+        if there is not None:
+            return there
+        del data
+        framed = encode_manifest(manifest)
         if self._backend.capabilities.replace:
             self._backend.replace(manifest.key, framed, if_match=version)
         else:  # any whole manifest of a blob is as good as another
             self._backend.put(manifest.key, framed)
         return manifest
 
-    def _entries_of(self, like: Digest | None) -> dict[bytes, Entry]:
+    def _serving(self, data: bytes, manifest: Manifest) -> Manifest | None:
+        """Return the manifest that is there if it puts the same together, by packs that are there and trusted.
+
+        Those of our own manifest were written or confirmed just now, and are not asked for again.
+        """
+        with contextlib.suppress(DamagedError):
+            there = decode_manifest(data, manifest.digest)
+            suspect = any(name in self._suspects for name in (manifest.digest, *(ref.name for ref in there.packs)))
+            is_trusted = not suspect and there.chunk_list() == manifest.chunk_list()
+            ours = {*manifest.packs}
+            others = [ref for ref in there.packs if ref not in ours]
+            if is_trusted and (not others or missing_pack(self._backend, others) is None):
+                return there
+        return None
+
+    def _entries_of(self, like: Digest | None) -> dict[bytes, Entry] | ManifestPlaces:
         """Return where another blob's chunks lie; nothing if that blob is not there."""
         with contextlib.suppress(DamagedError, FormatError):
             manifest = None if like is None else self.manifest(like)
             if manifest is not None:
-                return dict(entries_of_manifest(manifest))
+                return ManifestPlaces(manifest)
         return {}
 
     def _remember(self, there: ObjectStat, manifest: Manifest) -> _Known:

@@ -6,18 +6,17 @@ any other: the first writer's stays while it serves. ``docs/format.md`` is this 
 
 from __future__ import annotations
 
-import itertools
 import struct
+from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from consist.blobs import layout
+from consist.blobs.chunklist import ChunkList
 from consist.blobs.pack import PackRef
 from consist.errors import DamagedError, FormatError
-from consist.hashing.codec import pack as encode
-from consist.hashing.codec import unpack as decode
-from consist.hashing.frame import Kind, decode_frame, encode_frame
-from consist.hashing.hasher import domain_digest
+from consist.hashing.codec import pack_before, unpack_apart
+from consist.hashing.frame import Kind, encode_frame, payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +25,7 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 SCHEMA = 0
-LIST_DOMAIN = "consist 2026 chunk list"
 _PACK = struct.Struct(">32sI")
-_CHUNK = struct.Struct(">32sBIIII")
-
-
-class Chunk(NamedTuple):
-    """A chunk of the content, and where it lies."""
-
-    digest: bytes
-    encoding: int
-    pack: int
-    """Which of the manifest's packs."""
-    offset: int
-    stored: int
-    raw: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +40,17 @@ class Manifest:
         Its bytes.
     packs : tuple of PackRef
         The packs that its chunks lie in.
-    chunks : tuple of Chunk
+    chunks : ChunkList
         In order of the content.
-    starts : tuple of int
-        Where each chunk begins in the content.
+    starts : array of int
+        Where each chunk begins in the content; 8 bytes each.
     """
 
     digest: Digest
     size: int
     packs: tuple[PackRef, ...]
-    chunks: tuple[Chunk, ...]
-    starts: tuple[int, ...]
+    chunks: ChunkList
+    starts: array[int]
 
     @property
     def key(self) -> str:
@@ -77,11 +62,10 @@ class Manifest:
 
         A record keeps it, so that a reader that believes the record need not believe a manifest.
         """
-        rows = b"".join(chunk.digest + chunk.raw.to_bytes(4, "big") for chunk in self.chunks)
-        return domain_digest(LIST_DOMAIN, rows)
+        return self.chunks.digest()
 
 
-def make_manifest(digest: Digest, packs: Sequence[PackRef], chunks: Sequence[Chunk]) -> Manifest:
+def make_manifest(digest: Digest, packs: Sequence[PackRef], chunks: ChunkList) -> Manifest:
     """Make a manifest.
 
     Raises
@@ -89,18 +73,24 @@ def make_manifest(digest: Digest, packs: Sequence[PackRef], chunks: Sequence[Chu
     ValueError
         If a chunk names a pack that is not there, or does not lie within it.
     """
-    for chunk in chunks:
-        if chunk.pack >= len(packs) or chunk.offset + chunk.stored > packs[chunk.pack].size or not chunk.raw:
+    sizes = [ref.size for ref in packs]
+    starts = array("Q")
+    end = 0
+    for _, _, pack, offset, stored, raw in chunks:
+        if pack >= len(sizes) or offset + stored > sizes[pack] or not raw:
             raise ValueError("a chunk does not lie in its pack")
-    ends = list(itertools.accumulate((chunk.raw for chunk in chunks), initial=0))
-    return Manifest(digest, ends[-1], tuple(packs), tuple(chunks), tuple(ends[:-1]))
+        starts.append(end)
+        end += raw
+    return Manifest(digest, end, tuple(packs), chunks, starts)
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """Return a manifest as a framed object, with a fresh nonce."""
     packs = b"".join(_PACK.pack(*ref) for ref in manifest.packs)
-    chunks = b"".join(_CHUNK.pack(*chunk) for chunk in manifest.chunks)
-    return encode_frame(Kind.MANIFEST, manifest.digest.raw, encode([SCHEMA, manifest.size, packs, chunks]))
+    rows = manifest.chunks.rows
+    return encode_frame(
+        Kind.MANIFEST, manifest.digest.raw, pack_before([SCHEMA, manifest.size, packs], len(rows)), rows
+    )
 
 
 def decode_manifest(data: bytes, digest: Digest) -> Manifest:
@@ -113,16 +103,16 @@ def decode_manifest(data: bytes, digest: Digest) -> Manifest:
     FormatError
         If a newer consist wrote it.
     """
-    payload = decode_frame(data, Kind.MANIFEST, digest.raw).payload
+    payload = payload_of(data, Kind.MANIFEST, digest.raw)
     try:
-        version, *fields = decode(payload)
+        version, *fields = unpack_apart(payload)
         if version != SCHEMA:  # before the fields are counted: a newer one may have others
             raise FormatError(
                 f"a manifest of version {version}, which this consist does not know", hint="upgrade consist"
             )
         size, packs, chunks = fields
         refs = [PackRef(*fields) for fields in _PACK.iter_unpack(packs)]
-        found = make_manifest(digest, refs, [Chunk(*fields) for fields in _CHUNK.iter_unpack(chunks)])
+        found = make_manifest(digest, refs, ChunkList(chunks))
     except (DamagedError, ValueError, TypeError, struct.error) as error:
         raise DamagedError(f"the manifest of blob {digest.short} cannot be read") from error
     if found.size != size:

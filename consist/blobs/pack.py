@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from consist.blobs import layout
 from consist.blobs.backend import Range
 from consist.blobs.encoding import RAW
+from consist.blobs.reader import AT_ONCE, PIECE
 from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import pack as encode
 from consist.hashing.codec import unpack as decode
@@ -47,10 +48,6 @@ MAGIC = b"CPCK"
 _ROW = struct.Struct(">32sBIII")
 _TRAILER = struct.Struct(">I4s")
 _SEAL = 32
-_REQUEST = 8 << 20
-_AT_ONCE = 4
-"""Bytes of a request where a pack is read whole, and how many are made at once: over a network a request costs as much
-as about a MiB, and half a pack is in memory."""
 _HASHERS = 2
 _TAIL = 64 << 10
 """Bytes read first for a directory: a full pack's has 10 KB, at the usual chunk sizes."""
@@ -209,8 +206,8 @@ def verify_pack(backend: Backend, ref: PackRef) -> frozenset[int]:
     spans = _spans(read_directory(backend, ref))
     damaged: list[int] = []
     with ThreadPoolExecutor(_HASHERS, thread_name_prefix="consist-hash") as hashing:
-        for first in range(0, len(spans), _AT_ONCE):
-            some = spans[first : first + _AT_ONCE]
+        for first in range(0, len(spans), AT_ONCE):
+            some = spans[first : first + AT_ONCE]
             read = backend.get_ranges([_range(ref.key, span) for span in some])
             damaged.extend(itertools.chain.from_iterable(hashing.map(_damaged, some, read)))
     return frozenset(damaged)
@@ -243,7 +240,7 @@ def _spans(directory: Directory) -> list[list[tuple[Piece, bytes]]]:
     for piece, seal in zip(*directory, strict=True):
         if piece.stored > room:
             spans.append([])
-            room = max(_REQUEST, piece.stored)
+            room = max(PIECE, piece.stored)
         room -= piece.stored
         spans[-1].append((piece, seal))
     return spans

@@ -13,9 +13,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
+from consist.blobs.chunklist import Chunk, ChunkList
 from consist.blobs.chunktable import Place, entries_of_pack
 from consist.blobs.encoding import RAW, encode_chunk
-from consist.blobs.manifest import Chunk
 from consist.blobs.pack import PACK_SIZE, PackRef, PackWriter
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Packing:
         self._table = table
         self._reuse = reuse
         self._compress = compress
-        self._chunks: list[Chunk] = []
+        self._chunks = ChunkList()
         self._packs: list[PackRef] = []
         self._numbers: dict[PackRef, int] = {}
         self._writer: PackWriter | None = None
@@ -135,7 +135,7 @@ class Packing:
                 chunk = here[digest] = self._store(digest, *encoded[digest], len(raw))
             self._chunks.append(chunk)
 
-    def finish(self) -> tuple[list[PackRef], list[Chunk]]:
+    def finish(self) -> tuple[list[PackRef], ChunkList]:
         """Publish the last pack and wait until all are; return what a manifest is made of."""
         if self._writer is not None:
             self._finish_pack(self._writer)
@@ -144,7 +144,8 @@ class Packing:
 
     def reused(self) -> list[PackRef]:
         """Return the packs that were there before."""
-        return [ref for ref in self._packs if ref not in self.written]
+        written = {*self.written}
+        return [ref for ref in self._packs if ref not in written]
 
     def __enter__(self) -> Self:
         return self

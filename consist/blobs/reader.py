@@ -13,17 +13,19 @@ Blobs in packs are checked chunk by chunk instead, also on a range read; they ar
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Protocol
 
 from consist.blobs import posix
+from consist.blobs.backend import Range
 from consist.blobs.seekable import SeekableReader
 from consist.errors import BlobNotFoundError
 from consist.fileops import storage_error
 from consist.hashing.hasher import BLOCK, Hasher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from consist.blobs.backend import Backend
     from consist.errors import DamagedError
@@ -36,6 +38,10 @@ SMALL = BLOCK
 LOCAL_BUFFER = 128 << 10
 REMOTE_BUFFER = 1 << 20
 """Bytes fetched at a time: over a network a request costs as much as about a MiB."""
+
+PIECE = 8 << 20
+AT_ONCE = 4
+"""Bytes of a request where all of an object is read over a network, and how many are made at once: 32 MiB in memory."""
 
 
 class Source(Protocol):
@@ -68,8 +74,58 @@ def open_source(backend: Backend, key: str) -> Source:
     return FileSource(file, path)
 
 
-def copy_source(source: Source, write: Callable[[memoryview], object]) -> Hashed:
-    """Read an object from start to end into `write`; return its digest and size."""
+def copy_object(
+    backend: Backend, key: str, write: Callable[[memoryview], object], *, size: int | None = None
+) -> Hashed:
+    """Read an object from start to end into `write`; over a network by large requests, some at once.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where it is.
+    key : str
+        Which object.
+    write : callable
+        Takes the pieces, in order.
+    size : int, optional
+        Its bytes, where they are known: saves a request.
+
+    Returns
+    -------
+    Hashed
+        Digest and size of what was read, which is less than `size` if the object was cut short.
+
+    Raises
+    ------
+    BlobNotFoundError
+        If the key is free.
+    """
+    if backend.path_of(key) is not None:
+        with contextlib.closing(open_source(backend, key)) as source:
+            return _copy_source(source, write)
+    hasher = Hasher()
+    for piece in _pieces(backend, key, size):
+        hasher.update(piece)
+        write(memoryview(piece))
+    return hasher.result()
+
+
+def _pieces(backend: Backend, key: str, size: int | None) -> Iterator[bytes | memoryview]:
+    """Yield what a remote object has, in order."""
+    start = 0
+    if size is None:
+        first = backend.get_range(key, 0, PIECE)
+        yield first
+        if len(first) < PIECE:
+            return
+        start, size = PIECE, RangeSource(backend, key).size()
+    starts = range(start, size, PIECE)
+    for number in range(0, len(starts), AT_ONCE):
+        at_once = starts[number : number + AT_ONCE]
+        yield from backend.get_ranges([Range(key, begin, min(PIECE, size - begin)) for begin in at_once])
+
+
+def _copy_source(source: Source, write: Callable[[memoryview], object]) -> Hashed:
     from consist.blobs.copying import copy_hashed
 
     position = 0

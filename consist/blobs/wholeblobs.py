@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
 from consist.blobs.damage import damaged_blob
-from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, copy_source, open_source
+from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, copy_object, open_source
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.hashing.hasher import Hashed, hash_bytes
 
@@ -116,8 +116,7 @@ class WholeBlobs:
             if head is not None and len(head) <= SMALL:
                 write(memoryview(head))
                 return len(head)
-            with contextlib.closing(open_source(self._backend, _key(digest))) as source:
-                hashed = copy_source(source, write_on)
+            hashed = copy_object(self._backend, _key(digest), write_on)
         except BlobNotFoundError:
             if begun:  # it went meanwhile: whoever looked elsewhere now would write the start twice
                 raise

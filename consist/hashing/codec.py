@@ -17,6 +17,11 @@ MAX_BYTES = 256 << 20
 MAX_ITEMS = 50_000_000
 """The most items in one list or dict."""
 
+_BINARY = 0xC4
+"""What bytes begin with whose length takes 1 byte; the next two numbers are of 2 and 4."""
+_PIECE = 4 << 10
+"""Bytes that are copied at a time of a list whose last item is not to be."""
+
 ExtType = msgpack.ExtType
 
 
@@ -77,6 +82,72 @@ def unpack(data: bytes | memoryview, *, ext_hook: Any = None) -> Any:
         )
     except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
         raise DamagedError(f"not an encoding that consist wrote: {str(error) or type(error).__name__}") from error
+
+
+def pack_before(items: list[Any], size: int) -> bytes:
+    """Encode a list up to its last item, which is bytes; they follow as they are, so that what is large is not copied.
+
+    Parameters
+    ----------
+    items : list
+        What comes before.
+    size : int
+        How many bytes follow, below 4 GiB.
+
+    Examples
+    --------
+    >>> pack_before([1, "a"], 3) + b"xyz" == pack([1, "a", b"xyz"])
+    True
+    """
+    whole = pack([*items, b""])
+    width = 1 if size < 1 << 8 else 2 if size < 1 << 16 else 4
+    return whole[:-2] + bytes([_BINARY + width // 2]) + size.to_bytes(width, "big")
+
+
+def unpack_apart(data: bytes | memoryview) -> list[Any]:
+    """Decode a list whose last item, if it is bytes, is not copied: it is a view of `data`, of any size.
+
+    Raises
+    ------
+    DamagedError
+        If the bytes are no encoding of a list.
+
+    Examples
+    --------
+    >>> *items, last = unpack_apart(pack([1, "a", b"xyz"]))
+    >>> items, bytes(last)
+    ([1, 'a'], b'xyz')
+    """
+    view = memoryview(data)
+    unpacker = msgpack.Unpacker(
+        _Pieces(view), raw=False, strict_map_key=False, read_size=_PIECE, max_buffer_size=MAX_BYTES
+    )
+    try:
+        count = unpacker.read_array_header()
+        items = [unpacker.unpack() for _ in range(count - 1)]
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
+        raise DamagedError(f"not a list that consist wrote: {str(error) or type(error).__name__}") from error
+    last = view[unpacker.tell() :]
+    if not count or not last or not _BINARY <= last[0] <= _BINARY + 2:
+        return [*items, unpack(last)] if count else items
+    width = 1 << last[0] - _BINARY
+    body = last[1 + width :]
+    if len(last) < 1 + width or len(body) != int.from_bytes(last[1 : 1 + width], "big"):
+        raise DamagedError("not a list that consist wrote: its last item does not end with it")
+    return [*items, body]
+
+
+class _Pieces:
+    """A file of what is in memory, of which no more is copied than is asked for."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        piece = bytes(self._view[self._at : self._at + size])
+        self._at += len(piece)
+        return piece
 
 
 def _no_extension(code: int, _data: bytes) -> Any:

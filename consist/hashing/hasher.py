@@ -7,12 +7,15 @@ little beside hashing.
 from __future__ import annotations
 
 import os
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import blake3
 
 from consist.hashing.buffers import buffer
 from consist.hashing.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BLOCK = 1 << 20
 """Bytes from which on BLAKE3 gains from a second thread."""
@@ -119,7 +122,21 @@ def domain_digest(domain: str, data: bytes) -> Digest:
     >>> domain_digest("consist a", b"x") == domain_digest("consist b", b"x")
     False
     """
-    return Digest(blake3.blake3(data, derive_key_context=domain).digest())
+    return domain_digest_of(domain, [data])
+
+
+def domain_digest_of(domain: str, pieces: Iterable[bytes]) -> Digest:
+    """Digest of many pieces, one after the other, that need not be in memory at once; `domain` as in `domain_digest`.
+
+    Examples
+    --------
+    >>> domain_digest_of("consist a", [b"x", b"y"]) == domain_digest("consist a", b"xy")
+    True
+    """
+    hasher = blake3.blake3(derive_key_context=domain)
+    for piece in pieces:
+        hasher.update(piece)
+    return Digest(hasher.digest())
 
 
 def hash_stream(stream: BinaryIO, *, expected: int = _MOST) -> Hashed:

@@ -5,12 +5,13 @@ An entry that does not match its check counts as none: a manifest made from a wr
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from consist.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from consist.index.bound import Bound
     from consist.index.view import View
@@ -41,10 +42,10 @@ class Chunks:
             return []
         return self._bound.read(lambda view: [_entry(view, digest) for digest in digests])
 
-    def add(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
+    def add(self, entries: Iterable[tuple[bytes, Entry]]) -> None:
         """Remember where chunks lie, over what was known of them."""
-        for start in range(0, len(entries), _BATCH):
-            batch = entries[start : start + _BATCH]
+        coming = iter(entries)
+        while batch := [*islice(coming, _BATCH)]:
             self._bound.write(lambda view, batch=batch: _put(view, batch))  # type: ignore[misc]  # bound now
 
 

@@ -9,10 +9,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consist.blobs import reader
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.errors import DamagedError
 from consist.hashing.digest import Digest
+from consist.testing import FaultyBackend
 
 MIB = 1 << 20
 DATA = os.urandom(2 * MIB + 4321)
@@ -201,3 +203,27 @@ def test_text_can_be_read_on_top(tmp_path):
     digest = blobs.put_bytes("naïve\nline\n".encode() * 200_000).digest
     with io.TextIOWrapper(blobs.open(digest), encoding="utf-8") as text:
         assert sum(1 for _ in text) == 400_000
+
+
+def test_all_of_it_is_read_by_large_requests_side_by_side(monkeypatch, tmp_path):
+    monkeypatch.setattr(reader, "PIECE", 300_000)
+    asked = FaultyBackend(open_backend("memory://reader/whole"), [])
+    asked.put(KEY, DATA)
+    blobs = BlobStore(asked)
+    for take in (lambda: blobs.verify(DIGEST), lambda: blobs.get(DIGEST, tmp_path / "file")):
+        asked.calls.clear()
+        take()
+        ranges = [(call.operation, len(call.keys)) for call in asked.calls]
+        assert ranges == [("get_range", 1), ("stat", 1), ("get_ranges", 4), ("get_ranges", 3)]
+    assert (tmp_path / "file").read_bytes() == DATA
+    for position in (0, 300_000, len(DATA) - 1):
+        damage(blobs, position)
+        with pytest.raises(DamagedError, match=DIGEST.short):
+            blobs.verify(DIGEST)
+    asked.put(KEY, DATA[:300_000])
+    with pytest.raises(DamagedError):
+        blobs.verify(DIGEST)
+    digest = blobs.put_bytes(b"small").digest
+    asked.calls.clear()
+    assert blobs.verify(digest) == 5
+    assert [call.operation for call in asked.calls] == ["get_range"], "what ends with the first request is all"

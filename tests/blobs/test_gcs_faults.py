@@ -88,6 +88,53 @@ def test_a_refusal_is_said_in_our_words(backend, proxy, status, kind, said):
     assert "anon" not in "".join(traceback.format_exception_only(raised.value))
 
 
+@pytest.fixture
+def getter(backend, proxy, fake_gcs, root):
+    """Somebody who may get and not list, as GCS answers: 403 for what is not there."""
+    fake_gcs.write(f"{root}/blobs/1", b"content")
+    proxy.faults.append(Fault("GET", 403, pass_on=True, only=404, times=1000))
+    return backend
+
+
+def test_who_may_get_but_not_list_finds_what_is_there_and_misses_the_rest(getter, fake_gcs, root):
+    fake_gcs.write(f"{root}/consist.json", b"{}")
+    assert getter.get("blobs/1") == b"content"
+    assert getter.stat("blobs/1").size == 7
+    assert getter.get_ranges([Range("blobs/1", 0, 4)]) == [b"cont"]
+    assert getter.stat("blobs/none") is None
+    assert [found and found.size for found in getter.stat_many(["blobs/none", "blobs/1"])] == [None, 7]
+    for call in (
+        lambda: getter.get("blobs/none"),
+        lambda: getter.get_versioned("blobs/none"),
+        lambda: getter.get_range("blobs/none", 0, 1),
+        lambda: getter.get_ranges([Range("blobs/1", 0, 1), Range("blobs/none", 0, 1)]),
+    ):
+        with pytest.raises(BlobNotFoundError, match="no object blobs/none"):
+            call()
+
+
+def test_where_there_is_no_store_to_read_a_missing_object_may_be_a_forbidden_one(getter):
+    for call in (
+        lambda: getter.get("blobs/none"),
+        lambda: getter.get_versioned("blobs/none"),
+        lambda: getter.get_range("blobs/none", 0, 1),
+        lambda: getter.get_ranges([Range("blobs/1", 0, 1), Range("blobs/none", 0, 1)]),
+        lambda: getter.stat("blobs/none"),
+        lambda: getter.stat_many(["blobs/1", "blobs/none"]),
+    ):
+        with pytest.raises(StoragePermissionError, match=r"without the right to list.*an object that is not there"):
+            call()
+
+
+def test_what_is_forbidden_is_not_missing(getter, proxy, fake_gcs, root):
+    fake_gcs.write(f"{root}/consist.json", b"{}")
+    proxy.faults.insert(0, Fault("GET", 403, path="blobs", times=1000))
+    proxy.faults[1].times = 0  # 404 for what is not there: these may list
+    for call in (lambda: getter.get("blobs/1"), lambda: getter.stat_many(["blobs/1"])):
+        with pytest.raises(StoragePermissionError, match=r"storage\.objects\.get"):
+            call()
+
+
 def test_a_bucket_that_is_not_there_is_no_missing_object(fake_gcs):
     backend = open_backend("gs://no-such-bucket/store", storage_options=fake_gcs.options())
     for call in (

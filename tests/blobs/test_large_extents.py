@@ -8,9 +8,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consist.blobs.chunklist import Chunk, ChunkList
 from consist.blobs.extents import Fetcher
 from consist.blobs.largereader import windows
-from consist.blobs.manifest import Chunk, make_manifest
+from consist.blobs.manifest import make_manifest
 from consist.blobs.opening import open_backend
 from consist.blobs.pack import PackRef
 from consist.errors import BlobNotFoundError, DamagedError, UnreachableError
@@ -51,7 +52,9 @@ class Layout:
             self.backend.put(ref.key, pack)
         self.asked = FaultyBackend(self.backend, [])
         blob = Digest(blake3.blake3(b"".join(self.content)).digest())
-        return Fetcher(self.asked, make_manifest(blob, refs, self.places), set() if suspects is None else suspects)
+        return Fetcher(
+            self.asked, make_manifest(blob, refs, ChunkList.of(self.places)), set() if suspects is None else suspects
+        )
 
     def requests(self):
         """How many ranges each batch asked for."""

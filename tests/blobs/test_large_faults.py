@@ -8,10 +8,14 @@ each of them, on a new place, with the fault there. What must hold every time:
   A torn write, which a place must not do, may leave the torn object, and that is never read as good;
 - no thread of it lives on;
 - when the fault is over, doing it again succeeds, and everything that was put can be read by the format page.
+
+The effects that differ most are tried at every operation, the others at the first and the last of each name and at one
+between, which the seed of the test run chooses; with ``CONSIST_TESTS_EVERY_FAULT=1`` all are tried everywhere.
 """
 
 import collections
 import io
+import os
 import random
 import threading
 
@@ -191,8 +195,9 @@ EFFECTS = {
     "delay": lambda operation, at: Fault(DELAY, at, operation),
 }
 KINDS = {name: make(None, 0).effect for name, make in EFFECTS.items()}
-EVERYWHERE = {"unreachable", "lost", "torn", "flipped", "cut"}
-"""Effects that are tried at every operation; the others at the first and the last of each name."""
+EVERY_FAULT = os.environ.get("CONSIST_TESTS_EVERY_FAULT", "0") not in {"", "0"}
+EVERYWHERE = EFFECTS if EVERY_FAULT else {"unreachable", "lost", "torn", "flipped", "cut"}
+"""Effects that are tried at every operation."""
 
 
 def spots(calls, effect):
@@ -200,8 +205,13 @@ def spots(calls, effect):
     counts = collections.Counter(call.operation for call in calls)
     for operation, count in counts.items():
         if operation in SUFFERS[KINDS[effect]]:
-            numbers = range(count) if effect in EVERYWHERE else {0, count - 1}
+            numbers = range(count) if effect in EVERYWHERE else sample(count)
             yield from ((operation, number) for number in numbers)
+
+
+def sample(count):
+    """Choose the first, the last, and one between; another one with another seed."""
+    return sorted({0, random.randrange(count), count - 1})  # noqa: S311 - a sample
 
 
 def can_befall(effect, name):

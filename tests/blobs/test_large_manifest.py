@@ -2,13 +2,15 @@
 
 import os
 import struct
+import tracemalloc
 
 import blake3
 import msgpack
 import pytest
 
+from consist.blobs.chunklist import Chunk, ChunkList
+from consist.blobs.chunktable import ManifestPlaces
 from consist.blobs.manifest import (
-    Chunk,
     decode_manifest,
     encode_manifest,
     load_manifest,
@@ -33,6 +35,10 @@ PACK_BYTES = b"".join(struct.pack(">32sI", *ref) for ref in PACKS)
 CHUNK_BYTES = b"".join(struct.pack(">32sBIIII", *chunk) for chunk in CHUNKS)
 
 
+def made(packs=PACKS, chunks=CHUNKS):
+    return make_manifest(BLOB, packs, ChunkList.of(chunks))
+
+
 def framed(payload, *, key=BLOB.raw, kind=2, version=0, nonce=b"n" * 16):
     """Make a frame by the page."""
     data = msgpack.packb(payload) if not isinstance(payload, bytes) else payload
@@ -47,36 +53,36 @@ def chunks_with(number, **fields):
 
 
 def test_the_bytes_are_what_the_page_says(page):
-    encoded = encode_manifest(make_manifest(BLOB, PACKS, CHUNKS))
+    encoded = encode_manifest(made())
     size, packs, chunks = page.manifest_of(encoded, BLOB.raw)
     assert (size, packs, chunks) == (SIZE, PACKS, CHUNKS)
     assert encoded == framed([0, SIZE, PACK_BYTES, CHUNK_BYTES], nonce=encoded[12:28])
 
 
 def test_two_of_one_blob_have_different_bytes():
-    manifest = make_manifest(BLOB, PACKS, CHUNKS)
+    manifest = made()
     assert encode_manifest(manifest) != encode_manifest(manifest)
 
 
 def test_what_the_page_says_is_read():
     found = decode_manifest(framed([0, SIZE, PACK_BYTES, CHUNK_BYTES]), BLOB)
     assert (found.digest, found.size, list(found.packs), list(found.chunks)) == (BLOB, SIZE, PACKS, CHUNKS)
-    assert found.starts == (0, 100, 5100, 5200)
-    assert found == make_manifest(BLOB, PACKS, CHUNKS)
+    assert list(found.starts) == [0, 100, 5100, 5200]
+    assert found == made()
 
 
 def test_an_empty_one_is_of_nothing():
     found = decode_manifest(framed([0, 0, b"", b""]), BLOB)
-    assert (found.size, found.packs, found.chunks, found.starts) == (0, (), (), ())
+    assert (found.size, found.packs, len(found.chunks), len(found.starts)) == (0, (), 0, 0)
 
 
 def test_a_chunk_list_is_the_same_wherever_the_chunks_lie():
-    manifest = make_manifest(BLOB, PACKS, CHUNKS)
-    elsewhere = make_manifest(BLOB, [PackRef(b"r" * 32, 9999)], [chunk._replace(pack=0, offset=7) for chunk in CHUNKS])
+    manifest = made()
+    elsewhere = made([PackRef(b"r" * 32, 9999)], [chunk._replace(pack=0, offset=7) for chunk in CHUNKS])
     rows = b"".join(chunk.digest + struct.pack(">I", chunk.raw) for chunk in CHUNKS)
     wanted = blake3.blake3(rows, derive_key_context="consist 2026 chunk list").digest()
     assert manifest.chunk_list().raw == elsewhere.chunk_list().raw == wanted
-    assert make_manifest(BLOB, PACKS, CHUNKS[::-1]).chunk_list().raw != wanted
+    assert made(chunks=CHUNKS[::-1]).chunk_list().raw != wanted
 
 
 @pytest.mark.parametrize(
@@ -146,13 +152,13 @@ def test_every_flipped_byte_and_every_cut_is_noticed():
 @pytest.mark.parametrize("change", [{"pack": 2}, {"offset": 401}, {"stored": 501}, {"raw": 0}])
 def test_none_is_made_of_chunks_that_do_not_lie_in_their_packs(change):
     with pytest.raises(ValueError, match="does not lie in its pack"):
-        make_manifest(BLOB, PACKS, [CHUNKS[0]._replace(**change)])
+        made(chunks=[CHUNKS[0]._replace(**change)])
 
 
 def test_it_is_loaded_from_under_its_key(place, page):
     with pytest.raises(BlobNotFoundError):
         load_manifest(place.backend, BLOB)
-    manifest = make_manifest(BLOB, PACKS, CHUNKS)
+    manifest = made()
     assert manifest.key == page.key_of("manifests", BLOB.raw)
     place.backend.create(manifest.key, encode_manifest(manifest))
     assert load_manifest(place.backend, BLOB) == manifest
@@ -172,3 +178,51 @@ def test_packs_are_looked_for_all_at_once(place):
         assert missing_pack(place.backend, [refs[1], wrong, refs[2]]) == wrong
     place.overwrite(refs[2].key, b"short")
     assert missing_pack(place.backend, refs) == refs[2]
+
+
+# Memory --------------------------------------------------------------------------------------------------------------
+
+MANY = 20_000
+ROW = 49
+"""Bytes of a chunk, by the format page."""
+
+
+def most_taken(call):
+    """Bytes for each chunk that a call takes at the most, and what it gives."""
+    tracemalloc.start()
+    try:
+        given = call()
+        return tracemalloc.get_traced_memory()[1] / MANY, given
+    finally:
+        tracemalloc.stop()
+
+
+def many_chunks():
+    return ChunkList.of(Chunk(blake3.blake3(b"%d" % number).digest(), 0, 0, 0, 1, 1) for number in range(MANY))
+
+
+def test_memory_is_a_row_for_each_chunk_and_the_object():
+    taken, manifest = most_taken(lambda: make_manifest(BLOB, PACKS, many_chunks()))
+    assert taken < ROW + 8 + 10, "a row and where the chunk starts; lists grow by an eighth beyond what is needed"
+    taken, data = most_taken(lambda: encode_manifest(manifest))
+    assert taken < ROW + 1, "the object"
+    taken, found = most_taken(lambda: decode_manifest(data, BLOB))
+    assert taken < 8 + 3, "the rows stay in the object"
+    assert found == manifest
+    taken, _ = most_taken(found.chunk_list)
+    assert taken < 15, "some rows at a time"
+    taken, places = most_taken(lambda: ManifestPlaces(found))
+    assert taken <= 16 + 1
+    for number in (0, 1, MANY // 2, MANY - 1):
+        assert places.get(blake3.blake3(b"%d" % number).digest()) == (b"p" * 32, 1000, 0, 0, 1, 1)
+    assert places.get(blake3.blake3(b"other").digest()) is None
+
+
+def test_places_of_nothing_are_none():
+    assert ManifestPlaces(made(chunks=[])).get(bytes(32)) is None
+
+
+@pytest.mark.parametrize("size", [1, 48, 50])
+def test_no_list_is_of_half_a_row(size):
+    with pytest.raises(ValueError, match="cut short"):
+        ChunkList(bytes(size))

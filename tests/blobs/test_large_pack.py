@@ -223,7 +223,7 @@ def test_what_is_stored_of_a_compressed_chunk_has_a_seal(place):
 
 
 def test_a_pack_is_read_whole_by_large_requests_side_by_side(new_place, monkeypatch):
-    monkeypatch.setattr(pack_module, "_REQUEST", 100)
+    monkeypatch.setattr(pack_module, "PIECE", 100)
     place = new_place("memory")
     chunks = [bytes([number]) * 40 for number in range(17)]
     ref, _ = written(place.backend, chunks)
@@ -248,7 +248,7 @@ def test_a_pack_is_read_whole_by_large_requests_side_by_side(new_place, monkeypa
 
 
 def test_a_chunk_larger_than_a_request_is_read_by_one(place, monkeypatch):
-    monkeypatch.setattr(pack_module, "_REQUEST", 10)
+    monkeypatch.setattr(pack_module, "PIECE", 10)
     ref, _ = written(place.backend)
     assert verify_pack(place.backend, ref) == frozenset()
     place.overwrite(ref.key, flipped(whole(), len(BODY) - 1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from consist.errors import DamagedError, UsageError
 from consist.hashing import codec
-from consist.hashing.codec import ExtType, pack, unpack
+from consist.hashing.codec import ExtType, pack, pack_before, unpack, unpack_apart
 
 scalars = (
     st.none()
@@ -130,3 +130,41 @@ def test_a_payload_over_the_limit_is_refused_before_it_is_read(monkeypatch):
     assert unpack(pack(b"x" * 8)) == b"x" * 8
     with pytest.raises(DamagedError, match="over the limit of 10"):
         unpack(pack(b"x" * 9))
+
+
+# A list whose last item is not copied --------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(plain, max_size=4), st.binary(max_size=70_000) | st.sampled_from([bytes(255), bytes(256), bytes(1 << 16)])
+)
+def test_what_ends_with_bytes_is_packed_and_taken_apart_without_them(items, last):
+    data = pack_before(items, len(last)) + last
+    assert data == msgpack.packb([*items, last])
+    *found, view = unpack_apart(data)
+    assert typed(found) == typed(items)
+    assert view == last
+    assert view.obj is data
+
+
+@given(st.lists(plain, max_size=4).filter(lambda items: not items or not isinstance(items[-1], bytes)))
+def test_what_does_not_end_with_bytes_is_taken_apart_as_it_is_unpacked(items):
+    assert typed(unpack_apart(msgpack.packb(items))) == typed(items)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x07", b"\x80", b"\xc1", b"\xc4\x01x", b"\x92\x01", b"\x91", b"\xdd\xff\xff\xff\xff\x01"]
+)
+def test_what_is_no_list_is_not_taken_apart(data):
+    with pytest.raises(DamagedError):
+        unpack_apart(data)
+
+
+@pytest.mark.parametrize("size", [0, 3, 255, 256, 1 << 16])
+def test_a_list_that_is_cut_short_or_goes_on_is_damaged(size):
+    data = msgpack.packb([1, b"packs", bytes(size)])
+    for end in (*range(min(len(data), 15)), len(data) - 1):
+        with pytest.raises(DamagedError):
+            unpack_apart(data[:end])
+    with pytest.raises(DamagedError):
+        unpack_apart(data + b"x")

@@ -17,19 +17,22 @@ from urllib.parse import quote
 
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat, Versioned
-from consist.blobs.remote.batches import gather, is_missing, settle
+from consist.blobs.remote.batches import Failed, gather, is_missing, settle
 from consist.blobs.remote.conditional import Conditional
 from consist.blobs.remote.errors import Doing, no_bucket
 from consist.blobs.remote.plain import object_stat
-from consist.errors import BlobNotFoundError, ConsistError, StorageError
+from consist.blobs.remote.rights import is_forbidden, reads_but_does_not_list
+from consist.errors import BlobNotFoundError, ConsistError, StorageError, StoragePermissionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from typing import IO, TypeVar
 
     from consist.blobs.backend import Range
     from consist.blobs.remote.strategy import Place
 
+    A = TypeVar("A")
+    B = TypeVar("B")
     T = TypeVar("T")
 
 _ZONAL = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
@@ -49,6 +52,7 @@ class Gcs(Conditional):
             super().__init__(place)
         self.bucket, _, self.folder = place.url.partition("://")[2].partition("/")
         self._bucket_is_there = False
+        self._reads_but_does_not_list = False
         # Six retries of gcsfs's own would multiply with the wrapper's, and hide lost answers from it.
         once = getattr(type(self.fs)._request, "__wrapped__", None)
         if once is not None:
@@ -73,7 +77,7 @@ class Gcs(Conditional):
 
     def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return many ranges in parallel."""
-        return self._read("ranges", lambda: self.ask_many(self._get_range, ranges))
+        return self._read("ranges", lambda: settle(self._answers(self._get_range, ranges, [r.key for r in ranges])))
 
     def stat(self, key: str) -> ObjectStat | None:
         """Return what is known of an object, or None."""
@@ -88,7 +92,7 @@ class Gcs(Conditional):
         async def stat(key: str) -> Any:
             return await self.answer("stat", key, self._head(key))
 
-        answers = self.run(gather, stat, keys)
+        answers = self._answers(stat, keys, keys)
         missing = [key for key, answer in zip(keys, answers, strict=True) if is_missing(answer)]
         if missing and not self._bucket_is_there:
             self._look_for_bucket("stat", missing[0])
@@ -172,15 +176,38 @@ class Gcs(Conditional):
         return await self._call("GET", "b/{}/o", self.bucket, prefix=begins, maxResults="1000", json_out=True, **more)
 
     def _read(self, key: str, call: Callable[[], T]) -> T:
-        """Ask for an object; tell a missing one from a missing bucket, which is the same 404."""
+        """Ask for an object; tell a missing one from a missing bucket (the same 404) and from a forbidden one."""
         try:
             found = call()
         except BlobNotFoundError:
             if not self._bucket_is_there:
                 self._look_for_bucket("get", key)
             raise
+        except StoragePermissionError as error:
+            raise self._meant(key, error) from error
         self._bucket_is_there = True
         return found
+
+    def _answers(
+        self, call: Callable[[A], Awaitable[B]], items: Sequence[A], keys: Sequence[str]
+    ) -> Sequence[B | Failed]:
+        """Ask about many objects at once; what is missing is told from what is forbidden."""
+        answers: Sequence[B | Failed] = self.run(gather, call, items)
+        return [
+            Failed(self._meant(key, answer.error)) if isinstance(answer, Failed) else answer
+            for key, answer in zip(keys, answers, strict=True)
+        ]
+
+    def _meant(self, key: str, error: ConsistError) -> ConsistError:
+        """Return what an answer means: without the right to list, an object that is not there is answered by 403."""
+        if not isinstance(error, StoragePermissionError) or not is_forbidden(error) or key == layout.CONFIG:
+            return error
+        if not self._reads_but_does_not_list:
+            self._reads_but_does_not_list = reads_but_does_not_list(self._look)
+        return BlobNotFoundError(f"no object {key} in {self.url}") if self._reads_but_does_not_list else error
+
+    def _look(self, key: str) -> None:
+        self.ask("stat", key, self.run, self._head, key)
 
     def _look_for_bucket(self, operation: str, key: str) -> None:
         """Raise if there is no bucket; credentials that may not look are believed."""

@@ -6,12 +6,12 @@ The drivers are ``s3_by_s3fs.py`` and ``s3_by_obstore.py``; this imports neither
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.remote.batches import Failed, is_missing, settle
 from consist.blobs.remote.errors import Doing, answer_of, no_bucket
+from consist.blobs.remote.rights import is_forbidden, reads_but_does_not_list
 from consist.blobs.remote.strategy import Strategy
 from consist.errors import BlobNotFoundError, ConsistError, SettingsError, StorageError, StoragePermissionError
 
@@ -206,7 +206,7 @@ class S3Strategy(Strategy):
         if isinstance(error, BlobNotFoundError):
             if answer.code is None and not self._bucket_is_there:
                 self._look_for_bucket(operation, key)
-        elif answer.status == 403 and answer.code in {None, "AccessDenied"} and self._lacks_list_only(key):  # noqa: PLR2004
+        elif is_forbidden(error) and self._lacks_list_only(key):
             raise BlobNotFoundError(f"no object {key} in {self.url}") from error
 
     def _look_for_bucket(self, operation: str, key: str) -> None:
@@ -225,20 +225,7 @@ class S3Strategy(Strategy):
     def _lacks_list_only(self, key: str) -> bool:
         """Tell whether these credentials read the store, and get 403 for whatever is not there."""
         if not self._reads_but_does_not_list and key != layout.CONFIG:
-            try:
-                self._look(layout.CONFIG)
-            except BlobNotFoundError:
-                return False
-            except StoragePermissionError as error:
-                if answer_of(error).code in {None, "AccessDenied"}:
-                    return False
-                raise  # refused credentials, which the answer to a HEAD does not tell
-            try:
-                self._look(f"{layout.TEMP}-none-{secrets.token_hex(8)}")
-            except BlobNotFoundError:
-                return False
-            except StoragePermissionError:
-                self._reads_but_does_not_list = True
+            self._reads_but_does_not_list = reads_but_does_not_list(self._look)
         return self._reads_but_does_not_list
 
     def _look(self, key: str) -> None:
