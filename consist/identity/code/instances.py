@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_HEAP_TYPE = 1 << 9
+HEAP_TYPE = 1 << 9
 _POINTER = object.__basicsize__ // 2
 
 CONTENT: dict[type, Callable[[Any], Any]] = {
@@ -59,11 +59,11 @@ def state_of(value: Any) -> Iterator[tuple[str, Any]]:
     cls = type(value)
     attributes = _dict_of(value)
     for name in sorted(attributes, key=str):
-        if not issubclass(type(_class_attribute(cls, name)), functools.cached_property):
+        if not issubclass(type(class_attribute(cls, name)), functools.cached_property):
             yield str(name), attributes[name]
     for base in cls.__mro__:
         for name, member in () if base in CONTENT else sorted(vars(base).items()):
-            if issubclass(type(member), types.MemberDescriptorType):
+            if is_slot(member):
                 try:
                     yield name, member.__get__(value)
                 except AttributeError:
@@ -78,7 +78,13 @@ def _dict_of(value: Any) -> dict[Any, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _class_attribute(cls: type, name: Any) -> Any:
+def is_slot(member: Any) -> bool:
+    """Tell whether something in a class is one of its slots."""
+    return issubclass(type(member), types.MemberDescriptorType)
+
+
+def class_attribute(cls: type, name: Any) -> Any:
+    """Return what a class or a base of it has under a name, as it lies there; or None."""
     return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
@@ -95,10 +101,10 @@ def is_opaque(cls: type) -> bool:
     """
     slots = 0
     for base in cls.__mro__:
-        if not base.__flags__ & _HEAP_TYPE:
+        if not base.__flags__ & HEAP_TYPE:
             break
-        slots += sum(issubclass(type(member), types.MemberDescriptorType) for member in vars(base).values())
-    solid = next(base for base in _solid_line(cls) if not base.__flags__ & _HEAP_TYPE)
+        slots += sum(map(is_slot, vars(base).values()))
+    solid = next(base for base in _solid_line(cls) if not base.__flags__ & HEAP_TYPE)
     if solid is not object and not any(issubclass(solid, known) for known in CONTENT):
         return True
     # Before 3.12 a negative offset means either a dict before the object, or one after items of variable size.

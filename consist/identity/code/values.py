@@ -87,7 +87,7 @@ class ValueEncoder(CodeEncoder):
         if issubclass(cls, types.ModuleType):
             return codevalues.a_module(self, value)
         # Before the bases: a pandas timestamp is a datetime as well.
-        library = next((base for base in cls.__mro__ if _root(base) in _INTERNAL), None)
+        library = library_base(cls)
         if library is not None:
             encoding = self._library_value(value, library)
             if encoding is not None:
@@ -122,6 +122,11 @@ class ValueEncoder(CodeEncoder):
                 self.sink.read_by_library(attribute)
         held = b"-" if content is None else b"+" + text(content[0].__name__) + self.encode(content[1])
         return b"@I" + self.encode(cls) + held + self.attributes(state_of(value))
+
+
+def library_base(cls: type) -> type | None:
+    """Return the base of a class that belongs to a library whose values are data."""
+    return next((base for base in cls.__mro__ if _root(base) in _INTERNAL), None)
 
 
 def _root(cls: type) -> str:
