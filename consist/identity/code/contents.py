@@ -55,8 +55,8 @@ class Contents:
     --------
     >>> contents, scale = Contents(), {"a": [1, 2], "b": 0}
     >>> contents.take(scale)
-    >>> len(contents.mappings), contents.flat
-    (1, [[1, 2]])
+    >>> contents.items, contents.flat
+    (['a', 'b', [1, 2], 0], [[1, 2]])
     """
 
     def __init__(self) -> None:
@@ -65,8 +65,11 @@ class Contents:
         """Version 2 of marshal's format shows types, order and every bit, and not which parts are shared."""
         self.dumped = b""
         """The same of all in `flat` as one list."""
-        self.sequences: list[tuple[Any, tuple[Any, ...]]] = []
-        self.mappings: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
+        self.containers: list[Any] = []
+        """Lists, the keys of dicts, and views of their values."""
+        self.sizes: list[int] = []
+        self.items: list[Any] = []
+        """Of all containers, one after the other."""
         self.instances: list[Any] = []
         self.classes: list[type] = []
         self.holders: list[Any] = []
@@ -125,7 +128,9 @@ def _flat(contents: Contents, value: Any) -> Iterable[Any]:
 
 def _sequence(contents: Contents, value: Any) -> Iterable[Any]:
     items = tuple(value)
-    contents.sequences.append((value, items))
+    contents.containers.append(value)
+    contents.sizes.append(len(items))
+    contents.items += items
     return items
 
 
@@ -138,9 +143,7 @@ def _set(contents: Contents, value: set[Any]) -> Iterable[Any]:
 
 
 def _mapping(contents: Contents, value: Any) -> Iterable[Any]:
-    keys, values = tuple(value), tuple(value.values())
-    contents.mappings.append((value, keys, values))
-    return (*keys, *values)
+    return (*_sequence(contents, value), *_sequence(contents, value.values()))
 
 
 def _dict(contents: Contents, value: dict[Any, Any]) -> Iterable[Any]:

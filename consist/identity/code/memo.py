@@ -9,6 +9,7 @@ times as long. Guards may cry wolf, which costs a walk; they may not miss a chan
 from __future__ import annotations
 
 import marshal
+from itertools import chain
 from operator import is_
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def _contents_hold(contents: Contents) -> bool:
         if get(holder) is not value:
             return False
     return (
-        _containers_hold(contents)
+        (not contents.containers or _containers_hold(contents))
         and (not contents.flat or marshal.dumps(contents.flat, 2) == contents.dumped)
         and (not contents.arrays or _arrays_hold(contents))
         and all(snapshot(value) == taken for value, taken in contents.snapshots)
@@ -89,14 +90,11 @@ def _contents_hold(contents: Contents) -> bool:
 
 
 def _containers_hold(contents: Contents) -> bool:
-    for mapping, keys, values in contents.mappings:
-        # Keys by identity: 1 and True are equal.
-        if len(mapping) != len(keys) or not all(map(is_, mapping.values(), values)) or not all(map(is_, mapping, keys)):
-            return False
-    for sequence, items in contents.sequences:
-        if len(sequence) != len(items) or not all(map(is_, sequence, items)):
-            return False
-    return True
+    """Tell whether the items are the same objects; those of all containers in one go, which takes half the time."""
+    containers = contents.containers
+    return list(map(len, containers)) == contents.sizes and all(
+        map(is_, chain.from_iterable(containers), contents.items)
+    )
 
 
 def _arrays_hold(contents: Contents) -> bool:
