@@ -344,3 +344,24 @@ def test_what_a_subclass_of_an_array_or_table_adds_counts(name, installed, insta
     modules[0].V.sum()
     assert str(modules[0].V)
     assert fresh_code_identity(modules[0].f).digest == found[0].digest
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_array_that_knows_what_holds_it_counts_by_its_content(installed, install, project):
+    """What is beside its numbers leads back to it, as in a column of astropy's tables."""
+    source = """
+        import numpy as np
+        class Info:
+            pass
+        class Column(np.ndarray):
+            def __new__(cls, values):
+                made = np.asarray(values).view(cls)
+                made.info = Info()
+                made.info.parent = made
+                return made
+    """
+    install("columns", "1.0", source) if installed else project(columns=source)
+    job = "import columns\nV = columns.Column({})\ndef f():\n    return V.sum()\n"
+    found = [fresh_code_identity(project(job=job.format(values)).f) for values in ([1, 2], [1, 3], [1, 2])]
+    assert not any(one.uncacheable for one in found)
+    assert found[0].digest == found[2].digest != found[1].digest

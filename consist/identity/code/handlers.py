@@ -122,6 +122,11 @@ def _random(encoder: CodeEncoder, value: Any) -> bytes:
     return encoder.shared(value, lambda: b"@R" + encoder.encode(Random.getstate(value)))
 
 
+def _without_state(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode by type alone, as a token; but the attributes of a project's subclass count."""
+    return token(encoder, value)
+
+
 def _stream(encoder: CodeEncoder, value: Any) -> bytes:
     names = ("stdin", "stdout", "stderr")
     for name in names:
@@ -364,13 +369,13 @@ _TOKENS = {
     "logging": "Logger LoggerAdapter Handler Formatter Filterer Manager",
     "weakref": "WeakKeyDictionary WeakValueDictionary WeakSet finalize",
     "_weakrefset": "WeakSet",
-    "random": "SystemRandom",
 }
 """Types that do not decide what a function returns."""
 
 _NAMED: dict[tuple[str, str], Handler] = {
     **{(module, name): token for module, names in _TOKENS.items() for name in names.split()},
     ("threading", "Thread"): _running,
+    ("random", "SystemRandom"): _without_state,
     ("random", "Random"): _random,
     ("array", "array"): _array,
     ("_struct", "Struct"): lambda encoder, value: b"@z" + encoder.encode(value.format),

@@ -102,15 +102,18 @@ class ValueEncoder(CodeEncoder):
         handler = handlers.library_handler(base)
         if handler is None:
             return None
-        extra = b""
-        if type(value) is not base:
-            internal = _INTERNAL[_root(base)]
-            added = ((name, held) for name, held in state_of(value) if name not in internal)
-            extra = self.encode(type(value)) + self.attributes(added)
         size = getattr(value, "nbytes", 0)
         if isinstance(size, int) and size >= handlers.LARGE:
             self.sink.notice(f"holds {size >> 20} MiB that are hashed at every call; pass it as an input instead")
-        return self.shared(value, lambda: b"@L" + extra + handler(self, value))
+        return self.shared(value, lambda: b"@L" + self._beside(value, base) + handler(self, value))
+
+    def _beside(self, value: Any, base: type) -> bytes:
+        """Encode what a subclass of a library's type adds: it may lead back to the value, which was met by then."""
+        if type(value) is base:
+            return b""
+        internal = _INTERNAL[_root(base)]
+        added = ((name, held) for name, held in state_of(value) if name not in internal)
+        return self.encode(type(value)) + self.attributes(added)
 
     def _instance(self, value: Any) -> bytes:
         cls = type(value)
