@@ -24,7 +24,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code import handlers
-from consist.identity.code.instances import CONTENT, HEAP_TYPE, class_attribute, is_opaque, is_slot, state_of
+from consist.identity.code.instances import CONTENT, HEAP_TYPE, caches_of, class_attribute, is_opaque, is_slot, state_of
 from consist.identity.code.owners import is_own
 from consist.identity.code.snapshots import is_frozen, snapshot
 from consist.identity.code.values import library_base
@@ -243,4 +243,6 @@ def _is_of_c(cls: type, name: str) -> bool:
 
 
 def _slots(cls: type) -> list[Any]:
-    return [member for base in cls.__mro__ if base not in CONTENT for member in vars(base).values() if is_slot(member)]
+    members = (member for base in cls.__mro__ if base not in CONTENT for member in vars(base).values())
+    caches = caches_of(cls)
+    return [member for member in members if is_slot(member) and member.__name__ not in caches]

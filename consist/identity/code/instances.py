@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import dis
 import functools
 import pathlib
 import types
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HEAP_TYPE = 1 << 9
+_CACHES: dict[tuple[str, str], frozenset[str]] = {("sympy", "Basic"): frozenset({"_assumptions"})}
+"""By the root of the module and the name of a class: what it has worked out so far, which `__hash__` does not tell."""
 _POINTER = object.__basicsize__ // 2
 
 CONTENT: dict[type, Callable[[Any], Any]] = {
@@ -54,9 +57,18 @@ def content_of(value: Any) -> tuple[type, Any] | None:
 def state_of(value: Any) -> Iterator[tuple[str, Any]]:
     """List the attributes of an instance: its ``__dict__`` by name, then its slots, base classes last.
 
-    Results that `functools.cached_property` left there are no state: they follow from the rest.
+    Results that `functools.cached_property` left there are no state, nor is a hash that `__hash__` keeps: they follow
+    from the rest, and the hash of a text differs from process to process.
     """
     cls = type(value)
+    hashes, caches = _kept_by_hash(cls), caches_of(cls)
+    for name, held in _all_attributes(value, cls):
+        is_hash = name in hashes and (held is None or issubclass(type(held), int))
+        if not is_hash and name not in caches:
+            yield name, held
+
+
+def _all_attributes(value: Any, cls: type) -> Iterator[tuple[str, Any]]:
     attributes = _dict_of(value)
     for name in sorted(attributes, key=str):
         if not issubclass(type(class_attribute(cls, name)), functools.cached_property):
@@ -68,6 +80,26 @@ def state_of(value: Any) -> Iterator[tuple[str, Any]]:
                     yield name, member.__get__(value)
                 except AttributeError:
                     continue
+
+
+def _kept_by_hash(cls: type) -> frozenset[str]:
+    """Name the attributes that a class's own `__hash__` sets."""
+    method = class_attribute(cls, "__hash__")
+    return _set_by(method.__code__) if type(method) is types.FunctionType else frozenset()
+
+
+def caches_of(cls: type) -> frozenset[str]:
+    """Name the attributes in which a library keeps what it has worked out."""
+    names = ((str(base.__module__).partition(".")[0], base.__name__) for base in cls.__mro__)
+    return next((_CACHES[name] for name in names if name in _CACHES), frozenset())
+
+
+@functools.lru_cache(maxsize=1000)
+def _set_by(code: types.CodeType) -> frozenset[str]:
+    names = {op.argval for op in dis.get_instructions(code) if op.opname == "STORE_ATTR"}
+    if "__setattr__" in code.co_names:  # as an object that is frozen has to
+        names |= {constant for constant in code.co_consts if type(constant) is str}
+    return frozenset(names)
 
 
 def _dict_of(value: Any) -> dict[Any, Any]:
