@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import UnencodableError
 from consist.identity.code import handlers
+from consist.identity.code.atoms import is_atom
 from consist.identity.code.owners import is_own
 from consist.identity.code.values import ValueEncoder, order_atoms
 
@@ -29,7 +30,7 @@ _CODE = (types.FunctionType, types.ModuleType, type, enum.Enum)
 def is_frozen(value: Any) -> bool:
     """Tell whether a value cannot change in place, apart from code, which is watched as such."""
     cls = type(value)
-    if handlers.is_atom(cls) or issubclass(cls, _CODE) or cls in _FROZEN:
+    if is_atom(cls) or issubclass(cls, _CODE) or cls in _FROZEN:
         return True
     if cls is types.BuiltinFunctionType:
         return value.__self__ is None or issubclass(type(value.__self__), (types.ModuleType, type))

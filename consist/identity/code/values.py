@@ -16,7 +16,8 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
-from consist.identity.code import codevalues, handlers
+from consist.identity.code import codevalues, handlers, libraryvalues
+from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
 from consist.identity.code.encoder import CodeEncoder
 from consist.identity.code.instances import content_of, is_opaque, state_of
@@ -65,7 +66,7 @@ class ValueEncoder(CodeEncoder):
             If it has none, with the path to the culprit.
         """
         cls = type(value)
-        if handlers.is_atom(cls):
+        if is_atom(cls):
             return super().encode(value)
         if id(value) in self._ignored:
             return b"@ignored"
@@ -99,7 +100,7 @@ class ValueEncoder(CodeEncoder):
 
     def _library_value(self, value: Any, base: type) -> bytes | None:
         """Encode an array or table; of a subclass, whoever wrote it, the class and its attributes as well."""
-        handler = handlers.library_handler(base)
+        handler = libraryvalues.library_handler(base)
         if handler is None:
             return None
         size = getattr(value, "nbytes", 0)
@@ -118,7 +119,7 @@ class ValueEncoder(CodeEncoder):
     def _instance(self, value: Any) -> bytes:
         cls = type(value)
         if is_opaque(cls):
-            return handlers.wrapped_in_c(self, value) or self.opaque(value)
+            return libraryvalues.wrapped_in_c(self, value) or self.opaque(value)
         content = content_of(value)
         if origin_of(cls).kind is Kind.INSTALLED:
             for _, attribute in state_of(value):
@@ -139,6 +140,6 @@ def _root(cls: type) -> str:
 def order_atoms(values: Iterable[Any]) -> list[Any] | None:
     """Sort plain values by their encoding; None if there is anything else among them."""
     found = list(values)
-    if not all(handlers.is_atom(type(value)) for value in found):
+    if not all(is_atom(type(value)) for value in found):
         return None
     return sorted(found, key=encode)
