@@ -69,7 +69,7 @@ def state_of(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _all_attributes(value: Any, cls: type) -> Iterator[tuple[str, Any]]:
-    attributes = _dict_of(value)
+    attributes = dict_of(value)
     for name in sorted(attributes, key=str):
         if not issubclass(type(class_attribute(cls, name)), functools.cached_property):
             yield str(name), attributes[name]
@@ -102,7 +102,8 @@ def _set_by(code: types.CodeType) -> frozenset[str]:
     return frozenset(names)
 
 
-def _dict_of(value: Any) -> dict[Any, Any]:
+def dict_of(value: Any) -> dict[Any, Any]:
+    """Return an object's own ``__dict__``, by no method of its class; an empty one if it has none."""
     try:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
