@@ -66,6 +66,11 @@ class Coupler:
             )
         self._artifacts[check_name("output", key)] = artifact
 
+    @property
+    def counted(self) -> tuple[Any, ...]:
+        """What counts of it as code, where a step finds it in a global: what it holds now."""
+        return ("coupler", *self._artifacts.items())
+
     def keys(self) -> list[str]:
         """Return the keys, in the order in which they came."""
         return list(self._artifacts)

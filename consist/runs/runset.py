@@ -61,6 +61,11 @@ class RunSet(Sequence["Run"]):
     def __len__(self) -> int:
         return len(self._runs)
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """What counts of it as code, where a step finds it in a global: which runs it holds."""
+        return ("runs", *(run.id for run in self._runs))
+
     def rows(self, values: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
         """Yield a dict for each run, which is a row of the tables.
 

@@ -104,6 +104,24 @@ def test_chance_is_still_reported(project):
         assert any("draws random numbers" in warning for warning in code_identity(module.f).warnings), use
 
 
+@pytest.mark.parametrize("base", ["Random", "SystemRandom"])
+@pytest.mark.parametrize("made", ["self.k + 2", "self.k + 1"], ids=["code", "attribute"])
+def test_a_generator_of_the_projects_counts_with_code_and_attributes(base, made, project):
+    """A generator of the system's has no state; what a subclass has beside it decides what is drawn."""
+    source = (
+        "import random\nclass Dice(random.{base}):\n    k = 0\n    def roll(self):\n        return {made}\n"
+        "DICE = Dice()\nDICE.k = {k}\ndef f():\n    return DICE.roll()\n"
+    )
+    before = project(job=source.format(base=base, made="self.k + 1", k=1))
+    if base == "Random":
+        before.DICE.seed(1)
+    identity = code_identity(before.f).digest
+    after = project(job=source.format(base=base, made=made, k=2 if made == "self.k + 1" else 1))
+    if base == "Random":
+        after.DICE.seed(1)
+    assert code_identity(after.f).digest != identity
+
+
 @pytest.mark.parametrize("make", [random.Random, np.random.default_rng, np.random.RandomState])
 def test_a_generator_of_the_project_counts_by_its_state(make):
     assert _digest(make(3)) == _digest(make(3)) != _digest(make(4))

@@ -309,7 +309,14 @@ def test_what_cannot_be_hashed_is_named_with_the_ways_out(setup, use, named, pro
         ("runpy.run_path('a')", "runs files as code"),
         ("os.environb[b'HOME']", "reads the environment (os.environb)"),
         ("np.random.default_rng().random()", "draws random numbers (numpy.random.default_rng)"),
+        ("np.random.default_rng(None).random()", "draws random numbers (numpy.random.default_rng)"),
+        ("np.random.default_rng(seed=None).random()", "draws random numbers (numpy.random.default_rng)"),
+        ("np.random.RandomState(None).rand()", "draws random numbers (numpy.random.RandomState)"),
         ("random.Random().random()", "draws random numbers (random.Random)"),
+        ("random.Random(None).random()", "draws random numbers (random.Random)"),
+        ("SYSTEM.random()", "draws random numbers (random.SystemRandom)"),
+        ("SCENARIO.coupler.keys()", "reads what other steps made (coupler)"),
+        ("TRACKER.find_runs()", "asks for earlier runs (find_runs)"),
         ("[Random().random() for _ in x]", "draws random numbers (job.Random)"),
     ],
 )
@@ -317,7 +324,8 @@ def test_dynamic_features_are_reported(body, word, project):
     imports = (
         "import datetime, gzip, importlib, io, os, pathlib, random, runpy, sqlite3, subprocess, sys, time, uuid\n"
         "from gzip import open as unzip\nfrom random import Random\n"
-        "import numpy as np\nimport pandas as pd\nimport pyarrow.parquet as pq\n"
+        "import numpy as np\nimport pandas as pd\nimport pyarrow.parquet as pq\nSYSTEM = random.SystemRandom()\n"
+        "SCENARIO, TRACKER = [], []\n"
     )
     direct = project(job=f"{imports}def f(x):\n    return {body}\n")
     warnings = code_identity(direct.f).warnings
@@ -345,12 +353,19 @@ def test_what_a_session_of_requests_asks_is_reported(project):
     pytest.importorskip("requests")
     module = project(job="import requests\ndef f(x):\n    return requests.Session().get(x)\n")
     assert code_identity(module.f).warnings == ("job.f talks to the network (requests)",)
+    module = project(
+        job="import requests\nclass Ours(requests.Session):\n    pass\nS = Ours()\ndef f(x):\n    S.get(x)\n"
+    )
+    assert code_identity(module.f).warnings == ("job.f talks to the network (requests)",)
 
 
 @pytest.mark.parametrize(
     "body",
     [
         "x + 1",
+        "np.random.default_rng([None]).random()",
+        "str(np.random.default_rng(1).choice(None))",
+        "len(HEADERS)",
         "np.random.default_rng(1).random()",
         "np.random.default_rng(seed=1).random()",
         "random.Random(1).random()",
@@ -366,6 +381,7 @@ def test_what_a_session_of_requests_asks_is_reported(project):
 def test_what_is_harmless_is_not_reported(body, project):
     module = project(
         job="import ast, random, time\nimport numpy as np\ndef read_row(x):\n    return x\n"
+        "from requests.structures import CaseInsensitiveDict\nHEADERS = CaseInsensitiveDict()\n"
         f"scan_row = open = read_row\ndef f(x, signal=None):\n    return {body}\n"
     )
     assert code_identity(module.f).warnings == ()

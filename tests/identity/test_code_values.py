@@ -344,3 +344,99 @@ def test_what_a_subclass_of_an_array_or_table_adds_counts(name, installed, insta
     modules[0].V.sum()
     assert str(modules[0].V)
     assert fresh_code_identity(modules[0].f).digest == found[0].digest
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_array_that_knows_what_holds_it_counts_by_its_content(installed, install, project):
+    """What is beside its numbers leads back to it, as in a column of astropy's tables."""
+    source = """
+        import numpy as np
+        class Info:
+            pass
+        class Column(np.ndarray):
+            def __new__(cls, values):
+                made = np.asarray(values).view(cls)
+                made.info = Info()
+                made.info.parent = made
+                return made
+    """
+    install("columns", "1.0", source) if installed else project(columns=source)
+    job = "import columns\nV = columns.Column({})\ndef f():\n    return V.sum()\n"
+    found = [fresh_code_identity(project(job=job.format(values)).f) for values in ([1, 2], [1, 3], [1, 2])]
+    assert not any(one.uncacheable for one in found)
+    assert found[0].digest == found[2].digest != found[1].digest
+
+
+HASHED = {
+    "in __dict__": """
+        class P:
+            def __init__(self, a):
+                self.a, self.seed = a, 3
+            def __hash__(self):
+                if not hasattr(self, "_hash"):
+                    self._hash = hash((self.a, self.seed))
+                return self._hash
+    """,
+    "in a slot": """
+        class P:
+            __slots__ = ("_h", "a", "seed")
+            def __init__(self, a):
+                self.a, self.seed, self._h = a, 3, None
+            def __hash__(self):
+                if self._h is None:
+                    self._h = hash((self.a, self.seed))
+                return self._h
+    """,
+    "frozen": """
+        import dataclasses
+        @dataclasses.dataclass(frozen=True)
+        class P:
+            a: str
+            seed: int = 3
+            def __hash__(self):
+                if "_hash" not in self.__dict__:
+                    object.__setattr__(self, "_hash", hash((self.a, self.seed)))
+                return self.__dict__["_hash"]
+    """,
+    "attrs": """
+        import attrs
+        @attrs.define(frozen=True, cache_hash=True)
+        class P:
+            a: str
+            seed: int = 3
+    """,
+}
+
+
+@pytest.mark.parametrize("where", HASHED)
+def test_a_hash_that_an_object_keeps_does_not_count(where, project):
+    """Of a text it is another in each process, so that nothing would be found again: as for sympy's expressions."""
+    job = HASHED[where] + "\n        X = P({!r})\n        def f():\n            return X.a + str(X.seed)\n"
+    fresh, used, other = (project(job=job.format(text)) for text in ("text", "text", "other"))
+    hash(used.X)
+    assert fresh_code_identity(used.f).digest == fresh_code_identity(fresh.f).digest
+    assert fresh_code_identity(other.f).digest != fresh_code_identity(fresh.f).digest
+    object.__setattr__(used.X, "seed", 4)  # what the hash is made of still counts
+    assert fresh_code_identity(used.f).digest != fresh_code_identity(fresh.f).digest
+    before = code_identity(fresh.f)
+    hash(fresh.X)
+    assert code_identity(fresh.f).digest == before.digest
+
+
+def test_what_sympy_has_worked_out_of_an_expression_does_not_count(install, project):
+    source = """
+        class Basic:
+            __slots__ = ("_args", "_assumptions")
+            def __init__(self, *args):
+                self._args, self._assumptions = args, {}
+            def is_positive(self):
+                return self._assumptions.setdefault("positive", True)
+    """
+    install("sympy", "1.14.0", source)
+    module = project(job="import sympy\nX = sympy.Basic(1)\ndef f():\n    return X.is_positive()\n")
+    before = code_identity(module.f)
+    module.f()
+    assert code_identity(module.f) is before
+    assert fresh_code_identity(module.f).digest == before.digest
+    module.X._args = (2,)
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest

@@ -163,3 +163,25 @@ def test_damage_is_said_and_not_skipped(tracker):
     path.write_bytes(b"spoilt")
     with pytest.raises(errors.DamagedError):
         tracker.run_set(step="big").to_pandas(values=["big"])
+
+
+RUNS = None
+
+
+def one(n):
+    return n
+
+
+def best():
+    return max(run.config["n"] for run in RUNS)
+
+
+def test_which_runs_a_set_in_a_global_holds_counts(tracker, monkeypatch):
+    for number in range(2):
+        tracker.run(one, config={"n": number})
+    for most, hit in ((1, False), (0, False), (1, True)):
+        runs = [run for run in tracker.find_runs(step="one") if run.config["n"] <= most]
+        monkeypatch.setitem(globals(), "RUNS", tracker.run_set(runs))
+        found = tracker.run(best)
+        assert found.value == most
+        assert found.cache_hit == hit

@@ -409,3 +409,20 @@ def test_a_scenario_of_another_process_leads_nowhere_in_this_one(tracker):
         assert other.run(numbers, config={"limit": 2}).value == [0, 1]
         other.close()
         assert members_of(tracker, scenario.run_id)
+
+
+COUPLER = None
+
+
+def read_coupler():
+    return COUPLER.require("numbers").load()
+
+
+def test_what_a_coupler_in_a_global_holds_counts(tracker, monkeypatch):
+    for limit, hit in ((2, False), (3, False), (2, True)):
+        with tracker.scenario(f"limit {limit}") as scenario:
+            scenario.run(numbers, config={"limit": limit}, outputs=["numbers"])
+            monkeypatch.setitem(globals(), "COUPLER", scenario.coupler)
+            found = tracker.run(read_coupler)
+            assert found.value == list(range(limit))
+            assert found.cache_hit == hit

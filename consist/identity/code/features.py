@@ -67,6 +67,10 @@ _BY_ATTRIBUTE = {
     "urandom": "draws random numbers (urandom)",
     "uuid4": "draws random numbers (uuid4)",
     "uuid1": "draws random numbers (uuid1)",
+    "coupler": "reads what other steps made (coupler)",
+    "find_runs": "asks for earlier runs (find_runs)",
+    "find_latest_run": "asks for earlier runs (find_latest_run)",
+    "run_set": "asks for earlier runs (run_set)",
     "_getframe": "looks at its caller (_getframe)",
     "currentframe": "looks at its caller (currentframe)",
 }
@@ -83,6 +87,16 @@ _BY_FUNCTION = {
     ("posix", "stat"): "looks at files (os.stat)",
     ("posix", "lstat"): "looks at files (os.lstat)",
 }
+_BY_TYPE = {
+    ("requests", "Session"): _BY_MODULE["requests.sessions"],
+    ("httpx", "Client"): "talks to the network (httpx)",
+    ("httpx", "AsyncClient"): "talks to the network (httpx)",
+    ("urllib3", "PoolManager"): "talks to the network (urllib3)",
+    ("aiohttp", "ClientSession"): "talks to the network (aiohttp)",
+    ("botocore", "BaseClient"): "talks to the network (botocore)",
+    ("random", "SystemRandom"): "draws random numbers (random.SystemRandom)",
+}
+"""By the root of the module and the name of a class: of what an instance in a global does when it is used."""
 _READERS = ("read_", "scan_", "open")
 """How functions begin that read, in packages: `read_sql` of pandas, `scan_parquet` of polars, `open` of gzip.
 
@@ -125,13 +139,13 @@ def feature_of(found: Found, facts: CodeFacts) -> str | None:
         return _reading(found.where.rpartition(".")[2])
     if not issubclass(type(value), _CODE) and type(value).__name__ != "cython_function_or_method":
         # Nothing else is asked for its attributes: a user's object may do anything then.
-        return None
+        return next((_BY_TYPE[name] for name in map(_named, type(value).__mro__) if name in _BY_TYPE), None)
     module = getattr(value, "__module__", None) or getattr(type(getattr(value, "__self__", None)), "__module__", None)
     name = getattr(value, "__name__", found.name)
     if found.where == "time" or module == "time":
         return f"reads the clock (time.{name})" if name in _CLOCK else None
     if {found.where, module} & {"numpy.random", "random"}:
-        is_seeded = name in _SEEDED and found.name not in facts.bare_calls
+        is_seeded = name in _SEEDED and found.name not in facts.unseeded_calls
         return None if is_seeded else f"draws random numbers ({found.where}.{found.name})"
     if not is_a(value, type) and _reading(str(name)) and origin_of(value).kind is not Kind.PROJECT:
         return _reading(str(name))
@@ -140,6 +154,10 @@ def feature_of(found: Found, facts: CodeFacts) -> str | None:
         or _BY_MODULE.get(str(module))
         or (_BY_ATTRIBUTE.get(str(name)) if module in {"os", "uuid", "importlib"} else None)
     )
+
+
+def _named(cls: type) -> tuple[str, str]:
+    return str(vars(cls).get("__module__", "")).partition(".")[0], cls.__name__
 
 
 def _reading(name: str) -> str | None:

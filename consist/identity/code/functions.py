@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
 from consist.identity.code import features, references
+from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
-from consist.identity.code.handlers import is_atom
 from consist.identity.code.instructions import CodeFacts, code_facts
 from consist.identity.code.intruders import registered
 from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of

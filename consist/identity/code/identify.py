@@ -178,6 +178,7 @@ def _walk_for(ignore: Sequence[Any], *, remember: bool = False) -> Walk:
 
 def _remember(key: Any, fn: Any, walk: Walk, code: tuple[Any, ...], ignore: Any) -> CodeIdentity:
     identity = _walked(walk, fn, code, None)
+    walk.watch.contents.finish()
     _memo.pop(key, None)
     if not identity.uncacheable:
         for oldest in list(_memo)[: max(0, len(_memo) + 1 - _MOST)]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import dis
 import functools
 import pathlib
 import types
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_HEAP_TYPE = 1 << 9
+HEAP_TYPE = 1 << 9
+_CACHES: dict[tuple[str, str], frozenset[str]] = {("sympy", "Basic"): frozenset({"_assumptions"})}
+"""By the root of the module and the name of a class: what it has worked out so far, which `__hash__` does not tell."""
 _POINTER = object.__basicsize__ // 2
 
 CONTENT: dict[type, Callable[[Any], Any]] = {
@@ -54,23 +57,53 @@ def content_of(value: Any) -> tuple[type, Any] | None:
 def state_of(value: Any) -> Iterator[tuple[str, Any]]:
     """List the attributes of an instance: its ``__dict__`` by name, then its slots, base classes last.
 
-    Results that `functools.cached_property` left there are no state: they follow from the rest.
+    Results that `functools.cached_property` left there are no state, nor is a hash that `__hash__` keeps: they follow
+    from the rest, and the hash of a text differs from process to process.
     """
     cls = type(value)
-    attributes = _dict_of(value)
+    hashes, caches = _kept_by_hash(cls), caches_of(cls)
+    for name, held in _all_attributes(value, cls):
+        is_hash = name in hashes and (held is None or issubclass(type(held), int))
+        if not is_hash and name not in caches:
+            yield name, held
+
+
+def _all_attributes(value: Any, cls: type) -> Iterator[tuple[str, Any]]:
+    attributes = dict_of(value)
     for name in sorted(attributes, key=str):
-        if not issubclass(type(_class_attribute(cls, name)), functools.cached_property):
+        if not issubclass(type(class_attribute(cls, name)), functools.cached_property):
             yield str(name), attributes[name]
     for base in cls.__mro__:
         for name, member in () if base in CONTENT else sorted(vars(base).items()):
-            if issubclass(type(member), types.MemberDescriptorType):
+            if is_slot(member):
                 try:
                     yield name, member.__get__(value)
                 except AttributeError:
                     continue
 
 
-def _dict_of(value: Any) -> dict[Any, Any]:
+def _kept_by_hash(cls: type) -> frozenset[str]:
+    """Name the attributes that a class's own `__hash__` sets."""
+    method = class_attribute(cls, "__hash__")
+    return _set_by(method.__code__) if type(method) is types.FunctionType else frozenset()
+
+
+def caches_of(cls: type) -> frozenset[str]:
+    """Name the attributes in which a library keeps what it has worked out."""
+    names = ((str(base.__module__).partition(".")[0], base.__name__) for base in cls.__mro__)
+    return next((_CACHES[name] for name in names if name in _CACHES), frozenset())
+
+
+@functools.lru_cache(maxsize=1000)
+def _set_by(code: types.CodeType) -> frozenset[str]:
+    names = {op.argval for op in dis.get_instructions(code) if op.opname == "STORE_ATTR"}
+    if "__setattr__" in code.co_names:  # as an object that is frozen has to
+        names |= {constant for constant in code.co_consts if type(constant) is str}
+    return frozenset(names)
+
+
+def dict_of(value: Any) -> dict[Any, Any]:
+    """Return an object's own ``__dict__``, by no method of its class; an empty one if it has none."""
     try:
         found = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -78,7 +111,13 @@ def _dict_of(value: Any) -> dict[Any, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _class_attribute(cls: type, name: Any) -> Any:
+def is_slot(member: Any) -> bool:
+    """Tell whether something in a class is one of its slots."""
+    return issubclass(type(member), types.MemberDescriptorType)
+
+
+def class_attribute(cls: type, name: Any) -> Any:
+    """Return what a class or a base of it has under a name, as it lies there; or None."""
     return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
@@ -95,10 +134,10 @@ def is_opaque(cls: type) -> bool:
     """
     slots = 0
     for base in cls.__mro__:
-        if not base.__flags__ & _HEAP_TYPE:
+        if not base.__flags__ & HEAP_TYPE:
             break
-        slots += sum(issubclass(type(member), types.MemberDescriptorType) for member in vars(base).values())
-    solid = next(base for base in _solid_line(cls) if not base.__flags__ & _HEAP_TYPE)
+        slots += sum(map(is_slot, vars(base).values()))
+    solid = next(base for base in _solid_line(cls) if not base.__flags__ & HEAP_TYPE)
     if solid is not object and not any(issubclass(solid, known) for known in CONTENT):
         return True
     # Before 3.12 a negative offset means either a dict before the object, or one after items of variable size.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.hashing.canonical import blob, encode, text
 from consist.identity.code.cells import CellNumbers
 from consist.identity.code.simplify import JUMPS, handler_targets, simplify, without_annotations
-from consist.identity.code.uses import Op, Use, bare_calls, chain_after, closure_or_global_use, imported_uses
+from consist.identity.code.uses import Op, Use, chain_after, closure_or_global_use, imported_uses, unseeded_calls
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -51,8 +51,8 @@ class CodeFacts(NamedTuple):
     """Every global and attribute name in it."""
     strings: tuple[str, ...]
     """Every string that it loads."""
-    bare_calls: frozenset[str]
-    """Every name in it that is called without an argument."""
+    unseeded_calls: frozenset[str]
+    """Every name in it that is called without an argument, or with None."""
 
 
 _CACHE: dict[int, tuple[weakref.ref[CodeType], CodeFacts]] = {}
@@ -92,7 +92,7 @@ def code_facts(code: CodeType) -> CodeFacts:
         tuple(reader.uses),
         frozenset(reader.names),
         tuple(dict.fromkeys(reader.strings)),
-        frozenset(reader.bare_calls),
+        frozenset(reader.unseeded_calls),
     )
     key = id(code)
     _CACHE[key] = (weakref.ref(code, lambda _: _CACHE.pop(key, None)), facts)
@@ -107,7 +107,7 @@ class _Reader:
         self.uses: dict[Use, None] = {}
         self.names: set[str] = set()
         self.strings: list[str] = []
-        self.bare_calls: set[str] = set()
+        self.unseeded_calls: set[str] = set()
         self.docs: list[bytes] = []
         self.annotations: list[bytes] = []
         self._cells: dict[int, CellNumbers] = {}
@@ -126,7 +126,7 @@ class _Reader:
             self.docs.append(text(code.co_name) + encode(code.co_consts[0]))
         self.names.update(op.argval for op in ops if op.opcode in _HAS_NAME)
         self.uses.update(dict.fromkeys(imported_uses(ops)))
-        self.bare_calls.update(bare_calls(ops))
+        self.unseeded_calls.update(unseeded_calls(ops))
         offsets = [op.offset for op in ops]
         parts = [_signature(code)]
         stored: set[str] = set()

@@ -6,10 +6,11 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind
+from consist.identity.code.instances import dict_of
 from consist.identity.code.owners import is_a, origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _HEAP_TYPE = 1 << 9
 _MOST = 10_000
@@ -34,12 +35,29 @@ def _patches(cls: type) -> Iterator[tuple[str, Any]]:
             continue
         root = base.__module__.partition(".")[0]
         for name, item in vars(base).items():
-            function = getattr(item, "__func__", item) if is_a(item, staticmethod, classmethod) else item
-            if type(function) is types.FunctionType:
-                home = function.__globals__.get("__name__", "")
+            for part in _code_in(item):
                 # Looking up an origin takes 1 us; most methods come from the package of their class.
-                if home.partition(".")[0] != root and origin_of(function).kind is Kind.PROJECT:
-                    yield f"{base.__qualname__}.{name}", function
+                if _home_of(part).partition(".")[0] != root and origin_of(part).kind is Kind.PROJECT:
+                    yield f"{base.__qualname__}.{name}", part
+
+
+def _code_in(item: Any) -> Iterator[Any]:
+    """List the functions and classes in what a class holds: in a property, or in an object as pandas' accessors are."""
+    held: Iterable[Any]
+    if is_a(item, staticmethod, classmethod):
+        held = (item.__func__,)
+    elif is_a(item, property):
+        held = (item.fget, item.fset, item.fdel)
+    elif is_a(item, types.FunctionType, type) or not type(item).__flags__ & _HEAP_TYPE:
+        held = (item,)
+    else:
+        held = dict_of(item).values()
+    return (part for part in held if is_a(part, types.FunctionType, type))
+
+
+def _home_of(code: Any) -> str:
+    home = code.__globals__.get("__name__") if is_a(code, types.FunctionType) else vars(code).get("__module__")
+    return home if isinstance(home, str) else ""
 
 
 def registered(container: Any) -> list[tuple[str, Any]]:

@@ -1,8 +1,8 @@
 """Whether a value can change in place, and what tells later that it did: its content now, as bytes.
 
-A value that cannot change (a number, a tuple of numbers, a function, which is watched as such) needs nothing. Plain
-data is marshalled, which takes a tenth of the time; the rest is encoded as the walk would, with the identities of the
-code that it refers to.
+A value that cannot change (a number, a tuple of numbers, a function, which is watched as such) needs nothing. Most
+others have cheaper guards (see `contents`) than a snapshot, which encodes a value as the walk would, with the
+identities of the code that it refers to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import UnencodableError
 from consist.identity.code import handlers
+from consist.identity.code.atoms import is_atom
 from consist.identity.code.owners import is_own
 from consist.identity.code.values import ValueEncoder, order_atoms
 
@@ -24,16 +25,12 @@ if TYPE_CHECKING:
     from consist.identity.code.distributions import Distribution
 
 _CODE = (types.FunctionType, types.ModuleType, type, enum.Enum)
-_DEEPEST = 20
-"""How deep plain data may nest for `marshal`; what contains itself is deeper."""
-_CONTAINERS = frozenset({list, tuple, dict})
-_PLAIN = frozenset({type(None), bool, int, float, complex, str})
 
 
 def is_frozen(value: Any) -> bool:
     """Tell whether a value cannot change in place, apart from code, which is watched as such."""
     cls = type(value)
-    if handlers.is_atom(cls) or issubclass(cls, _CODE) or cls in _FROZEN:
+    if is_atom(cls) or issubclass(cls, _CODE) or cls in _FROZEN:
         return True
     if cls is types.BuiltinFunctionType:
         return value.__self__ is None or issubclass(type(value.__self__), (types.ModuleType, type))
@@ -54,35 +51,6 @@ _FROZEN = frozenset(
     | {operator.itemgetter, operator.attrgetter, types.GenericAlias, type(functools.lru_cache(abs))}
 )
 _FROZEN_NAMES = frozenset({"ufunc", "_ArrayFunctionDispatcher", "cython_function_or_method"})
-
-
-def is_plain(value: Any, depth: int = 0) -> bool:
-    """Tell whether `marshal` shows every change.
-
-    Version 2 of its format does: types, order and every bit, but neither which parts are shared (see
-    `inner_containers`) nor the shape of buffers, which are left out here.
-    """
-    cls = type(value)
-    if cls in _PLAIN:
-        return True
-    if cls not in _CONTAINERS or depth > _DEEPEST:
-        return False
-    if cls is dict and not all(type(key) in _PLAIN for key in value):
-        return False
-    return all(is_plain(item, depth + 1) for item in (value.values() if cls is dict else value))
-
-
-def inner_containers(value: Any) -> list[int]:
-    """List the identities of the containers in plain data, which tell when two parts become one object."""
-    found: list[int] = []
-    waiting = [value]
-    while waiting:
-        outer = waiting.pop()
-        for item in outer.values() if type(outer) is dict else outer:
-            if type(item) in _CONTAINERS:
-                found.append(id(item))
-                waiting.append(item)
-    return found
 
 
 def snapshot(value: Any) -> tuple[bytes, tuple[int, ...]]:

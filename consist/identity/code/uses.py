@@ -53,6 +53,9 @@ ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 WRITERS = frozenset({"append", "add", "extend", "update", "insert", "appendleft", "extendleft", "clear", "discard"})
 """Methods of containers that return nothing and do not look at what is there."""
 
+_NO_OPERANDS = frozenset({"PRECALL", "PUSH_NULL", "KW_NAMES"})
+_NEAR = 6
+"""Instructions before a call within which lies what is called, if it has one argument at most."""
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _REARRANGES = frozenset({"SWAP", "COPY", "ROT_TWO", "UNPACK_SEQUENCE", "UNPACK_EX", "POP_TOP", "RETURN_VALUE", "SEND"})
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
@@ -108,13 +111,20 @@ def _consumer(ops: list[Op], start: int, *, held: int) -> str:
     return "other"
 
 
-def bare_calls(ops: list[Op]) -> Iterator[str]:
-    """Find the names that are called without an argument: such a generator of random numbers has no seed."""
+def unseeded_calls(ops: list[Op]) -> Iterator[str]:
+    """Find what is called without an argument, or with None: such a generator of random numbers has no seed."""
     for position, op in enumerate(ops):
-        if op.opname == "CALL" and not op.arg:
-            called = next(op for op in reversed(ops[:position]) if op.opname not in {"PRECALL", "PUSH_NULL"})
-            if called.opname.startswith("LOAD_"):
-                yield str(called.argval)
+        if op.opname not in {"CALL", "CALL_KW"} or (op.arg or 0) > 1:
+            continue
+        before = [op for op in ops[max(0, position - _NEAR) : position] if op.opname not in _NO_OPERANDS]
+        if op.opname == "CALL_KW":
+            del before[-1:]  # the names of its arguments
+        if op.arg and before and before[-1].opname == "LOAD_CONST" and before[-1].argval is None:
+            del before[-1]
+        elif op.arg:
+            continue
+        if before and before[-1].opname.startswith("LOAD_"):
+            yield str(before[-1].argval)
 
 
 def imported_uses(ops: list[Op]) -> Iterator[Use]:

@@ -16,7 +16,8 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
-from consist.identity.code import codevalues, handlers
+from consist.identity.code import codevalues, handlers, libraryvalues
+from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
 from consist.identity.code.encoder import CodeEncoder
 from consist.identity.code.instances import content_of, is_opaque, state_of
@@ -65,7 +66,7 @@ class ValueEncoder(CodeEncoder):
             If it has none, with the path to the culprit.
         """
         cls = type(value)
-        if handlers.is_atom(cls):
+        if is_atom(cls):
             return super().encode(value)
         if id(value) in self._ignored:
             return b"@ignored"
@@ -87,7 +88,7 @@ class ValueEncoder(CodeEncoder):
         if issubclass(cls, types.ModuleType):
             return codevalues.a_module(self, value)
         # Before the bases: a pandas timestamp is a datetime as well.
-        library = next((base for base in cls.__mro__ if _root(base) in _INTERNAL), None)
+        library = library_base(cls)
         if library is not None:
             encoding = self._library_value(value, library)
             if encoding is not None:
@@ -99,29 +100,37 @@ class ValueEncoder(CodeEncoder):
 
     def _library_value(self, value: Any, base: type) -> bytes | None:
         """Encode an array or table; of a subclass, whoever wrote it, the class and its attributes as well."""
-        handler = handlers.library_handler(base)
+        handler = libraryvalues.library_handler(base)
         if handler is None:
             return None
-        extra = b""
-        if type(value) is not base:
-            internal = _INTERNAL[_root(base)]
-            added = ((name, held) for name, held in state_of(value) if name not in internal)
-            extra = self.encode(type(value)) + self.attributes(added)
         size = getattr(value, "nbytes", 0)
         if isinstance(size, int) and size >= handlers.LARGE:
             self.sink.notice(f"holds {size >> 20} MiB that are hashed at every call; pass it as an input instead")
-        return self.shared(value, lambda: b"@L" + extra + handler(self, value))
+        return self.shared(value, lambda: b"@L" + self._beside(value, base) + handler(self, value))
+
+    def _beside(self, value: Any, base: type) -> bytes:
+        """Encode what a subclass of a library's type adds: it may lead back to the value, which was met by then."""
+        if type(value) is base:
+            return b""
+        internal = _INTERNAL[_root(base)]
+        added = ((name, held) for name, held in state_of(value) if name not in internal)
+        return self.encode(type(value)) + self.attributes(added)
 
     def _instance(self, value: Any) -> bytes:
         cls = type(value)
         if is_opaque(cls):
-            return handlers.wrapped_in_c(self, value) or self.opaque(value)
+            return libraryvalues.wrapped_in_c(self, value) or self.opaque(value)
         content = content_of(value)
         if origin_of(cls).kind is Kind.INSTALLED:
             for _, attribute in state_of(value):
                 self.sink.read_by_library(attribute)
         held = b"-" if content is None else b"+" + text(content[0].__name__) + self.encode(content[1])
         return b"@I" + self.encode(cls) + held + self.attributes(state_of(value))
+
+
+def library_base(cls: type) -> type | None:
+    """Return the base of a class that belongs to a library whose values are data."""
+    return next((base for base in cls.__mro__ if _root(base) in _INTERNAL), None)
 
 
 def _root(cls: type) -> str:
@@ -131,6 +140,6 @@ def _root(cls: type) -> str:
 def order_atoms(values: Iterable[Any]) -> list[Any] | None:
     """Sort plain values by their encoding; None if there is anything else among them."""
     found = list(values)
-    if not all(handlers.is_atom(type(value)) for value in found):
+    if not all(is_atom(type(value)) for value in found):
         return None
     return sorted(found, key=encode)

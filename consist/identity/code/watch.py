@@ -7,14 +7,14 @@ and fails at the next check, instead of vouching for a digest that it does not b
 from __future__ import annotations
 
 import abc
-import marshal
 import operator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consist.identity.code.contents import Contents
 from consist.identity.code.owners import is_a
 from consist.identity.code.references import MISSING, contents
-from consist.identity.code.snapshots import inner_containers, is_frozen, is_plain, snapshot
+from consist.identity.code.snapshots import is_frozen, snapshot
 
 if TYPE_CHECKING:
     import types
@@ -49,9 +49,8 @@ class Watch:
         self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
         """Objects of which some attributes count: how to get them, of what, and what they were."""
         self.libraries: list[tuple[Any, list[Any]]] = []
-        self.plain: list[tuple[Any, bytes, list[int]]] = []
-        """Plain data: marshalled, and which containers are in it."""
-        self.snapshots: list[tuple[Any, tuple[bytes, tuple[int, ...]]]] = []
+        self.contents = Contents()
+        """What may change in place."""
         self.others: list[tuple[Callable[[], Any], Any]] = []
         self.has_values = False
 
@@ -104,13 +103,9 @@ class Watch:
 
     def value(self, value: Any) -> None:
         """Watch a value for changes in place."""
-        if not self._is_new(("value", id(value)), value) or is_frozen(value):
-            return
-        self.has_values = True
-        if is_plain(value):
-            self.plain.append((value, marshal.dumps(value, 2), inner_containers(value)))
-        else:
-            self.snapshots.append((value, snapshot(value)))
+        if self._active and not is_frozen(value):
+            self.has_values = True
+            self.contents.take(value)
 
     def intruders(self, value: Any) -> None:
         """Watch a library's class, or the registries that a library's function uses."""

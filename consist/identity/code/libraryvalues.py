@@ -1,0 +1,65 @@
+"""How values of libraries are encoded that are neither plain data nor written in Python: of numpy, Cython, numba."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from consist.hashing.canonical import text
+from consist.identity.code.distributions import origin_of_module_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.hashing.canonical import Encoder
+    from consist.identity.code.encoder import CodeEncoder
+
+
+def wrapped_in_c(encoder: CodeEncoder, value: Any) -> bytes | None:
+    """Encode an object of C that says which Python function it was made of (numba's, for one), and how."""
+    function = getattr(value, "__wrapped__", None) or getattr(value, "py_func", None)
+    if not isinstance(function, types.FunctionType):
+        return None
+    options = getattr(value, "targetoptions", None)
+    return b"@k" + encoder.encode(type(value)) + encoder.encode(function) + encoder.encode(options)
+
+
+def cython(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a function that Cython made by name."""
+    return encoder.symbol(origin_of_module_name(value.__module__), value.__module__, value.__qualname__)
+
+
+def ufunc(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a ufunc by name; one made of a Python function hides it."""
+    if value.__name__.endswith("(vectorized)"):
+        return encoder.opaque(value, "a ufunc made of a Python function")
+    home = "numpy"
+    for name in ("numpy", "scipy.special", getattr(value, "__module__", None)):
+        module = sys.modules.get(name or "")
+        if module is not None and vars(module).get(value.__name__) is value:
+            home = str(name)
+            break
+    return encoder.symbol(origin_of_module_name(home), home, value.__name__)
+
+
+def dispatched(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode one of numpy's functions by name."""
+    module = value.__module__ or "numpy"
+    return encoder.symbol(origin_of_module_name(module), module, value.__qualname__)
+
+
+def numpy_random(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode one of numpy's generators of random numbers by its state."""
+    bits = getattr(value, "bit_generator", None)
+    state = value.get_state(legacy=False) if bits is None else bits.state
+    return encoder.shared(value, lambda: b"@g" + text(type(value).__name__) + encoder.encode(state))
+
+
+def library_handler(cls: type) -> Callable[[Encoder, Any], bytes] | None:
+    """Return how numpy's, pandas', polars' and pyarrow's values are encoded, if the type is one of them."""
+    root = cls.__module__.partition(".")[0]
+    name = "consist.hashing.arrays" if root == "numpy" else "consist.hashing.tables"
+    found: Callable[[Encoder, Any], bytes] | None = importlib.import_module(name).handler_for(cls)
+    return found
