@@ -1,5 +1,7 @@
 """The program: finds the verb, calls it, and turns whatever it raises into one line and an exit code.
 
+``entry.py`` starts it.
+
 Nothing is loaded that the verb does not need: ``consist --help`` and ``consist version`` open nothing and import
 neither LMDB nor fsspec, numpy or rich.
 """
@@ -11,7 +13,7 @@ import importlib
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import typer
 import typer.main
@@ -121,11 +123,6 @@ def _root(
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         write_line(ctx.get_help())
-
-
-def main() -> NoReturn:
-    """Run the program with the arguments of the process, and end the process."""
-    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
