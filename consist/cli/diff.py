@@ -126,6 +126,6 @@ def _side(part: str, value: Any) -> "Cell":
 
 def _times(one: "RunRecord", other: "RunRecord") -> "tuple[Cell, ...]":
     from consist.cli.shapes import seconds_of
-    from consist.cli.text import human_seconds
+    from consist.cli.text import Seconds
 
-    return ("time", "execution_time", None, *(human_seconds(seconds_of(run)) for run in (one, other)))
+    return ("time", "execution_time", None, *(Seconds(seconds_of(run)) for run in (one, other)))

@@ -78,6 +78,8 @@ def shown(cell: Cell) -> str:
 
             return human_size(size)
         case Seconds(value=value):
+            from consist.runs.sizes import human_seconds
+
             return human_seconds(value)
         case RunId(text=text):
             return escape(text[:RUN_ID_SHOWN])
@@ -100,26 +102,6 @@ def _local_time(at: int) -> str:
         return dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (OverflowError, ValueError, OSError):
         return str(at)
-
-
-def human_seconds(value: float) -> str:
-    """Say a duration in seconds with three digits that count.
-
-    Examples
-    --------
-    >>> human_seconds(0.0000123), human_seconds(4.5678), human_seconds(86400), human_seconds(0)
-    ('0.0000123 s', '4.57 s', '86400 s', '0 s')
-    """
-    if value == 0:
-        return "0 s"
-    if abs(value) >= 100:  # noqa: PLR2004 - from here on whole seconds are three digits
-        return f"{value:.0f} s"
-    if abs(value) >= 1:
-        return f"{value:.3g} s"
-    digits = 3
-    while abs(value) * 10**digits < 100 and digits < 7:  # noqa: PLR2004 - three digits; a µs is the clock's
-        digits += 1
-    return f"{value:.{digits}f} s"
 
 
 def counted(count: int, noun: str) -> str:

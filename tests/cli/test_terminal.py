@@ -61,7 +61,7 @@ def test_a_table_of_runs_reads_well(world):
         run = world.runs[step]
         assert row.startswith(f"{run.id[:12]}  {step} ")
         assert f"{run.started_at:%Y-%m-%d %H:%M:%S}" in row
-        assert re.search(r"[0-9.]+ s\s", row)
+        assert re.search(r"[0-9.]+ [mµ]?s\s", row)
 
 
 def test_where_there_is_no_room_the_model_gives_way(world):
@@ -70,7 +70,7 @@ def test_where_there_is_no_room_the_model_gives_way(world):
     text = _ESCAPE.sub("", on_terminal("runs", "--limit", "1", "--db-path", world.db_path))
     head, row = text.splitlines()
     assert "execution time" in head
-    assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {run.started_at:%Y-%m-%d %H:%M:%S} +\S+ s +0 *", row)
+    assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {run.started_at:%Y-%m-%d %H:%M:%S} +\S+ [mµ]?s +0 *", row)
 
 
 def test_a_run_that_is_no_call_says_so_beside_its_name(world):
