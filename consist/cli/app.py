@@ -19,6 +19,7 @@ import typer
 import typer.main
 
 from consist.arguments import nearest
+from consist.cli import interrupting
 from consist.cli.building import Group
 from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code
 from consist.cli.output import complain, write_line
@@ -161,6 +162,8 @@ def run(arguments: Sequence[str]) -> int:
             raise
         complain(f"a bug: {type(error).__name__}: {error} (please report it; CONSIST_DEBUG=1 shows where)")
         return BUG
+    finally:
+        interrupting.rest()
     return code
 
 

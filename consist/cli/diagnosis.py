@@ -13,7 +13,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from consist.cli.opening import find_place
+from consist.cli.opening import find_place, heed_interrupts
 from consist.errors import ConsistError, DamagedError, FormatError, SettingsError
 from consist.store.checks import BYTES, OK, PROBLEM, WARNING, Check, failed, tried
 from consist.store.settings import default_store, resolve
@@ -144,6 +144,7 @@ def _store(place: Located, *, write: bool) -> Generator[Check, None, Found | Non
     from consist.store.config import load
     from consist.store.probe import probe
 
+    heed_interrupts(place)
     try:
         backend = open_backend(place.store, storage_options=place.storage_options)
     except ConsistError as error:

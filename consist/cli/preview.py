@@ -49,14 +49,16 @@ def preview(
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
+    from consist.cli.progress import WAITING, progress
     from consist.cli.shapes import head
     from consist.errors import UsageError
     from consist.store.names import find_output
 
     if rows < 0:
-        raise UsageError(f"--rows {rows} is less than none")
+        raise UsageError(f"--rows {rows} is less than none", hint="give 0 or more")
     opened = open_to_read(find_place(db_path, store))
-    document = _document(opened, find_output(opened, path), path, rows)
+    with progress(f"reading {path}", unit=WAITING):
+        document = _document(opened, find_output(opened, path), path, rows)
     if as_json:
         write_json({**head("preview"), **document})
     else:
@@ -142,7 +144,7 @@ _HEADS = {"table": _table, "array": _array, "value": _value, "bytes": _bytes, "f
 def _write(document: dict[str, Any]) -> None:
     from consist.cli.output import write_facts, write_line, write_table
     from consist.cli.readable import cell_text, readable_text
-    from consist.cli.text import escape
+    from consist.cli.text import escape, harmless
 
     write_facts(_facts(document))
     write_line("")
@@ -155,8 +157,7 @@ def _write(document: dict[str, Any]) -> None:
         for row in head if document["dimensions"] else [head]:
             write_line(" ".join(map(str, row)) if isinstance(row, list) else str(row))
     else:
-        for line in readable_text(head).splitlines():
-            write_line("".join(letter if letter == "\t" else escape(letter) for letter in line))
+        write_line(harmless(readable_text(head)).rstrip("\n"))
     if not document["whole"]:
         write_line("…")
 

@@ -104,6 +104,23 @@ def _local_time(at: int) -> str:
         return str(at)
 
 
+def harmless(text: str) -> str:
+    r"""Write text of several lines so that it steers no terminal: newlines and tabs stay, the rest as `escape` has it.
+
+    Examples
+    --------
+    >>> harmless("one\ttwo\nred \x1b[31m\n")
+    'one\ttwo\nred \\x1b[31m\n'
+    """
+    return "\n".join(map(_harmless_line, text.split("\n")))
+
+
+def _harmless_line(line: str) -> str:
+    if line.replace("\t", "").isprintable():
+        return line
+    return "".join(letter if letter == "\t" else escape(letter) for letter in line)
+
+
 def counted(count: int, noun: str) -> str:
     """Say how many of something there are.
 

@@ -7,11 +7,14 @@ little beside hashing.
 from __future__ import annotations
 
 import os
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import blake3
 
 from consist.hashing.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BLOCK = 1 << 20
 """Bytes read at a time. From here on BLAKE3 gains from a second thread."""
@@ -116,22 +119,25 @@ def domain_digest(domain: str, data: bytes) -> Digest:
     return Digest(blake3.blake3(data, derive_key_context=domain).digest())
 
 
-def hash_stream(stream: BinaryIO) -> Hashed:
-    """Digest and size of what is left in a binary stream."""
+def hash_stream(stream: BinaryIO, seen: Callable[[int], object] = int) -> Hashed:
+    """Digest and size of what is left in a binary stream; `seen` is told the bytes of each piece."""
     hasher = Hasher()
     buffer = memoryview(bytearray(BLOCK))
     while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # every binary stream has readinto
         hasher.update(buffer[:count])
+        seen(count)
     return hasher.result()
 
 
-def hash_file(path: str) -> Hashed:
+def hash_file(path: str, seen: Callable[[int], object] = int) -> Hashed:
     """Digest and size of a file.
 
     Parameters
     ----------
     path : str
         A local file.
+    seen : callable
+        Told the bytes of each piece that was read, to show how far it has come.
 
     Returns
     -------
@@ -144,4 +150,4 @@ def hash_file(path: str) -> Hashed:
         If it cannot be read; the caller knows what the file was for, and says so.
     """
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a plain path, on a hot path
-        return hash_stream(stream)
+        return hash_stream(stream, seen)

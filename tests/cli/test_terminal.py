@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 
+import pyarrow as pa
 import pytest
 
 import consist
@@ -70,7 +71,8 @@ def test_where_there_is_no_room_the_model_gives_way(world):
     text = _ESCAPE.sub("", on_terminal("runs", "--limit", "1", "--db-path", world.db_path))
     head, row = text.splitlines()
     assert "execution time" in head
-    assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {run.started_at:%Y-%m-%d %H:%M:%S} +\S+ [mµ]?s +0 *", row)
+    started = f"{run.started_at:%Y-%m-%d %H:%M:%S}"
+    assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {started} +\S+ [mµ]?s +0 *", row)
 
 
 def test_a_run_that_is_no_call_says_so_beside_its_name(world):
@@ -126,3 +128,22 @@ def test_a_long_list_keeps_its_columns(world):
     assert len(rows) == 454
     start = head.index("status")
     assert {row[start:].split()[0] for row in rows} == {"completed", "failed"}
+
+
+STEERING = "one\x1b[2J\ttab\n\x9b31mtwo\u202e"
+
+
+@pytest.fixture
+def steering(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: {"text": STEERING, "table": pa.table({"cell": [STEERING]})}, name="steering")
+    return world
+
+
+@pytest.mark.parametrize("verb", [("text",), ("text", "--as", "text"), ("table", "--as", "csv")])
+def test_text_that_is_written_steers_no_terminal_and_passes_through_a_pipe(steering, start, verb):
+    arguments = ("cat", f"steps/steering/{verb[0]}", *verb[1:], "--db-path", steering.db_path)
+    shown = on_terminal(*arguments)
+    assert "one\\x1b[2J\ttab\n\\x9b31mtwo\\u202e" in shown
+    assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
+    assert STEERING in start(*arguments).stdout.decode()
