@@ -21,7 +21,7 @@ import typer.main
 from consist.arguments import nearest
 from consist.cli import interrupting
 from consist.cli.building import Group
-from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code
+from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code, with_hint
 from consist.cli.output import complain, write_line
 from consist.errors import ConsistError, ConsistWarning, UsageError
 
@@ -151,7 +151,7 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return INTERRUPTED
     except ConsistError as error:
-        complain(str(error))
+        complain(with_hint(error))
         return exit_code(error)
     except OSError as error:  # those of the storage are ConsistErrors: what is left is our own output
         _drop_output()

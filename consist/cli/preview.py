@@ -44,8 +44,10 @@ def preview(
     """Show what a content is, and its beginning: columns and rows of a table, shape and rows of an array, a value.
 
     First facts, a line each: what kind it is, its size, and how much there is of it; then, after an empty line, its
-    first rows, or the first 2,000 characters. Only what is shown is read, however large it is. A folder's rows are
-    files. Tables need pyarrow, arrays numpy.
+    first rows, or the first 2,000 characters. A folder's rows are files. Tables need pyarrow, arrays numpy.
+
+    However large it is, little is read: of a table the pages with its first rows, of an array its first rows, of a file
+    its beginning, of a folder its list. Whole are read a plain value, and an array that lies column by column.
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json

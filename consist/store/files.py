@@ -112,7 +112,7 @@ def _look(path: str) -> os.stat_result:
     except OSError as error:
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path} is not a file")
+        raise InputError(f"{path} is not a file", hint="name a regular file, or a folder of such")
     return found
 
 
@@ -128,4 +128,4 @@ def _unreadable(path: str, error: OSError) -> InputError:
         return InputError(
             f"there is no file {path}", hint="check the path; a relative one starts at the working folder"
         )
-    return InputError(f"cannot read {path}: {error.strerror}")
+    return InputError(f"cannot read {path}: {error.strerror}", hint="see to it that it can be read")
