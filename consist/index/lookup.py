@@ -123,7 +123,12 @@ def get_run(view: View, run_id: str) -> RunRecord | None:
     data = framed(view, run_id)
     if data is None:
         return None
-    record = decode_record(data)
+    try:
+        record = decode_record(data)
+    except DamagedError as error:
+        raise DamagedError(
+            f"the index's record of run {run_id} is damaged: {error.message}", hint=REBUILD_HINT
+        ) from error
     if record.id != run_id:
         raise DamagedError(f"the index's entry of run {run_id} leads to run {record.id}", hint=REBUILD_HINT)
     return record
