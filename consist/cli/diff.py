@@ -115,10 +115,13 @@ def _row(part: str, name: str, change: str, before: Any, after: Any) -> "tuple[C
 
 def _side(part: str, value: Any) -> "Cell":
     from consist.cli.readable import one_line
+    from consist.hashing.digest import SIZE, Digest
     from consist.runs.sizes import human_size
 
     if value is None:
         return None
+    if part == "inputs" and isinstance(value, str) and len(value) == 2 * SIZE and set(value) <= set("0123456789abcdef"):
+        return Digest.parse(value)
     if part == "output":
         return f"{value['digest'][:12]} {value['format']} {human_size(value['size'])}"
     return one_line(value)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 _CHARACTERS = 2000
-"""Of a value or a text that are shown."""
+"""Of a value, a text, or a row of an array that are shown."""
 _BYTES_SHOWN = 160
 """Of what is no text; each is shown as the character of that number, or escaped."""
 
@@ -157,7 +157,8 @@ def _write(document: dict[str, Any]) -> None:
         write_table(list(map(escape, names)), rows, flexible=list(map(escape, names)))
     elif document["kind"] == "array":
         for row in head if document["dimensions"] else [head]:
-            write_line(" ".join(map(str, row)) if isinstance(row, list) else str(row))
+            line = " ".join(map(str, row)) if isinstance(row, list) else str(row)
+            write_line(line if len(line) <= _CHARACTERS else line[:_CHARACTERS] + "…")
     else:
         write_line(harmless(readable_text(head)).rstrip("\n"))
     if not document["whole"]:

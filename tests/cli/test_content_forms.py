@@ -179,6 +179,13 @@ def test_of_a_long_array_twenty_rows_are_shown_as_text(world, ask):
     assert len(ask("cat", "steps/rows/long", "--as", "csv").lines) == 25
 
 
+def test_preview_of_a_wide_array_shows_the_beginning_of_each_row(world, ask):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: np.zeros((2, 100_000)), name="wide")
+    *_, one, other = ask("preview", "steps/wide/value").lines
+    assert one == other == "0.0 " * 500 + "…"
+
+
 def test_ls_sorts_by_time_the_newest_first_and_what_has_none_last(world, ask):
     times = {"c" * 20: 3, "a" * 20: 1, "d" * 20: 2, "b" * 20: 2}
     for run_id, at in times.items():

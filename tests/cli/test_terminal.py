@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import consist
+from consist.hashing.hasher import hash_bytes
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -69,10 +70,10 @@ def test_where_there_is_no_room_the_model_gives_way(world):
     with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
         run = tracker.run(pow, name="a step whose name is long" * 4, config={"base": 2, "exp": 3}).run
     text = _ESCAPE.sub("", on_terminal("runs", "--limit", "1", "--db-path", world.db_path))
-    head, row = text.splitlines()
-    assert "execution time" in head
-    started = f"{run.started_at:%Y-%m-%d %H:%M:%S}"
-    assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {started} +\S+ [mµ]?s +0 *", row)
+    above, head, row = text.splitlines()
+    assert (above.split(), head.split()) == (["execution"], ["run", "id", "model", "status", "started", "time", "hits"])
+    started = f"{run.started_at:%Y-%m-%d %H:%M}"
+    assert re.fullmatch(rf"{run.id[:12]}  a step whose .*…  completed  {started} +\S+ [mµ]?s +0 *", row)
 
 
 def test_a_run_that_is_no_call_says_so_beside_its_name(world):
@@ -102,6 +103,23 @@ def test_why_is_laid_out_in_two_columns(world):
     assert lines[0] == f"run_id         {world.runs['big'].id}"
     assert lines[2] == f"compared_with  {world.runs['clean'].id[:12]}"
     assert lines[3] == "difference     step clean -> big"
+
+
+def test_in_80_columns_it_is_said_what_is_no_call(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker, tracker.scenario("baseline") as scenario:
+        scenario.run(pow, config={"base": 2, "exp": 3})
+    assert "baseline (scenario)" in on_terminal("runs", "--db-path", world.db_path)
+
+
+def test_diff_shows_inputs_by_short_digests(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        runs = []
+        for content in (b"one", b"two"):
+            (world.folder / "in").write_bytes(content)
+            runs.append(tracker.run(str, name="read", inputs={"object": "in"}).run)
+    arguments = ("diff", runs[0].id, runs[1].id, "--db-path", world.db_path)
+    shorts = [hash_bytes(content).short for content in (b"one", b"two")]
+    assert re.search(rf"inputs +object +changed +{shorts[0]} +{shorts[1]}\s", on_terminal(*arguments))
 
 
 def test_colours_follow_no_color(world):
