@@ -1,6 +1,6 @@
 """``python -m consist``."""
 
-from consist.cli.app import main
+from consist.cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,7 @@
 """The program: finds the verb, calls it, and turns whatever it raises into one line and an exit code.
 
+``entry.py`` starts it.
+
 Nothing is loaded that the verb does not need: ``consist --help`` and ``consist version`` open nothing and import
 neither LMDB nor fsspec, numpy or rich.
 """
@@ -11,14 +13,15 @@ import importlib
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import typer
 import typer.main
 
 from consist.arguments import nearest
+from consist.cli import interrupting
 from consist.cli.building import Group
-from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code
+from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code, with_hint
 from consist.cli.output import complain, write_line
 from consist.errors import ConsistError, ConsistWarning, UsageError
 
@@ -123,11 +126,6 @@ def _root(
         write_line(ctx.get_help())
 
 
-def main() -> NoReturn:
-    """Run the program with the arguments of the process, and end the process."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run the program.
 
@@ -153,7 +151,7 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return INTERRUPTED
     except ConsistError as error:
-        complain(str(error))
+        complain(with_hint(error))
         return exit_code(error)
     except OSError as error:  # those of the storage are ConsistErrors: what is left is our own output
         _drop_output()
@@ -164,6 +162,8 @@ def run(arguments: Sequence[str]) -> int:
             raise
         complain(f"a bug: {type(error).__name__}: {error} (please report it; CONSIST_DEBUG=1 shows where)")
         return BUG
+    finally:
+        interrupting.rest()
     return code
 
 

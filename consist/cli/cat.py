@@ -9,6 +9,7 @@ from consist.cli.options import AsJson, DbPath, StorePlace, complete_path, compl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from consist.store.names import Found
     from consist.store.store import Store
@@ -61,6 +62,9 @@ def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     A plain value is written to be read: text as it is, anything else as JSON; with --raw as it is stored. Of an output
     that is a folder name a file.
 
+    On a terminal control characters in the text of values and cells are escaped, so that they cannot steer it; through
+    a pipe they pass. Files and bytes are written as they are in any case, but for --as text, which escapes them.
+
     With --as, a table is written as CSV, as a JSON array with an object a row, or as lines with tabs (on a terminal as
     a table); an array as CSV (a row a line), as nested JSON arrays, or as text, of which the first rows are shown; a
     value as JSON or text. Files count as tables or arrays if they are called *.parquet or *.npy.
@@ -84,7 +88,7 @@ def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         if form is not None:
             _write_as(opened, item, form)
         elif _is_value(item) and not raw:
-            _write_value(opened, item)
+            _write_value(opened, item, _TEXT)
         else:
             _copy(opened, item)
 
@@ -109,13 +113,24 @@ def _copy(store: "Store", found: "Found") -> None:
             seen(len(piece))
 
 
-def _write_value(store: "Store", found: "Found") -> None:
-    import sys
-
+def _write_value(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import read_value, said
-    from consist.cli.readable import readable_text
+    from consist.cli.output import write_json, write_text
+    from consist.cli.readable import json_ready, readable_text
 
-    sys.stdout.write(said(found, readable_text, read_value(store, found)))
+    with _reading(found):
+        value = read_value(store, found)
+    if form == _JSON:
+        write_json(said(found, json_ready, value))
+    else:
+        write_text(said(found, readable_text, value))
+
+
+def _reading(found: "Found", *, shown: bool = True) -> "AbstractContextManager[Any]":
+    """Show that what is needed whole is being read."""
+    from consist.cli.progress import WAITING, progress
+
+    return progress(f"reading {found.name}", unit=WAITING, shown=shown)
 
 
 # In another form ---------------------------------------------------------------------------------------------------
@@ -131,7 +146,7 @@ def _write_as(store: "Store", found: "Found", form: str) -> None:
     elif kind == ARRAY:
         _write_array(store, found, form)
     elif kind == VALUE and form != _CSV:
-        _write_value_as(store, found, form)
+        _write_value(store, found, form)
     elif form == _TEXT and kind != FOLDER:
         _write_text(store, found)
     else:
@@ -143,18 +158,22 @@ def _write_as(store: "Store", found: "Found", form: str) -> None:
 
 def _write_table(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import opened_table
-    from consist.cli.output import write_json_array, write_table
+    from consist.cli.output import on_terminal, write_json_array, write_table
+    from consist.cli.progress import progress, things, told
     from consist.cli.readable import cell_text, json_ready
 
-    with opened_table(store, found) as table:
+    with (
+        opened_table(store, found) as table,
+        progress(f"writing {found.name}", total=table.total, unit=things("row"), shown=not on_terminal()) as seen,
+    ):
+        names, rows = list(table.columns), told(table.rows, seen)
         if form == _CSV:
-            _write_csv([list(table.columns)], table.rows)
+            _write_csv([names], rows)
         elif form == _JSON:
-            names = list(table.columns)
-            write_json_array(dict(zip(names, map(json_ready, row), strict=True)) for row in table.rows)
+            write_json_array(dict(zip(names, map(json_ready, row), strict=True)) for row in rows)
         else:
-            rows = ([None if cell is None else cell_text(cell) for cell in row] for row in table.rows)
-            write_table(list(table.columns), rows, flexible=list(table.columns))
+            cells = ([None if cell is None else cell_text(cell) for cell in row] for row in rows)
+            write_table(names, cells, flexible=names)
 
 
 def _write_array(store: "Store", found: "Found", form: str) -> None:
@@ -163,7 +182,8 @@ def _write_array(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.readable import json_ready
     from consist.errors import UsageError
 
-    array = read_array(store, found, _SHOWN if form == _TEXT else None)
+    with _reading(found):
+        array = read_array(store, found, _SHOWN if form == _TEXT else None)
     rows = array.items if array.shape else [array.items]
     if form == _JSON:
         write_json_array(map(json_ready, rows))
@@ -184,28 +204,15 @@ def _write_array(store: "Store", found: "Found", form: str) -> None:
 def _write_csv(heads: "list[list[str]]", rows: Any) -> None:
     """Write CSV as RFC 4180 has it, but for the ends of its lines; what is no text, number or date as JSON."""
     import csv
-    import sys
+    from types import SimpleNamespace
 
+    from consist.cli.output import write_text
     from consist.cli.readable import cell_text
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(SimpleNamespace(write=write_text), lineterminator="\n")
     writer.writerows(heads)
     for row in rows:
         writer.writerow(["" if cell is None else cell_text(cell) for cell in row])
-
-
-def _write_value_as(store: "Store", found: "Found", form: str) -> None:
-    import sys
-
-    from consist.cli.content import read_value, said
-    from consist.cli.output import write_json
-    from consist.cli.readable import json_ready, readable_text
-
-    value = read_value(store, found)
-    if form == _JSON:
-        write_json(said(found, json_ready, value))
-    else:
-        sys.stdout.write(said(found, readable_text, value))
 
 
 def _write_text(store: "Store", found: "Found") -> None:
@@ -213,20 +220,20 @@ def _write_text(store: "Store", found: "Found") -> None:
     import codecs
     import sys
 
-    from consist.cli.text import escape
+    from consist.cli.output import on_terminal
+    from consist.cli.progress import progress
+    from consist.cli.text import harmless
     from consist.store.names import open_found
 
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-    with open_found(store, found) as source:
+    with (
+        open_found(store, found) as source,
+        progress(f"writing {found.name}", total=found.size, shown=not on_terminal()) as seen,
+    ):
         while piece := source.read(_BLOCK):
-            sys.stdout.write("".join(map(_harmless, decoder.decode(piece).splitlines(keepends=True))))
-    sys.stdout.write(escape(decoder.decode(b"", final=True)))
-
-
-def _harmless(line: str) -> str:
-    from consist.cli.text import escape
-
-    return "".join(c if c in "\n\t" else escape(c) for c in line) if not line.isprintable() else line
+            sys.stdout.write(harmless(decoder.decode(piece)))
+            seen(len(piece))
+    sys.stdout.write(harmless(decoder.decode(b"", final=True)))
 
 
 # JSON --------------------------------------------------------------------------------------------------------------
@@ -236,6 +243,7 @@ def _documents(store: "Store", found: "list[tuple[str, Found]]", *, raw: bool) -
     import base64
 
     from consist.cli.content import read_value, said
+    from consist.cli.output import on_terminal
     from consist.cli.readable import json_ready
     from consist.store.names import open_found
 
@@ -250,7 +258,7 @@ def _documents(store: "Store", found: "list[tuple[str, Found]]", *, raw: bool) -
         if _is_value(item) and not raw:
             yield {**document, "encoding": "value", "content": said(item, json_ready, read_value(store, item))}
             continue
-        with open_found(store, item) as source:
+        with _reading(item, shown=not on_terminal()), open_found(store, item) as source:
             data = source.read()
         try:
             yield {**document, "encoding": "utf-8", "content": data.decode()}

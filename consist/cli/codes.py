@@ -35,6 +35,27 @@ _BY_CLASS: tuple[tuple[type[ConsistError], int], ...] = (
 )
 
 
+_HINTS: dict[int, str] = {
+    PROBLEM: "`consist verify` checks the store",
+    USAGE: "`consist VERB --help` has examples",
+    NOT_FOUND: "`consist ls` lists what there is",
+    STORAGE: "`consist doctor` tries the store",
+    REFUSED: "`consist doctor` says what there is",
+}
+"""What may help where an error does not know better."""
+
+
+def with_hint(error: ConsistError) -> str:
+    """Return an error as text with a hint: its own, else that of its kind.
+
+    Examples
+    --------
+    >>> with_hint(NotFoundError("no such run")), with_hint(NotFoundError("no such run", hint="look there"))
+    ('no such run (`consist ls` lists what there is)', 'no such run (look there)')
+    """
+    return str(error) if error.hint else f"{error.message} ({_HINTS[exit_code(error)]})"
+
+
 def exit_code(error: ConsistError) -> int:
     """Return the exit code that an error of the tree ends in.
 

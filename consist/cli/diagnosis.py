@@ -13,7 +13,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from consist.cli.opening import find_place
+from consist.cli.opening import find_place, heed_interrupts
 from consist.errors import ConsistError, DamagedError, FormatError, SettingsError
 from consist.store.checks import BYTES, OK, PROBLEM, WARNING, Check, failed, tried
 from consist.store.settings import default_store, resolve
@@ -144,6 +144,7 @@ def _store(place: Located, *, write: bool) -> Generator[Check, None, Found | Non
     from consist.store.config import load
     from consist.store.probe import probe
 
+    heed_interrupts(place)
     try:
         backend = open_backend(place.store, storage_options=place.storage_options)
     except ConsistError as error:
@@ -252,10 +253,24 @@ def _index(place: Located, store: Found | None) -> Iterator[Check]:
         return
     yield Check(INDEX, "kind", OK, "LMDB")
     yield Check(INDEX, "size", OK, os.stat(path).st_size, BYTES)
+    yield _index_permissions(path, store)
     network = network_filesystem(os.path.realpath(path))
     away = None if network is None else "LMDB must not be there: put the index on a local disk, with --db-path"
     yield Check(INDEX, "filesystem", OK if network is None else WARNING, network or "local", advice=away)
     yield from _trust(place, store)
+
+
+def _index_permissions(path: str, store: Found | None) -> Check:
+    """Look at who may read the index: it tells as much as the records of its store."""
+    from consist.store.config import GROUP
+
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    shared = store is not None and store.config.sharing == GROUP
+    level, advice = OK, None
+    if mode & (stat.S_IRWXO if shared else stat.S_IRWXG | stat.S_IRWXO):
+        said, who = ("is for its group", "o=") if shared else ("is private", "go=")
+        level, advice = WARNING, f"others may read or change it, and its store {said}: chmod {who} {path}"
+    return Check(INDEX, "permissions", level, f"{mode:04o}", advice=advice)
 
 
 def _trust(place: Located, store: Found | None) -> Iterator[Check]:

@@ -50,11 +50,11 @@ def diff(
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json, write_table
+    from consist.cli.seeking import find_meant
     from consist.cli.shapes import head, seconds_of
-    from consist.store.origin import find_origin
 
     opened = open_to_read(find_place(db_path, store))
-    one, other = (find_origin(opened, name).run for name in (before, after))
+    one, other = (find_meant(opened, name).run for name in (before, after))
     found = list(_differences(one, other))
     if as_json:
         times = [seconds_of(run) for run in (one, other)]
@@ -115,10 +115,13 @@ def _row(part: str, name: str, change: str, before: Any, after: Any) -> "tuple[C
 
 def _side(part: str, value: Any) -> "Cell":
     from consist.cli.readable import one_line
+    from consist.hashing.digest import SIZE, Digest
     from consist.runs.sizes import human_size
 
     if value is None:
         return None
+    if part == "inputs" and isinstance(value, str) and len(value) == 2 * SIZE and set(value) <= set("0123456789abcdef"):
+        return Digest.parse(value)
     if part == "output":
         return f"{value['digest'][:12]} {value['format']} {human_size(value['size'])}"
     return one_line(value)
@@ -126,6 +129,6 @@ def _side(part: str, value: Any) -> "Cell":
 
 def _times(one: "RunRecord", other: "RunRecord") -> "tuple[Cell, ...]":
     from consist.cli.shapes import seconds_of
-    from consist.cli.text import human_seconds
+    from consist.cli.text import Seconds
 
-    return ("time", "execution_time", None, *(human_seconds(seconds_of(run)) for run in (one, other)))
+    return ("time", "execution_time", None, *(Seconds(seconds_of(run)) for run in (one, other)))

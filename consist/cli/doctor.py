@@ -115,8 +115,7 @@ def _write_shown(checks: "Iterable[Check]") -> None:
 
 def _people(check: "Check") -> str:
     """Return the value of a check as people read it."""
-    from consist.cli.text import human_seconds
-    from consist.runs.sizes import human_size
+    from consist.runs.sizes import human_seconds, human_size
     from consist.store.checks import SECONDS
 
     value = check.value

@@ -53,9 +53,9 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     Of several arguments the last is the target, unless --to names it. Several paths go into a folder that is there.
 
-    In a folder it is called as it was when it was made; other outputs by their key, blobs by their digest. It appears
-    whole, or not at all. With --force a file replaces a regular file, and a folder a folder with all that is in it;
-    nothing else is ever replaced.
+    In a folder it is called as it was when it was made; other outputs by their key, blobs by their digest. What has a
+    name that no file can have is called by its key or its digest, which is said. It appears whole, or not at all. With
+    --force a file replaces a regular file, and a folder a folder with all that is in it; nothing else is ever replaced.
 
     A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
     one to be read, use `consist cat PATH > FILE`.
@@ -72,6 +72,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     opened = open_to_read(find_place(db_path, store))
     found = [find_output(opened, each) for each in paths]
     files = _targets(found, target)
+    _say_renamed(paths, found, files, target)
 
     def restored(each: str, item: "Found", file: str) -> dict[str, Any]:
         with progress(f"getting {each}", total=item.size) as seen:
@@ -105,3 +106,15 @@ def _targets(found: "Sequence[Found]", target: str) -> list[str]:
         if files.count(file) > 1:
             raise UsageError(f"two of them would be called {file}", hint="get them one by one, each with a name")
     return files
+
+
+def _say_renamed(paths: "Sequence[str]", found: "Sequence[Found]", files: "Sequence[str]", target: str) -> None:
+    """Say of what is called otherwise in the folder than it was, since no file can have its name."""
+    import os
+
+    from consist.cli.output import complain
+
+    for path, item, file in zip(paths, found, files, strict=True):
+        name = os.path.basename(file)  # noqa: PTH119 - plain strings throughout
+        if file != target and name != item.name:
+            complain(f"{path:.200}: no file can have its name, {item.name!r:.80}, so it is called {name}")

@@ -75,28 +75,31 @@ def lineage(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
 def _found(store: "Store", target: str, direction: "Direction", depth: int | None, limit: int) -> "Lineage":
     """Look for a run or a path of the store, then for a file."""
-    from pathlib import Path
+    from functools import partial
 
+    from consist.cli.progress import HASHED, progress
     from consist.errors import NotFoundError, UsageError
-    from consist.runs.reference import lineage_of
+    from consist.runs.reference import lineage_of, node_of_file
 
     try:
         return lineage_of(store, target, direction, depth=depth, most=limit)
     except (NotFoundError, UsageError):
         if not os.path.lexists(target):
             raise
-    found = lineage_of(store, Path(target), direction, depth=depth, most=limit)
+    with progress(f"looking for {target}", unit=HASHED) as seen:
+        file = node_of_file(target, partial(store.files.digest, seen=seen))
+    found = lineage_of(store, file, direction, depth=depth, most=limit)
     folder = _folder_of(store, target) if len(found.nodes) == 1 else None
     return found if folder is None else lineage_of(store, folder, direction, depth=depth, most=limit)
 
 
 def _folder_of(store: "Store", target: str) -> str | None:
     """Return the path in the store of the folder that a file lies in, if a run made that folder and not the file."""
+    from consist.cli.seeking import find_meant
     from consist.errors import NotFoundError
-    from consist.store.origin import find_origin
 
     try:
-        origin = find_origin(store, os.path.join(".", target))  # noqa: PTH118 - as it was typed
+        origin = find_meant(store, os.path.join(".", target))  # noqa: PTH118 - as it was typed
     except NotFoundError:
         return None
     return f"runs/{origin.run.id}/{origin.output}" if origin.inner else None

@@ -8,7 +8,7 @@ from consist.cli.building import make_verb
 from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_path, complete_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from consist.cli.text import Cell
     from consist.store.listing import Entry
@@ -76,11 +76,17 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
+    from consist.cli.progress import things, told, until_first
     from consist.cli.shapes import entry, head
     from consist.store.listing import list_path
 
+    most = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
-    entries = or_hint(opened, chosen(list_path(opened, path), only, sort=sort, limit=checked_limit(limit)))
+
+    def listed(seen: "Callable[[int], object]") -> "Iterator[Entry]":
+        return chosen(told(list_path(opened, path), seen), only, sort=sort, limit=most)
+
+    entries = or_hint(opened, until_first(f"listing {path or 'the store'}", listed, unit=things("name")))
     if as_json:
         write_json_list({**head("ls"), "path": path}, "entries", map(entry, entries))
     elif long or human:

@@ -26,10 +26,10 @@ Tags = Annotated[list[str], typer.Argument(metavar="TAG...", help="One tag or se
 def opened_run(db_path: str | None, store: str | None, target: str) -> tuple[Store, RunRecord]:
     """Open the store to write to, and find a run as `consist show` does."""
     from consist.cli.opening import find_place, open_existing
-    from consist.store.origin import find_origin
+    from consist.cli.seeking import find_meant
 
     opened = open_existing(find_place(db_path, store))
-    return opened, find_origin(opened, target).run
+    return opened, find_meant(opened, target).run
 
 
 def write_marks(verb: str, store: Store, run: RunRecord, changed: Sequence[str], *, as_json: bool) -> None:

@@ -58,6 +58,7 @@ def open_to_read(place: Located) -> Store:
     from consist.store import reading
 
     require_index(place)
+    heed_interrupts(place)
     known = reading.open_to_read(place)
     return open_existing(place) if known is None else known
 
@@ -107,6 +108,7 @@ def require_store(place: Located) -> None:
     from consist.blobs.opening import open_backend
     from consist.store.config import load
 
+    heed_interrupts(place)
     backend = open_backend(place.store, storage_options=place.storage_options)
     if load(backend) is None:
         raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
@@ -129,10 +131,21 @@ def open_place(place: Located, *, making: str | None = None) -> Store:
         return open_store(**place.arguments, sharing=making or PRIVATE, create=making is not None)
 
 
+def heed_interrupts(place: Located) -> None:
+    """Let Ctrl-C end the process also while a remote store's driver waits."""
+    from consist.blobs.urls import is_remote, normalise_url
+
+    if is_remote(normalise_url(place.store)):
+        from consist.cli import interrupting
+
+        interrupting.watch()
+
+
 def _waiting(place: Located) -> AbstractContextManager[Any]:
     """Say on a terminal that a remote store is asked."""
     from consist.blobs.urls import is_remote, normalise_url
     from consist.cli.progress import WAITING, progress
 
+    heed_interrupts(place)
     url = normalise_url(place.store)
     return progress(f"asking {url}", unit=WAITING) if is_remote(url) else contextlib.nullcontext()

@@ -38,7 +38,7 @@ def checked_limit(limit: int | None) -> int | None:
     if limit is not None and limit < 0:
         from consist.errors import UsageError
 
-        raise UsageError(f"--limit {limit} is less than none")
+        raise UsageError(f"--limit {limit} is less than none", hint="give 0 or more")
     return None if limit is None else min(limit, sys.maxsize)
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.text import Cell, escape, plain, shown
+from consist.cli.text import Cell, escape, harmless, plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -63,6 +63,11 @@ def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]]) -> None:
 def write_line(text: str) -> None:
     """Write one line of text."""
     sys.stdout.write(text + "\n")
+
+
+def write_text(text: str) -> None:
+    """Write somebody's text as it is; on a terminal with whatever could steer that escaped."""
+    sys.stdout.write(harmless(text) if on_terminal() else text)
 
 
 def write_lines(lines: Iterable[str], end: str = "\n") -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 _CHARACTERS = 2000
-"""Of a value or a text that are shown."""
+"""Of a value, a text, or a row of an array that are shown."""
 _BYTES_SHOWN = 160
 """Of what is no text; each is shown as the character of that number, or escaped."""
 
@@ -44,19 +44,23 @@ def preview(
     """Show what a content is, and its beginning: columns and rows of a table, shape and rows of an array, a value.
 
     First facts, a line each: what kind it is, its size, and how much there is of it; then, after an empty line, its
-    first rows, or the first 2,000 characters. Only what is shown is read, however large it is. A folder's rows are
-    files. Tables need pyarrow, arrays numpy.
+    first rows, or the first 2,000 characters. A folder's rows are files. Tables need pyarrow, arrays numpy.
+
+    However large it is, little is read: of a table the pages with its first rows, of an array its first rows, of a file
+    its beginning, of a folder its list. Whole are read a plain value, and an array that lies column by column.
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
+    from consist.cli.progress import WAITING, progress
     from consist.cli.shapes import head
     from consist.errors import UsageError
     from consist.store.names import find_output
 
     if rows < 0:
-        raise UsageError(f"--rows {rows} is less than none")
+        raise UsageError(f"--rows {rows} is less than none", hint="give 0 or more")
     opened = open_to_read(find_place(db_path, store))
-    document = _document(opened, find_output(opened, path), path, rows)
+    with progress(f"reading {path}", unit=WAITING):
+        document = _document(opened, find_output(opened, path), path, rows)
     if as_json:
         write_json({**head("preview"), **document})
     else:
@@ -142,7 +146,7 @@ _HEADS = {"table": _table, "array": _array, "value": _value, "bytes": _bytes, "f
 def _write(document: dict[str, Any]) -> None:
     from consist.cli.output import write_facts, write_line, write_table
     from consist.cli.readable import cell_text, readable_text
-    from consist.cli.text import escape
+    from consist.cli.text import escape, harmless
 
     write_facts(_facts(document))
     write_line("")
@@ -153,10 +157,10 @@ def _write(document: dict[str, Any]) -> None:
         write_table(list(map(escape, names)), rows, flexible=list(map(escape, names)))
     elif document["kind"] == "array":
         for row in head if document["dimensions"] else [head]:
-            write_line(" ".join(map(str, row)) if isinstance(row, list) else str(row))
+            line = " ".join(map(str, row)) if isinstance(row, list) else str(row)
+            write_line(line if len(line) <= _CHARACTERS else line[:_CHARACTERS] + "…")
     else:
-        for line in readable_text(head).splitlines():
-            write_line("".join(letter if letter == "\t" else escape(letter) for letter in line))
+        write_line(harmless(readable_text(head)).rstrip("\n"))
     if not document["whole"]:
         write_line("…")
 

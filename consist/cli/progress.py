@@ -8,15 +8,18 @@ has passed: what is quick never pays for it, and shows nothing.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from consist.cli.text import counted, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
 
 _QUIET = 0.5
 """Seconds in which nothing is shown: who waits less long need not be told."""
@@ -44,6 +47,8 @@ def _say_bytes(count: int) -> str:
 
 
 BYTES = Unit(_say_bytes)
+HASHED = Unit(lambda count: _say_bytes(count) if count else "")
+"""For what is looked for, which may take some hashing first."""
 WAITING = Unit(lambda _count: "")
 """For what is waited for, and cannot be counted."""
 
@@ -62,6 +67,31 @@ def things(noun: str) -> Unit:
 def is_shown() -> bool:
     """Tell whether somebody may see progress: standard error is a terminal whose lines can be written over."""
     return sys.stderr.isatty() and os.environ.get("TERM", "") not in _POORLY
+
+
+def until_first(label: str, items: Callable[[Callable[[int], object]], Iterable[T]], *, unit: Unit) -> Iterator[T]:
+    """Make a list, and show how far it has come until its first line is known: from there on its lines tell.
+
+    Parameters
+    ----------
+    label : str
+        What is done.
+    items : callable
+        Makes the list; gets what is to be told how much was done.
+    unit : Unit
+        What is counted.
+    """
+    with progress(label, unit=unit) as seen:
+        source = iter(items(seen))
+        first = list(itertools.islice(source, 1))
+    return itertools.chain(first, source)
+
+
+def told(items: Iterable[T], seen: Callable[[int], object]) -> Iterator[T]:
+    """Yield things, and tell of each."""
+    for item in items:
+        seen(1)
+        yield item
 
 
 @contextlib.contextmanager
@@ -90,20 +120,27 @@ def progress(
         yield int
         return
     meter = _Meter(label, total, unit)
-    thread = threading.Thread(target=meter.show, name="consist-progress", daemon=True)
-    thread.start()
+    meter.start()
+    _meters.append(meter)
     try:
         yield meter.add
     finally:
-        meter.over.set()
-        thread.join()
+        _meters.remove(meter)
+        meter.end()
+
+
+def wipe() -> None:
+    """End what is shown, before the process is ended from another thread than the one that works."""
+    for meter in _meters:
+        meter.end()
 
 
 class _Meter:
     """What was done, and the thread that shows it."""
 
     def __init__(self, label: str, total: int | None, unit: Unit) -> None:
-        self.over = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._show, name="consist-progress", daemon=True)
         self._label = escape(label)
         self._total = total
         self._unit = unit
@@ -113,9 +150,18 @@ class _Meter:
         """Add up; the whole cost for who works: 0.1 µs."""
         self._done += count
 
-    def show(self) -> None:
+    def start(self) -> None:
+        """Begin to show it, in a while."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Show it no longer; what was drawn is wiped when this returns."""
+        self._over.set()
+        self._thread.join()
+
+    def _show(self) -> None:
         """Wait, then draw until the work is over; what was drawn goes with it."""
-        if self.over.wait(_QUIET):
+        if self._over.wait(_QUIET):
             return
         bars = _bars(known=self._total is not None)
         task = bars.add_task(self._label, total=self._total, said="")
@@ -124,13 +170,16 @@ class _Meter:
             while True:
                 bars.update(task, completed=self._done, said=self._said(bars.tasks[0].speed))
                 bars.refresh()
-                if self.over.wait(_PAUSE):
+                if self._over.wait(_PAUSE):
                     return
 
     def _said(self, speed: float | None) -> str:
         say = self._unit.say
         said = say(self._done) if self._total is None else f"{say(self._done)} of {say(self._total)}"
         return f"{said}, {say(int(speed))}/s" if speed is not None else said
+
+
+_meters: list[_Meter] = []
 
 
 def _bars(*, known: bool) -> Any:

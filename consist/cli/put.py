@@ -163,6 +163,10 @@ def _reading(file: str) -> "Iterator[None]":
     except ConsistError:
         raise
     except FileNotFoundError:
-        raise NotFoundError(f"there is no file {file}") from None
+        raise NotFoundError(
+            f"there is no file {file}", hint="check the path; a relative one starts at the working folder"
+        ) from None
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read {file}: {error.strerror or error}", hint="see to it that it can be read"
+        ) from error

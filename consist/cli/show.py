@@ -56,11 +56,11 @@ def show(
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
+    from consist.cli.seeking import find_meant
     from consist.cli.shapes import head, run_in_full
-    from consist.store.origin import find_origin
 
     opened = open_to_read(find_place(db_path, store))
-    origin = find_origin(opened, target)
+    origin = find_meant(opened, target)
     if as_json:
         meant = {"output": origin.output, "inner": origin.inner or None, "also_made_by": list(origin.also)}
         write_json({**head("show"), **meant, "run": run_in_full(opened, origin.run)})

@@ -1,7 +1,7 @@
 """Tables on a terminal, as wide as it is. Numbers, ids and digests are shown whole or not at all; text gives way.
 
-Where a terminal is narrow, columns of text are cut first, then the time of day is left out and the names of columns are
-cut. Where that is not enough, each row is a few lines: a name and its value on each.
+Where a terminal is narrow, long text is cut, names of columns go on below, and times lose their seconds; then more of
+the same, as `_STAGES` has it. Where that is not enough, each row is a few lines: a name and its value on each.
 """
 
 from __future__ import annotations
@@ -28,8 +28,19 @@ PATIENCE = 0.05
 _GAP = 2
 _NARROWEST = 4
 _READABLE = 12
-"""Letters of a text that can be told from others, and are kept before the names of columns are."""
-_TIMES = tuple(map(len, ("2026-11-26 16:30:00", "2026-11-26 16:30", "2026-11-26")))
+"""Letters of a text that can be told from others."""
+_TIMES = _SECONDS, _MINUTES, _DAYS = tuple(map(len, ("2026-11-26 16:30:00", "2026-11-26 16:30", "2026-11-26")))
+_WORDS, _LETTERS = 1, 2
+"""How a name of a column goes on below, if it must: between words, or anywhere."""
+_STAGES = (
+    (2 * _READABLE, _WORDS, _SECONDS),
+    (2 * _READABLE, _WORDS, _MINUTES),
+    (_READABLE, _WORDS, _MINUTES),
+    (_READABLE, _LETTERS, _MINUTES),
+    (_READABLE, _LETTERS, _DAYS),
+    (_NARROWEST, _LETTERS, _DAYS),
+)
+"""What gives way, one after the other: the letters of a text, the name of a column, the length of a time."""
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*(e[-+]?[0-9]+)?|-?(Infinity|NaN)|-")
 
 
@@ -43,6 +54,8 @@ class _Column:
         As it is shown.
     whole : int
         The width in which nothing of it is cut.
+    filled : int
+        The width of its widest cell.
     least : int
         The width that it may be brought to.
     gives_way : bool
@@ -53,6 +66,7 @@ class _Column:
 
     name: str
     whole: int
+    filled: int
     least: int
     gives_way: bool
     is_time: bool
@@ -66,10 +80,20 @@ class _Column:
         return replace(
             self,
             whole=max(self.whole, other.whole),
+            filled=max(self.filled, other.filled),
             least=_NARROWEST if gives_way else max(self.least, other.least),
             gives_way=gives_way,
             is_number=other.is_number,
         )
+
+    def floor(self, letters: int, name: int, time: int) -> int:
+        """Return the width that it may be brought to at a stage."""
+        if self.gives_way:
+            return min(self.whole, max(self.least, letters))
+        if self.is_time:
+            return min(self.whole, max(self.least, time))
+        words = max(map(len, self.name.split())) if name == _WORDS and self.name else 0
+        return min(self.whole, max(self.least, self.filled, words))
 
 
 def write_terminal(names: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str]) -> None:
@@ -132,11 +156,12 @@ def _column(name: str, cells: list[Cell], may_be_cut: bool) -> _Column:
     least = widest
     if gives_way:
         least = _NARROWEST
-    elif is_time and widest == _TIMES[0]:
-        least = _TIMES[-1]
+    elif is_time and widest == _SECONDS:
+        least = _DAYS
     return _Column(
         name=title,
         whole=max(widest, cell_len(title)),
+        filled=widest,
         least=max(least, min(_NARROWEST, cell_len(title))),
         gives_way=gives_way,
         is_time=is_time,
@@ -148,9 +173,8 @@ def _fit(columns: list[_Column], width: int) -> list[int] | None:
     """Choose widths of columns that fit a terminal; None if there are none."""
     room = width - _GAP * (len(columns) - 1)
     widths = [column.whole for column in columns]
-    readable = [max(column.least, _READABLE) if column.gives_way else column.whole for column in columns]
-    titles = [max(column.least, _READABLE) if column.gives_way else column.least for column in columns]
-    for floors in (readable, titles, [column.least for column in columns]):
+    for stage in _STAGES:
+        floors = [column.floor(*stage) for column in columns]
         while sum(widths) > room:
             yielding = [n for n, floor in enumerate(floors) if widths[n] > floor]
             if not yielding:
@@ -168,7 +192,7 @@ def _write_rows(
     table = Table(box=None, show_header=is_first, pad_edge=False, padding=(0, _GAP, 0, 0))
     for column, width in zip(columns, widths, strict=True):
         table.add_column(
-            Text(column.name),
+            _folded(column.name, width),
             width=width,
             no_wrap=True,
             overflow="ellipsis",
@@ -181,11 +205,18 @@ def _write_rows(
     console.print(table)
 
 
+def _folded(name: str, width: int) -> str:
+    """Return the name of a column in lines that are no longer than it is wide; between words, if they fit."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(name, width)) if len(name) > width else name
+
+
 def _text(cell: Cell, width: int) -> str:
     """Return a cell's text; of a time as much as there is room for, in whole parts."""
     text = shown(cell)
-    if isinstance(cell, Time) and len(text) == _TIMES[0]:
-        return text[: next(length for length in _TIMES if length <= max(width, _TIMES[-1]))]
+    if isinstance(cell, Time) and len(text) == _SECONDS:
+        return text[: next(length for length in _TIMES if length <= max(width, _DAYS))]
     return text
 
 

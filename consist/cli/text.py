@@ -78,6 +78,8 @@ def shown(cell: Cell) -> str:
 
             return human_size(size)
         case Seconds(value=value):
+            from consist.runs.sizes import human_seconds
+
             return human_seconds(value)
         case RunId(text=text):
             return escape(text[:RUN_ID_SHOWN])
@@ -102,24 +104,21 @@ def _local_time(at: int) -> str:
         return str(at)
 
 
-def human_seconds(value: float) -> str:
-    """Say a duration in seconds with three digits that count.
+def harmless(text: str) -> str:
+    r"""Write text of several lines so that it steers no terminal: newlines and tabs stay, the rest as `escape` has it.
 
     Examples
     --------
-    >>> human_seconds(0.0000123), human_seconds(4.5678), human_seconds(86400), human_seconds(0)
-    ('0.0000123 s', '4.57 s', '86400 s', '0 s')
+    >>> harmless("one\ttwo\nred \x1b[31m\n")
+    'one\ttwo\nred \\x1b[31m\n'
     """
-    if value == 0:
-        return "0 s"
-    if abs(value) >= 100:  # noqa: PLR2004 - from here on whole seconds are three digits
-        return f"{value:.0f} s"
-    if abs(value) >= 1:
-        return f"{value:.3g} s"
-    digits = 3
-    while abs(value) * 10**digits < 100 and digits < 7:  # noqa: PLR2004 - three digits; a µs is the clock's
-        digits += 1
-    return f"{value:.{digits}f} s"
+    return "\n".join(map(_harmless_line, text.split("\n")))
+
+
+def _harmless_line(line: str) -> str:
+    if line.replace("\t", "").isprintable():
+        return line
+    return "".join(letter if letter == "\t" else escape(letter) for letter in line)
 
 
 def counted(count: int, noun: str) -> str:

@@ -73,13 +73,13 @@ def why(
 
 def _explained(store: "Store", run: str, other: str | None) -> "tuple[RunRecord, Explanation]":
     """Return the run that is explained, which is the later of two, and the explanation."""
+    from consist.cli.seeking import find_meant
     from consist.runs.explanation import explain_run
-    from consist.store.origin import find_origin
 
-    record = find_origin(store, run).run
+    record = find_meant(store, run).run
     if other is None:
         return record, explain_run(store, record)
-    earlier, later = sorted((find_origin(store, other).run, record), key=lambda found: (found.started, found.id))
+    earlier, later = sorted((find_meant(store, other).run, record), key=lambda found: (found.started, found.id))
     return later, explain_run(store, later, earlier)
 
 

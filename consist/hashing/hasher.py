@@ -15,7 +15,7 @@ from consist.hashing.buffers import buffer
 from consist.hashing.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 BLOCK = 1 << 20
 """Bytes from which on BLAKE3 gains from a second thread."""
@@ -139,13 +139,15 @@ def domain_digest_of(domain: str, pieces: Iterable[bytes]) -> Digest:
     return Digest(hasher.digest())
 
 
-def hash_stream(stream: BinaryIO, *, expected: int = _MOST) -> Hashed:
+def hash_stream(stream: BinaryIO, seen: Callable[[int], object] = int, *, expected: int = _MOST) -> Hashed:
     """Digest and size of what is left in a binary stream.
 
     Parameters
     ----------
     stream : binary file
         Read to its end.
+    seen : callable
+        Told the bytes of each piece.
     expected : int
         About how many bytes that will be.
     """
@@ -153,16 +155,19 @@ def hash_stream(stream: BinaryIO, *, expected: int = _MOST) -> Hashed:
     room = buffer(min(max(expected + 1, _LEAST), _MOST))
     while count := stream.readinto(room):  # type: ignore[attr-defined]  # every binary stream has readinto
         hasher.update(room[:count])
+        seen(count)
     return hasher.result()
 
 
-def hash_file(path: str) -> Hashed:
+def hash_file(path: str, seen: Callable[[int], object] = int) -> Hashed:
     """Digest and size of a file.
 
     Parameters
     ----------
     path : str
         A local file.
+    seen : callable
+        Told the bytes of each piece that was read, to show how far it has come.
 
     Returns
     -------
@@ -175,4 +180,4 @@ def hash_file(path: str) -> Hashed:
         If it cannot be read; the caller knows what the file was for, and says so.
     """
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a plain path, on a hot path
-        return hash_stream(stream, expected=os.fstat(stream.fileno()).st_size)
+        return hash_stream(stream, seen, expected=os.fstat(stream.fileno()).st_size)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from consist.errors import DamagedError
+from consist.index.filekind import REBUILD_HINT
 from consist.index.outline import outline_of
 from consist.index.records import COMPLETED, RUN, decode_record
 from consist.index.schema import (
@@ -108,7 +109,7 @@ def framed(view: View, run_id: str) -> bytes | None:
         return view.get("results", found[1:])
     if found[:1] == BY_RECORD:
         return found[1:]
-    raise DamagedError(f"the index's entry of run {run_id} is damaged")
+    raise DamagedError(f"the index's entry of run {run_id} is damaged", hint=REBUILD_HINT)
 
 
 def get_run(view: View, run_id: str) -> RunRecord | None:
@@ -122,9 +123,14 @@ def get_run(view: View, run_id: str) -> RunRecord | None:
     data = framed(view, run_id)
     if data is None:
         return None
-    record = decode_record(data)
+    try:
+        record = decode_record(data)
+    except DamagedError as error:
+        raise DamagedError(
+            f"the index's record of run {run_id} is damaged: {error.message}", hint=REBUILD_HINT
+        ) from error
     if record.id != run_id:
-        raise DamagedError(f"the index's entry of run {run_id} leads to run {record.id}")
+        raise DamagedError(f"the index's entry of run {run_id} leads to run {record.id}", hint=REBUILD_HINT)
     return record
 
 

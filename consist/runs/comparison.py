@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from consist.identity.explain import Difference, differences
 from consist.identity.names import escape
 from consist.runs.formats.registry import described
-from consist.runs.sizes import human_size
+from consist.runs.sizes import human_seconds, human_size
 
 if TYPE_CHECKING:
     from consist.index.records import ArtifactRecord
@@ -76,7 +76,7 @@ class RunDiff:
         for which, runs in zip(("first", "second"), self.asked, strict=True):
             lines += [f"asked for run {run_id[:_DIGITS]}: only in the {which}" for run_id in runs]
         lines += [*map(str, self.outputs)] or ["the same outputs"]
-        lines.append(f"time: {self.a.seconds:.3g} s -> {self.b.seconds:.3g} s")
+        lines.append(f"time: {human_seconds(self.a.seconds)} -> {human_seconds(self.b.seconds)}")
         return "\n  ".join((f"{head}:", *lines))
 
     def _repr_html_(self) -> str:

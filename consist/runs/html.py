@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from consist.errors import ConsistError
 from consist.identity.names import escape
 from consist.runs.formats.registry import IMAGES, described
-from consist.runs.sizes import human_size
+from consist.runs.sizes import human_seconds, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -134,7 +134,7 @@ def _time(run: RunRecord) -> str:
 
 
 def _seconds(run: RunRecord) -> str:
-    return f"{(run.ended - run.started) / 1e6:.3g} s"
+    return human_seconds((run.ended - run.started) / 1e6)
 
 
 def _items(value: Any) -> str:

@@ -11,7 +11,7 @@ from consist.errors import RunNotFoundError, UsageError
 from consist.identity.inputs import folder_identity
 from consist.identity.names import is_name
 from consist.runs.artifact import Artifact
-from consist.runs.lineage import Lineage, file_node, output_node, run_node
+from consist.runs.lineage import Lineage, Node, file_node, output_node, run_node
 from consist.runs.lineage_walk import walk
 from consist.runs.run import Run, RunResult
 from consist.store.names import find_output, find_run, is_store_path, output_of
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from consist.hashing.hasher import Hashed
     from consist.index.records import RunRecord
     from consist.runs.library import Library
-    from consist.runs.lineage import Node
     from consist.store.store import Store
 
 DIRECTIONS = ("up", "down", "both")
@@ -61,13 +60,15 @@ def artifact_named(store: Store, library: Library, named: Run | RunResult | str,
 
 def lineage_of(
     store: Store,
-    target: Artifact | Run | RunResult | str | Path,
+    target: Artifact | Run | RunResult | Node | str | Path,
     direction: Literal["up", "down", "both"],
     *,
     depth: int | None,
     most: int,
 ) -> Lineage:
     """Return the lineage of what a caller means: an artifact, a run, a path of the store, or a file here.
+
+    A node is what was looked up already.
 
     Raises
     ------
@@ -94,7 +95,9 @@ def check_walk(direction: object, depth: object, most: object) -> None:
     check("most", most, COUNT)
 
 
-def _node(store: Store, target: Artifact | Run | RunResult | str | Path) -> Node:
+def _node(store: Store, target: Artifact | Run | RunResult | Node | str | Path) -> Node:
+    if isinstance(target, Node):
+        return target
     if isinstance(target, Artifact):
         return output_node(target.record, target.run_id, store.index.get_run(target.run_id))
     if isinstance(target, Path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.runs.artifact import Artifact
+from consist.runs.sizes import human_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ class Run:
         return run_html(self.record, self.tags)
 
     def __repr__(self) -> str:
-        return f"<Run {self.id} {self.step} {self.status} {self.seconds:.3g} s>"
+        return f"<Run {self.id} {self.step} {self.status} {human_seconds(self.seconds)}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,9 @@ def parse(data: bytes, where: str) -> StoreConfig:
             f"{where} cannot be read: {error}", hint="restore it from another machine's copy of the store"
         ) from error
     if config.hash != "blake3":
-        raise FormatError(f"{where} names content by {config.hash!r}, which this consist does not know")
+        raise FormatError(
+            f"{where} names content by {config.hash!r}, which this consist does not know", hint="upgrade consist"
+        )
     return config
 
 

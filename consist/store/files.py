@@ -20,6 +20,8 @@ from consist.hashing.hasher import Hashed, hash_file
 from consist.index.filestat import FileEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consist.index.index import Index
 
 SETTLE_SECONDS = 2.0
@@ -58,13 +60,15 @@ class FileDigests:
                     hint="name a folder in it with the data only, or keep the store elsewhere (`db_path`, `store`)",
                 )
 
-    def digest(self, path: str) -> Hashed:
+    def digest(self, path: str, seen: Callable[[int], object] = int) -> Hashed:
         """Return the digest and size of a file.
 
         Parameters
         ----------
         path : str
             A file; a relative path is relative to the working folder.
+        seen : callable
+            Told the bytes of each piece that was read, to show how far it has come.
 
         Raises
         ------
@@ -78,7 +82,7 @@ class FileDigests:
         if known is not None and _stamp(before) == (known.size, known.mtime_ns, known.ctime_ns, known.inode):
             return Hashed(known.digest, known.size)
         for _ in range(_READS):
-            hashed = _read(path)
+            hashed = _read(path, seen)
             after = _look(path)
             if _stamp(before) == _stamp(after) and hashed.size == after.st_size:
                 self._remember(path, after, hashed, looked_at)
@@ -108,13 +112,13 @@ def _look(path: str) -> os.stat_result:
     except OSError as error:
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path} is not a file")
+        raise InputError(f"{path} is not a file", hint="name a regular file, or a folder of such")
     return found
 
 
-def _read(path: str) -> Hashed:
+def _read(path: str, seen: Callable[[int], object]) -> Hashed:
     try:
-        return hash_file(path)
+        return hash_file(path, seen)
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -124,4 +128,4 @@ def _unreadable(path: str, error: OSError) -> InputError:
         return InputError(
             f"there is no file {path}", hint="check the path; a relative one starts at the working folder"
         )
-    return InputError(f"cannot read {path}: {error.strerror}")
+    return InputError(f"cannot read {path}: {error.strerror}", hint="see to it that it can be read")

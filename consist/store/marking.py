@@ -218,7 +218,10 @@ def checked_reason(reason: object) -> str:
         If it is no text, or too long.
     """
     if not isinstance(reason, str) or len(reason) > MAX_EVENT_TEXT:
-        raise UsageError(f"a reason is text of at most {MAX_EVENT_TEXT:,} characters, not {reason!r:.60}")
+        raise UsageError(
+            f"a reason is text of at most {MAX_EVENT_TEXT:,} characters, not {reason!r:.60}",
+            hint="say it shorter, as text",
+        )
     return reason.encode("utf-8", "replace").decode()
 
 

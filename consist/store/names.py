@@ -287,7 +287,10 @@ def _checked_inline(found: Found, content: bytes) -> bytes:
 def _within(store: Store, found: Found, inner: str) -> Found:
     """Find a file or a folder in an output that is a folder."""
     if found.tree is None:
-        raise RunNotFoundError(f"output {found.name!r} is no folder, so there is no {inner!r:.200} in it")
+        raise RunNotFoundError(
+            f"output {found.name!r} is no folder, so there is no {inner!r:.200} in it",
+            hint=f"leave out /{inner:.200}",
+        )
     part = store.trees.read(found.tree).find(inner)
     name = inner.rpartition("/")[2]
     if isinstance(part, TreeFile):

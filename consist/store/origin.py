@@ -13,6 +13,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consist.blobs.folderscan import FOLLOW
@@ -31,7 +32,7 @@ from consist.store.infolders import Sought, find_in_folders
 from consist.store.names import BLOBS, RUNS, SCHEME, find_output, find_run, parse_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from consist.index.lineage import Edge
     from consist.index.records import RunRecord
@@ -67,7 +68,7 @@ class Origin:
     also: tuple[str, ...] = ()
 
 
-def find_origin(store: Store, target: str) -> Origin:
+def find_origin(store: Store, target: str, *, seen: Callable[[int], object] = int) -> Origin:
     """Find the run that something came from.
 
     Parameters
@@ -77,6 +78,8 @@ def find_origin(store: Store, target: str) -> Origin:
     target : str
         The beginning of a run id; ``runs/RUN``, ``runs/RUN/OUTPUT``, ``steps/STEP/OUTPUT``, ``blobs/DIGEST`` or a
         digest, whole or the beginning of it; a file or a folder.
+    seen : callable
+        Told the bytes of each piece of a file that was hashed, to show how far it has come.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def find_origin(store: Store, target: str) -> Origin:
             f"no run has an id that begins with {target!r:.200}, and there is no file of that name",
             hint="`consist runs` lists the runs",
         )
-    return _maker(store, _sought(target), target)
+    return _maker(store, _sought(target, seen), target)
 
 
 def _in_store(store: Store, target: str) -> Origin | None:
@@ -120,8 +123,7 @@ def _in_store(store: Store, target: str) -> Origin | None:
     if place.area == BLOBS and place.name:
         return _maker(store, Sought(_blob(store, place.name)), target)
     found = find_output(store, target)
-    if found.run is None:  # never: only a blob has no run
-        raise RunNotFoundError(f"no run made {target}")
+    assert found.run is not None  # noqa: S101 - only a blob has no run
     return Origin(found.run, place.key)
 
 
@@ -187,16 +189,18 @@ def _hint(readers: list[str], named: Place | None) -> str:
     )
 
 
-def _sought(path: str) -> Sought:
+def _sought(path: str, seen: Callable[[int], object]) -> Sought:
     """Hash a file or a folder; what is no regular file is not opened."""
     name = os.path.basename(os.path.abspath(path))
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
-            return Sought(hash_file(path).digest, name)
+            return Sought(hash_file(path, seen).digest, name)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", hint="see to it that it can be read"
+        ) from error
     if stat.S_ISDIR(mode):
-        tree = tree_of_folder(path, hash_file, symlinks=FOLLOW)
+        tree = tree_of_folder(path, partial(hash_file, seen=seen), symlinks=FOLLOW)
         return Sought(tree_digest(tree), name, next(iter(tree.files), None))
     raise InputError(f"{path} is not a regular file", hint="name a file, a run or an output")

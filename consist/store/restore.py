@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 
+_LONGEST = 255
+"""Bytes of a name that every filesystem in use takes."""
+
+
 def target_of(found: Found, target: str) -> str:
     """Return the file or folder that content goes to.
 
@@ -32,14 +36,15 @@ def target_of(found: Found, target: str) -> str:
     ----------
     found : Found
         The content, with the name that its maker gave it. The name is not trusted: one that is more than a name,
-        such as ``..`` or what holds a slash, is not used.
+        such as ``..`` or what holds a slash, is not used, nor one that is too long for a file. Then it is its key, or
+        its digest.
     target : str
         A folder that is there, which it goes into; or the file or folder itself.
     """
     if not target.endswith("/") and not os.path.isdir(target):
         return target
     names = (found.name, found.record.key if found.record is not None else "", found.digest.hex)
-    name = next(name for name in names if is_name(name))
+    name = next(name for name in names if is_name(name) and len(os.fsencode(name)) <= _LONGEST)
     return name if target == "." else os.path.join(target, name)
 
 

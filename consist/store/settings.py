@@ -132,20 +132,32 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read the settings in {path}: {error}") from error
+        raise SettingsError(
+            f"cannot read the settings in {path}: {error}",
+            hint="mend it: it is to be TOML, in UTF-8, that you may read",
+        ) from error
 
 
 def _checked(table: Any, path: Path) -> dict[str, Setting]:
     if not isinstance(table, dict):
-        raise SettingsError(f"the settings in {path} are no table")
+        raise SettingsError(
+            f"the settings in {path} are no table",
+            hint="write [tool.consist] on a line, and a setting on each line below",
+        )
     for key, value in table.items():
         if key not in _KINDS:
             raise SettingsError(f"unknown setting {key!r} in {path}", hint=nearest(key, sorted(_KINDS)))
         expected = _FILE_TYPES.get(key, str)
         if type(value) is not expected:  # a flag is an int too
-            raise SettingsError(f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}")
+            raise SettingsError(
+                f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}",
+                hint=_KINDS[key].hint,
+            )
         if isinstance(value, str) and (not value.strip() or "\0" in value):
-            raise SettingsError(f"the setting {key!r} in {path} names no place: {value!r:.60}")
+            raise SettingsError(
+                f"the setting {key!r} in {path} names no place: {value!r:.60}",
+                hint="name one, or remove the line, and the default holds",
+            )
         if not _KINDS[key].fits(value):
             raise SettingsError(f"the setting {key!r} in {path} is {value!r:.60}", hint=_KINDS[key].hint)
     return {key: Setting(_relative_to(path.parent, key, value), str(path)) for key, value in table.items()}

@@ -1,5 +1,9 @@
 """Whatever is typed, the program ends in a code of its table, with a few lines of complaint and no traceback."""
 
+import contextlib
+import shutil
+from pathlib import Path
+
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -7,8 +11,8 @@ from consist.cli.app import VERBS
 from consist.cli.codes import BUG, MEANINGS
 from consist.index.records import encode_record
 
-# What would run a program of its own, make an index elsewhere or change this one for the examples after it.
-_LEFT_OUT = {"exec", "put", "export", "get", "index", "forget"}
+_WRITING = {"put", "export", "get", "index", "forget"}
+_LEFT_OUT = _WRITING | {"exec"}  # which runs whatever program it is given
 
 _OPTIONS = [
     *("--json", "--limit", "--step", "--status", "--tag", "--filter", "--sort", "--as", "--rows", "--depth", "--down"),
@@ -41,6 +45,64 @@ def test_any_arguments_end_in_order(world, call, verb, words):
     assert answer.code in MEANINGS.keys() - {BUG}, answer
     assert "Traceback" not in answer.err
     assert all(letter.isprintable() or letter in "\t\n" for letter in answer.err)
+
+
+_TARGETS = [
+    *("target", "folder", "folder/", "folder/new", "keep", "link", "./new", ".", "", "gone/new"),
+    *("steps/clean/table", "steps/clean/note", "steps/big/value", "steps/put/keep", "runs", "blobs", "steps/nobody/x"),
+    *("parquet", "rebuild", "clean", "-", "--", "1", "0"),
+    *("--to", "--force", "--name", "--create", "--sharing", "group", "--follow-symlinks", "--yes", "--dry-run"),
+    *("--reason", "--json", "--store", "--help", "--bogus"),
+]
+_WRITTEN = st.one_of(
+    st.sampled_from(_TARGETS),
+    st.text(max_size=20).filter(lambda text: not {"\0", "/"} & set(text) and text != ".."),
+)
+
+
+def contents(folder, *, but=()):
+    """Return what lies in a folder and its folders: kind, mode, and the bytes of files."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if not any(path.is_relative_to(each) for each in but):
+            about = path.lstat()
+            data = path.read_bytes() if path.is_file() and not path.is_symlink() else None
+            found[path] = (about.st_mode, data)
+    return found
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(verb=st.sampled_from(sorted(_WRITING)), words=st.lists(_WRITTEN, max_size=5))
+@example(verb="get", words=["steps/clean/table", "link", "--force"])
+@example(verb="get", words=["steps/clean/table", "keep"])
+@example(verb="get", words=["steps/clean/table", "steps/clean/note", "--to", "folder"])
+@example(verb="get", words=["steps/clean/table", "gone/new"])
+@example(verb="put", words=["folder", "--follow-symlinks"])
+@example(verb="put", words=["link", "--name", "\ud800"])
+@example(verb="put", words=["keep", "--create", "--store", "other"])
+@example(verb="export", words=["parquet", "keep", "--force"])
+@example(verb="export", words=["parquet", "folder"])
+@example(verb="index", words=["rebuild"])
+@example(verb="forget", words=["steps/clean/table", "--yes", "--reason", "\ud800"])
+def test_any_arguments_of_verbs_that_write_end_in_order_and_change_nothing_elsewhere(world, call, verb, words):
+    """What they make lies where they are called, and what is there already stays, but for what --force is about."""
+    here = world.folder / "here"
+    shutil.rmtree(here, ignore_errors=True)
+    (here / "folder").mkdir(parents=True)
+    for name in ("keep", "folder/keep"):
+        (here / name).write_bytes(b"kept")
+    (world.folder / "outside").write_bytes(b"outside")
+    (here / "link").symlink_to("../outside")
+    own = (here, world.store, world.db_path, Path(f"{world.db_path}-lock"))
+    elsewhere, before = contents(world.folder.parent, but=own), contents(here)
+    with contextlib.chdir(here):
+        answer = call(verb, *words, "--db-path", world.db_path) if "--" not in words else call(verb, *words)
+    assert answer.code in MEANINGS.keys() - {BUG}, answer
+    assert "Traceback" not in answer.err
+    assert all(letter.isprintable() or letter in "\t\n" for letter in answer.err)
+    assert contents(world.folder.parent, but=own) == elsewhere
+    if "--force" not in words:
+        assert contents(here).items() >= before.items()
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

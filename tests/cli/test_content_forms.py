@@ -3,6 +3,10 @@
 import csv
 import io
 import json
+import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +15,8 @@ import pytest
 import consist
 from consist.cli.choosing import parse_filter, parse_size
 from consist.errors import UsageError
+from consist.index.records import COMPLETED, RunRecord
+from consist.store.publish import keep
 
 ROWS = 1500
 
@@ -124,6 +130,71 @@ def test_preview_reads_only_what_it_shows(world, ask, monkeypatch):
 
     monkeypatch.setattr(BlobStore, "read", None)
     assert ask("preview", "steps/big/value").lines[0] == "kind\tbytes"
+
+
+def spoil(world, digest, where):
+    """Change a byte at a share of what holds a large blob."""
+    file = world.blob(digest)
+    file.chmod(0o600)
+    data = bytearray(file.read_bytes())
+    data[int(len(data) * where)] ^= 1
+    file.write_bytes(data)
+
+
+def test_preview_of_a_table_reads_its_first_pages_only(world, ask, call):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        noise = np.random.default_rng(3).random((500_000, 2))
+        made = tracker.run(lambda: pd.DataFrame(noise, columns=["a", "b"]), name="noise")
+    place = ("--db-path", world.db_path)
+    before = ask("preview", "steps/noise/value").out
+    spoil(world, made.outputs["value"].digest.hex, 0.25)  # in the first column, far behind its first rows
+    assert ask("preview", "steps/noise/value").out == before
+    answer = call("cat", "steps/noise/value", "--as", "csv", *place)
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+
+
+def test_cat_writes_what_it_has_read_before_it_reads_on(world, call):
+    noise = random.Random(5).randbytes(6 << 20)  # noqa: S311 - bytes that differ
+    Path("noise").write_bytes(noise)
+    digest = call("put", "noise", "--db-path", world.db_path).out.strip()
+    spoil(world, digest, 0.9)
+    answer = subprocess.run(
+        [sys.executable, "-m", "consist", "cat", f"blobs/{digest}", "--db-path", world.db_path],
+        capture_output=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.count(b"\n") == 1
+    assert len(noise) // 2 < len(answer.stdout) < len(noise)
+    assert noise.startswith(answer.stdout)
+
+
+def test_of_a_long_array_twenty_rows_are_shown_as_text(world, ask):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: {"long": np.arange(25), "fits": np.arange(20)}, name="rows")
+    rows = [str(number) for number in range(20)]
+    assert ask("cat", "steps/rows/long", "--as", "text").lines == ["int64 25", *rows, "… 5 more"]
+    assert ask("cat", "steps/rows/fits", "--as", "text").lines == ["int64 20", *rows]
+    assert len(ask("cat", "steps/rows/long", "--as", "csv").lines) == 25
+
+
+def test_preview_of_a_wide_array_shows_the_beginning_of_each_row(world, ask):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: np.zeros((2, 100_000)), name="wide")
+    *_, one, other = ask("preview", "steps/wide/value").lines
+    assert one == other == "0.0 " * 500 + "…"
+
+
+def test_ls_sorts_by_time_the_newest_first_and_what_has_none_last(world, ask):
+    times = {"c" * 20: 3, "a" * 20: 1, "d" * 20: 2, "b" * 20: 2}
+    for run_id, at in times.items():
+        keep(world.open(), RunRecord(run_id, None, "timed", COMPLETED, at * 1_000_000, at * 1_000_000 + 1))
+    listed = ask("ls", "runs", "--sort", "time").lines
+    assert listed[-4:] == ["c" * 20, "b" * 20, "d" * 20, "a" * 20]
+    assert listed[0] == world.runs["fail"].id
+    assert ask("ls", "runs", "--sort", "time", "--limit", "1").lines == listed[:1]
+    assert ask("ls", "steps", "--sort", "time").lines == sorted(ask("ls", "steps").lines)
 
 
 def test_several_paths_go_into_a_folder(world, ask, call):

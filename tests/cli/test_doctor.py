@@ -262,3 +262,22 @@ def test_what_killed_writers_left_is_counted(world, look):
     assert (answer.code, bad(checks)) == (0, {("store", "leftovers"): "warning"})
     assert checks["store", "leftovers"]["value"] == "2 temporary files, 2000 bytes"
     assert (folder / "one").exists()
+
+
+@pytest.mark.parametrize(
+    ("sharing", "mode", "level"),
+    [
+        *(("private", 0o600, "ok"), ("private", 0o640, "warning"), ("private", 0o604, "warning")),
+        *(("group", 0o660, "ok"), ("group", 0o664, "warning")),
+    ],
+)
+def test_an_index_that_others_may_read_is_told(call, away, look, sharing, mode, level):  # noqa: PLR0913, PLR0917 - a table
+    (away / "f").write_bytes(b"x")
+    place = ("--db-path", "own.lmdb", "--store", "own.store")
+    assert call("put", "f", "--create", "--sharing", sharing, *place).code == 0
+    Path("own.lmdb").chmod(mode)
+    check = look(*place, "--no-write")[2]["index", "permissions"]
+    assert (check["level"], check["value"]) == (level, f"{mode:04o}")
+    if level == "warning":
+        subprocess.run(shlex.split(check["advice"].rpartition(": ")[2]), check=True)
+        assert look(*place, "--no-write")[2]["index", "permissions"]["level"] == "ok"

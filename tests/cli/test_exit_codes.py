@@ -3,8 +3,10 @@
 import errno
 import inspect
 import json
+import re
 import shutil
 import sqlite3
+from pathlib import Path
 
 import lmdb
 import pytest
@@ -50,16 +52,24 @@ def test_every_error_of_the_tree_has_its_code():
 
 
 @pytest.mark.parametrize(
-    "error", [errors.StorageError("s", hint="do it"), errors.NotFoundError("n"), errors.DamagedError("d")]
+    ("error", "hint"),
+    [
+        (errors.StorageError("s", hint="do it"), "do it"),
+        (errors.StorageError("s"), "`consist doctor` tries the store"),
+        (errors.NotFoundError("n"), "`consist ls` lists what there is"),
+        (errors.DamagedError("d"), "`consist verify` checks the store"),
+        (errors.InputError("i"), "`consist VERB --help` has examples"),
+        (errors.ChangedError("c"), "`consist doctor` says what there is"),
+    ],
 )
-def test_an_error_that_a_verb_raises_is_a_line_and_a_code(call, monkeypatch, error):
+def test_an_error_that_a_verb_raises_is_a_line_with_a_hint_and_a_code(call, monkeypatch, error, hint):
     def fail(*_):
         raise error
 
     monkeypatch.setattr("consist.cli.opening.find_place", fail)
     answer = call("runs")
     assert (answer.code, answer.out) == (EXPECTED[type(error).__name__], "")
-    assert answer.err == f"consist: {error}\n"
+    assert answer.err == f"consist: {error.message} ({hint})\n"
 
 
 def one_line(answer):
@@ -76,7 +86,9 @@ def one_line(answer):
         (("xyzzy",), "`consist --help` lists them"),
         (("runs", "--lmit", "3"), "see `consist runs --help`"),
         (("runs", "--limit", "many"), "many"),
-        (("runs", "--limit", "-1"), "--limit -1"),
+        (("runs", "--limit", "-1"), "--limit -1 is less than none (give 0 or more)"),
+        (("preview", "steps/clean/table", "--rows", "-1"), "--rows -1 is less than none (give 0 or more)"),
+        (("put", "/dev/null"), "what a pipe or a device gives"),
         (("runs", "--status", "done"), "completed, failed or forgotten"),
         (("runs", "more"), "see `consist runs --help`"),
         (("show",), "TARGET"),
@@ -112,12 +124,40 @@ def test_a_wrong_call_exits_2(world, call, arguments, said):
         ("cat", "blobs/0123456789"),
         ("get", "steps/fail/value"),
         ("get", "steps/clean/nothing"),
+        ("cat", "steps/clean/table/inner"),
+        ("put", "nothing"),
+        ("show", "nothing"),
     ],
 )
-def test_what_there_is_not_exits_3(world, call, arguments):
+def test_what_there_is_not_exits_3_and_says_what_to_do(world, call, arguments):
     answer = call(*arguments, "--db-path", world.db_path)
     assert (answer.code, answer.out) == (3, "")
-    one_line(answer)
+    assert re.search(r" \(.{10,}\)\n$", one_line(answer))
+
+
+def test_a_file_that_cannot_be_read_exits_2_and_says_what_to_do(world, call):
+    Path("loop").symlink_to("loop")
+    for verb in ("show", "put", "lineage"):
+        answer = call(verb, "./loop", "--db-path", world.db_path)
+        assert (answer.code, answer.out) == (2, "")
+        assert "see to it that it can be read" in one_line(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("store =", "TOML"),
+        ("store = 1", "give a path"),
+        ('store = " "', "remove the line"),
+        ("stor = 1", "did you mean 'store'"),
+        ("cache_limit = -1", "a whole number"),
+    ],
+)
+def test_a_wrong_settings_file_exits_2_and_says_what_to_do(world, call, text, hint):
+    (world.folder / "consist.toml").write_text(text, encoding="utf-8")
+    answer = call("runs")
+    assert (answer.code, answer.out) == (2, "")
+    assert hint in one_line(answer).rpartition("(")[2]
 
 
 def test_a_beginning_of_several_run_ids_exits_3_and_names_them(world, call):

@@ -25,6 +25,7 @@ def hostile(world):
         ArtifactRecord("rooted", digest, len(content), "file", content, {"path": "/"}),
         ArtifactRecord("../../x", digest, len(content), "file", content, {"path": 3}),
         ArtifactRecord("long" * 100, digest, len(content), "file", content, {"path": "long" * 100}),
+        ArtifactRecord(LONG_IN_BYTES, digest, len(content), "file", content, {}),
         ArtifactRecord("odd", digest, len(content), "of-the-future", content, {}),
     )
     record = RunRecord(
@@ -98,7 +99,7 @@ def test_a_record_stays_a_line(hostile, ask):
     row = ask("runs", "--limit", "1").rows()[0]
     assert row["run_id"] == RUN
     assert row["model"] == "\\x1b[31m\\x1b]0;owned\\x07red\\nnext\\tcell\\u202egnp.exe\\x9b"
-    assert len(ask("ls", f"runs/{RUN}").lines) == 8
+    assert len(ask("ls", f"runs/{RUN}").lines) == 9
 
 
 def test_errors_are_escaped_too(hostile, call):
@@ -117,17 +118,24 @@ def test_errors_are_escaped_too(hostile, call):
         assert all(letter.isprintable() or letter == "\n" for letter in answer.err)
 
 
-@pytest.mark.parametrize("key", [RED, "..", "up", "back", "rooted", "long" * 100, "odd"])
-def test_get_stays_within_its_folder(hostile, call, key):
+LONG_IN_BYTES = "ы" * 200  # a name of consist's, and twice as many bytes
+
+
+@pytest.mark.parametrize("key", [RED, "..", "up", "back", "rooted", "long" * 100, LONG_IN_BYTES, "odd"])
+def test_get_stays_within_its_folder_and_says_if_it_calls_it_otherwise(hostile, call, key):
     inside = hostile.folder / "a" / "b" / "c"
     inside.mkdir(parents=True)
     before = {path for path in hostile.folder.rglob("*") if path.is_file()}
     answer = call("get", f"runs/{RUN}/{key}", inside, "--db-path", hostile.db_path)
-    assert (answer.code, answer.err) == (0, "")
+    assert answer.code == 0
     (made,) = {path for path in hostile.folder.rglob("*") if path.is_file()} - before
     assert made.parent == inside
     assert made.read_bytes() == b"content"
     assert made.name.isprintable()
+    said = {"up": "", "odd": ""}.get(key, f"so it is called {made.name}\n")
+    assert (answer.err.endswith(said) and answer.err.count("\n") == 1) if said else answer.err == ""
+    if key == LONG_IN_BYTES:
+        assert made.name == hash_bytes(b"content").hex
 
 
 def test_a_key_that_is_a_path_cannot_be_named(hostile, call):

@@ -5,10 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import consist
 from consist.cli.app import run
 
 BIG = bytes(range(256)) * (3 << 12)
@@ -96,6 +98,37 @@ def test_ctrl_c_exits_130_and_leaves_no_damage(world, ask):
     assert ask("runs").out == before
     assert ask("verify", "--read-data").code == 0
     assert [path for path in (world.store / "tmp").iterdir() if path.is_file()] == []
+
+
+_INTERRUPTING = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.mark.parametrize("module", ["consist", "consist.cli"])
+@pytest.mark.parametrize("imported", ["consist.cli.app", "typer", "consist.cli.runs", "consist.index.index"])
+def test_ctrl_c_while_the_program_is_imported_exits_130_and_says_nothing(world, module, imported):
+    (world.folder / "sitecustomize.py").write_text(_INTERRUPTING, encoding="utf-8")
+    path = f"{world.folder}:{Path(consist.__file__).parents[1]}"
+    done = subprocess.run(
+        [sys.executable, "-m", module, "runs", "--db-path", "provenance.duckdb"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path, "INTERRUPTED_AT": imported},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_the_command_begins_where_the_modules_do():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"] == {"consist": "consist.cli.entry:main"}
 
 
 def test_the_shell_is_told_the_verbs(world):

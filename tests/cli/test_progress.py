@@ -7,14 +7,19 @@ import pty
 import random
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
 import threading
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+import consist
 from consist.cli import progress as module
 from consist.cli.progress import is_shown, progress, things
 
@@ -195,8 +200,10 @@ def told(monkeypatch):
     @contextlib.contextmanager
     def listen(label, *, total=None, unit=module.BYTES, shown=True):
         counts = []
-        yield counts.append
-        heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
+        try:
+            yield counts.append
+        finally:
+            heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
 
     monkeypatch.setattr(module, "progress", listen)
     monkeypatch.setattr(module, "is_shown", lambda: True)
@@ -224,6 +231,104 @@ def test_every_long_verb_tells_all_that_it_does(world, ask, told, tmp_path):
     records = [path for path in files if path.relative_to(world.store).parts[0] in {"results", "runs", "log"}]
     assert told.pop("reading") == (None, len(records), "2 objects")
     assert told == {}
+
+
+def test_what_is_hashed_to_be_found_is_told(world, ask, told):
+    """By every verb that takes a file."""
+    ask("get", "steps/big/value")
+    told.clear()
+    world.let_go()
+    size = (None, len(BIG), "2 B")
+    for verb in (
+        ("show", "big.bin"),
+        ("why", "big.bin"),
+        ("diff", world.runs["clean"].id, "big.bin"),
+        ("tag", "big.bin", "large"),
+        ("untag", "big.bin", "large"),
+        ("pin", "big.bin"),
+        ("unpin", "big.bin"),
+        ("lineage", "big.bin"),
+        ("forget", "big.bin", "--dry-run"),
+    ):
+        ask(*verb)
+        assert told == {"looking": size}, verb
+    ask("get", "steps/clean/table", "copy")
+    told.clear()
+    ask("show", "copy")
+    assert told == {"looking": (None, Path("copy").stat().st_size, "2 B")}
+
+
+def test_a_folder_that_is_looked_for_is_told_file_by_file(world, call, told, tmp_path):
+    (tmp_path / "folder").mkdir()
+    for number in range(3):
+        (tmp_path / "folder" / str(number)).write_bytes(b"x" * 1000)
+    assert call("show", tmp_path / "folder", "--db-path", world.db_path).code == 3
+    assert told == {"looking": (None, 3000, "2 B")}
+
+
+def test_lists_tell_what_they_gather_for_their_first_line(world, ask, told):
+    blobs = len(ask("ls", "blobs").lines)
+    assert told.pop("listing") == (None, 1, "2 names")
+    ask("ls", "blobs", "--sort", "size")
+    assert told.pop("listing") == (None, blobs, "2 names")
+    ask("ls", "blobs", "--filter", "size>1TB")
+    assert told.pop("listing") == (None, blobs, "2 names")
+    ask("search", "clean")
+    assert told == {"searching": (None, 0, "")}
+
+
+def test_an_export_tells_all_its_runs(world, ask, told, tmp_path):
+    ask("export", "parquet", tmp_path / "tables")
+    assert told == {"exporting": (None, 5 - 1, "2 runs")}
+
+
+def test_content_that_is_read_or_taken_apart_is_told(world, ask, told):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: {"t": pa.table({"n": list(range(3000))}), "a": np.arange(5)}, name="forms")
+    world.let_go()
+    for form in ("csv", "json", "text"):
+        ask("cat", "steps/forms/t", "--as", form)
+        assert told.pop("writing") == (3000, 3000, "2 rows")
+    ask("cat", "steps/big/value", "--as", "text")
+    assert told.pop("writing") == (len(BIG), len(BIG), "2 B")
+    for verb in (
+        ("cat", "steps/forms/a", "--as", "json"),
+        ("cat", "steps/clean/note"),
+        ("cat", "steps/clean/raw", "--json"),
+        ("preview", "steps/forms/t"),
+    ):
+        ask(*verb)
+        assert told.pop("reading") == (None, 0, "")
+    assert told == {}
+
+
+def test_nothing_is_shown_for_half_a_second(on_stderr, monkeypatch):
+    """Of what is quick nothing is seen: the line is drawn once the quiet time is over, however long that is."""
+    assert module._QUIET >= 0.5
+    shown = on_stderr()
+    monkeypatch.setattr(module, "_QUIET", 1000)
+    with progress("putting big.bin", total=2) as seen:
+        seen(1)
+    sys.stderr.close()
+    assert shown.read_to_end() == b""
+
+
+def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, tmp_path, monkeypatch):
+    """A server that takes connections, and says nothing until somebody has read who is waited for."""
+    monkeypatch.setenv("CONSIST_CACHE_DIR", str(tmp_path / "cache"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (tmp_path / "consist.toml").write_text(
+            'store = "s3://bucket/team"\n[storage_options]\nkey = "a"\nsecret = "b"\n'
+            f'endpoint_url = "http://127.0.0.1:{server.getsockname()[1]}"\n',
+            encoding="utf-8",
+        )
+        monkeypatch.chdir(tmp_path)
+        process = start(terminal, "put", __file__, "--create", stdout=subprocess.PIPE)
+        terminal.read_until(b"asking s3://bucket/team")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        process.stdout.close()
+    assert b"Traceback" not in terminal.read_to_end()
 
 
 def test_a_folder_that_is_put_is_told_file_by_file(world, ask, told, tmp_path):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consist.cli.readable import json_ready, readable_text
-from consist.cli.text import escape, human_seconds, iso_time
+from consist.cli.text import escape, iso_time
+from consist.runs.sizes import human_seconds
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,12 @@ def test_a_time_that_is_no_date_is_given_as_it_is(at):
     assert iso_time(at) == str(at)
 
 
+_UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
+
+
 @given(st.floats(min_value=1e-6, max_value=1e8))
-def test_durations_keep_their_value(value):
-    shown = human_seconds(value)
-    assert float(shown.removesuffix(" s")) == pytest.approx(value, rel=0.006, abs=1e-7)
+def test_durations_keep_their_value_and_are_short(value):
+    count, unit = human_seconds(value).split(" ")
+    assert float(count) * _UNITS[unit] == pytest.approx(value, rel=0.006)
+    assert "e" not in count
+    assert len(count.lstrip("0.")) <= max(4, len(str(int(value))))

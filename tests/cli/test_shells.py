@@ -6,7 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pexpect
+import pyarrow as pa
 import pytest
 
 import consist
@@ -38,7 +40,24 @@ def text_of(child):
     return _ESCAPE.sub("", child.before).replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("width", [60, 200])
+@pytest.fixture
+def wide(world):
+    """The world, with names and values that no terminal of 80 columns has room for."""
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        with tracker.scenario("a scenario with a long name, of which there is one only"):
+            tracker.run(_table, name="a step with a name that is long enough", config={"rows": 3, "note": "x" * 40})
+        tracker.run(_table, name="a step with a name that is long enough", config={"rows": 4, "note": "y" * 40})
+    return world
+
+
+def _table(rows, note):
+    return {"table": pa.table({f"column {n}": [note] * rows for n in range(3)}), "array": np.arange(200.0)}
+
+
+LONG = "steps/a step with a name that is long enough"
+
+
+@pytest.mark.parametrize("width", [80, 200])
 @pytest.mark.parametrize(
     "verb",
     [
@@ -46,17 +65,32 @@ def text_of(child):
         ("artifacts",),
         ("summary",),
         ("du",),
-        ("search", "clean"),
+        ("search", "long"),
         ("scenarios",),
         ("ls", "-l", "steps/clean"),
+        ("ls", "-l", "blobs"),
+        ("diff", f"{LONG}/table", "steps/clean/table"),
+        ("preview", f"{LONG}/table"),
+        ("cat", f"{LONG}/table", "--as", "text"),
     ],
 )
-def test_tables_fit_both_widths(world, verb, width):
-    lines = text_of(spawn(*verb, "--db-path", world.db_path, width=width)).splitlines()
+def test_tables_fit_both_widths(wide, verb, width):
+    lines = text_of(spawn(*verb, "--db-path", wide.db_path, width=width)).splitlines()
     assert lines
     assert max(map(len, lines)) <= width
     if width == 200:  # where there is room, nothing is cut
         assert not any("…" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("verb", ["show", "why", "lineage"])
+def test_what_is_no_table_says_all_of_it_at_both_widths(wide, verb, width):
+    """Digests and values are there to be copied: they are not cut, and a line that is too long goes on below."""
+    text = text_of(spawn(verb, f"{LONG}/table", "--db-path", wide.db_path, width=width))
+    assert "a step with a name that is long enough" in text
+    assert "…" not in text
+    if verb == "show":
+        assert "x" * 40 in text or "y" * 40 in text
 
 
 def shell(name, folder):
@@ -89,7 +123,7 @@ def test_tab_completes_verbs_paths_and_run_ids(world, name):
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
     child = shell(name, world.folder)
-    run = world.runs["clean"].id
+    run, other = world.runs["clean"].id, world.runs["big"].id
     for typed, completed in (
         ("consist summ", "consist summary"),
         ("consist cat steps/cl", "consist cat steps/clean/"),
@@ -97,6 +131,20 @@ def test_tab_completes_verbs_paths_and_run_ids(world, name):
         ("consist cat steps/su", "consist cat steps/summarise/summary"),
         (f"consist show {run[:10]}", f"consist show {run}"),
         (f"consist ls runs/{run[:10]}", f"consist ls runs/{run}/"),
+        ("consist get steps/clean/no", "consist get steps/clean/note"),
+        ("consist get steps/clean/note steps/clean/ra", "consist get steps/clean/note steps/clean/raw"),
+        ("consist show steps/su", "consist show steps/summarise/summary"),
+        (f"consist why {run[:10]}", f"consist why {run}"),
+        (f"consist why {run} {other[:10]}", f"consist why {run} {other}"),
+        (f"consist diff {run[:10]}", f"consist diff {run}"),
+        (f"consist diff {run} {other[:10]}", f"consist diff {run} {other}"),
+        ("consist lineage steps/su", "consist lineage steps/summarise/summary"),
+        (f"consist lineage {run[:10]}", f"consist lineage {run}"),
+        (f"consist tag {run[:10]}", f"consist tag {run}"),
+        (f"consist forget {run[:10]}", f"consist forget {run}"),
+        (f"consist preview runs/{run}/no", f"consist preview runs/{run}/note"),
+        ("consist runs --step summ", "consist runs --step summarise"),
+        (f"consist runs --parent {run[:10]}", f"consist runs --parent {run}"),
     ):
         child.send(typed + "\t")
         child.expect_exact(completed)

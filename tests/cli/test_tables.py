@@ -39,17 +39,41 @@ def test_numbers_and_ids_are_whole_at_every_width(shown, width):
         assert re.search(rf"(^|\s){whole}(\s|$)", text, re.MULTILINE), whole
 
 
-def test_text_gives_way_first_then_the_time_of_day_and_the_names_of_columns(shown):
+def test_long_text_gives_way_then_names_of_columns_go_on_below_then_times_are_shorter(shown):
     rows = [row(1)]
-    assert "clean the whole of the table" in shown(200, rows)[1]
-    head, line = shown(105, rows)
-    assert "clean the " in line
-    assert re.search(r"2023-11-1. ..:..:20  ", line)
+    head, line = shown(118, rows)
+    assert "clean the whole of the table" in line
     assert "execution time" in head
-    head, line = shown(86, rows)
+    head, line = shown(114, rows)
+    assert "clean the whole of the …" in line
+    assert "execution time" in head
+    above, head, line = shown(110, rows)
+    assert "clean the whole of the …" in line
+    assert re.search(r"2023-11-1. ..:..:20  ", line)
+    assert above.strip() == "execution"
+    assert re.search(r"started +time +size", head)
+    line = shown(106, rows)[-1]
+    assert "clean the whole of the …" in line
+    assert re.search(r"2023-11-1. ..:..  ", line)
+    line = shown(92, rows)[-1]
     assert "clean the w…" in line
-    assert re.search(r"2023-11-1.( ..:..)?  ", line)
-    assert "execution time" not in head
+    assert re.search(r"2023-11-1. ..:..  ", line)
+    *heads, line = shown(80, rows)
+    assert "clean " in line
+    assert re.search(r"2023-11-1.  ", line)
+    assert not any("…" in head for head in heads)
+
+
+@pytest.mark.parametrize("width", range(60, 120))
+def test_names_of_columns_are_whole_at_every_width(shown, width):
+    """On one line or several: their letters are all there, in their order."""
+    *heads, _ = shown(width, [row(7, "x")])
+    if heads[0].startswith("run id          ") and len(heads) == len(NAMES):  # a few lines for each row
+        return
+    for name in NAMES:
+        letters = name.replace("_", "")
+        assert set(letters) <= set("".join(heads)), name
+    assert sum(len(head.replace(" ", "")) for head in heads) == sum(len(name.replace("_", "")) for name in NAMES)
 
 
 def test_where_no_table_fits_each_row_is_a_few_lines(shown):

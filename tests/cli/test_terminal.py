@@ -9,9 +9,11 @@ import subprocess
 import sys
 import termios
 
+import pyarrow as pa
 import pytest
 
 import consist
+from consist.hashing.hasher import hash_bytes
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -61,16 +63,17 @@ def test_a_table_of_runs_reads_well(world):
         run = world.runs[step]
         assert row.startswith(f"{run.id[:12]}  {step} ")
         assert f"{run.started_at:%Y-%m-%d %H:%M:%S}" in row
-        assert re.search(r"[0-9.]+ s\s", row)
+        assert re.search(r"[0-9.]+ [mµ]?s\s", row)
 
 
 def test_where_there_is_no_room_the_model_gives_way(world):
     with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
         run = tracker.run(pow, name="a step whose name is long" * 4, config={"base": 2, "exp": 3}).run
     text = _ESCAPE.sub("", on_terminal("runs", "--limit", "1", "--db-path", world.db_path))
-    head, row = text.splitlines()
-    assert "execution time" in head
-    assert re.fullmatch(rf"{run.id[:12]}  a step \S.*…  completed  {run.started_at:%Y-%m-%d %H:%M:%S} +\S+ s +0 *", row)
+    above, head, row = text.splitlines()
+    assert (above.split(), head.split()) == (["execution"], ["run", "id", "model", "status", "started", "time", "hits"])
+    started = f"{run.started_at:%Y-%m-%d %H:%M}"
+    assert re.fullmatch(rf"{run.id[:12]}  a step whose .*…  completed  {started} +\S+ [mµ]?s +0 *", row)
 
 
 def test_a_run_that_is_no_call_says_so_beside_its_name(world):
@@ -102,6 +105,23 @@ def test_why_is_laid_out_in_two_columns(world):
     assert lines[3] == "difference     step clean -> big"
 
 
+def test_in_80_columns_it_is_said_what_is_no_call(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker, tracker.scenario("baseline") as scenario:
+        scenario.run(pow, config={"base": 2, "exp": 3})
+    assert "baseline (scenario)" in on_terminal("runs", "--db-path", world.db_path)
+
+
+def test_diff_shows_inputs_by_short_digests(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        runs = []
+        for content in (b"one", b"two"):
+            (world.folder / "in").write_bytes(content)
+            runs.append(tracker.run(str, name="read", inputs={"object": "in"}).run)
+    arguments = ("diff", runs[0].id, runs[1].id, "--db-path", world.db_path)
+    shorts = [hash_bytes(content).short for content in (b"one", b"two")]
+    assert re.search(rf"inputs +object +changed +{shorts[0]} +{shorts[1]}\s", on_terminal(*arguments))
+
+
 def test_colours_follow_no_color(world):
     colour = re.compile(r"\x1b\[[0-9;]*3[0-7]")
     assert colour.search(on_terminal("runs", "--db-path", world.db_path))
@@ -126,3 +146,22 @@ def test_a_long_list_keeps_its_columns(world):
     assert len(rows) == 454
     start = head.index("status")
     assert {row[start:].split()[0] for row in rows} == {"completed", "failed"}
+
+
+STEERING = "one\x1b[2J\ttab\n\x9b31mtwo\u202e"
+
+
+@pytest.fixture
+def steering(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: {"text": STEERING, "table": pa.table({"cell": [STEERING]})}, name="steering")
+    return world
+
+
+@pytest.mark.parametrize("verb", [("text",), ("text", "--as", "text"), ("table", "--as", "csv")])
+def test_text_that_is_written_steers_no_terminal_and_passes_through_a_pipe(steering, start, verb):
+    arguments = ("cat", f"steps/steering/{verb[0]}", *verb[1:], "--db-path", steering.db_path)
+    shown = on_terminal(*arguments)
+    assert "one\\x1b[2J\ttab\n\\x9b31mtwo\\u202e" in shown
+    assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
+    assert STEERING in start(*arguments).stdout.decode()

@@ -6,6 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from consist.index.records import COMPLETED, RunRecord
+from consist.runs.comparison import compare_runs
+from consist.runs.run import Run
+
 HOSTILE = "<script>alert('x')</script>\"'&\x1b[31m\u202e"
 NAME = "<b onclick=x>'&\u00e9"
 
@@ -110,3 +114,10 @@ def test_an_image_that_is_gone_is_no_error_of_the_notebook(tracker):
     (blob,) = tracker.store.backend.list("blobs")
     tracker.store.backend.delete(blob.key)
     assert "img" not in checked(artifact._repr_html_(), "blob").tags
+
+
+def test_a_short_time_reads_as_one_wherever_it_is_shown():
+    run = Run(RunRecord("ab" * 10, None, "quick", COMPLETED, 1_000_000, 1_000_027))
+    assert "27 µs" in Parsed(run._repr_html_()).text
+    assert repr(run) == f"<Run {'ab' * 10} quick completed 27 µs>"
+    assert str(compare_runs(run, run)).endswith("\n  time: 27 µs -> 27 µs")

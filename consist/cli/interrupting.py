@@ -1,0 +1,62 @@
+"""Ctrl-C while a driver waits for a server: the process ends, although the main thread hears nothing.
+
+Python raises `KeyboardInterrupt` when the main thread comes back to Python. A driver written in another language may
+come back only when its server has answered or its time is over: obstore after half a minute, several times. So a thread
+of its own waits for the signal, leaves the main thread a while to end in order, and then ends the process. Nothing is
+damaged by that: a store stands any moment at which its writer is killed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+
+_PATIENCE = 3.0
+"""Seconds that the main thread has: removing a temporary object is a request or two."""
+
+_ends: list[Callable[[], None]] = []
+
+
+def watch() -> None:
+    """Begin to watch, in a process that asks a remote store; of several calls the first counts."""
+    import signal
+    import threading
+
+    if _ends or threading.current_thread() is not threading.main_thread():
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    over = threading.Event()
+
+    def end() -> None:
+        signal.set_wakeup_fd(-1)
+        over.set()
+        os.close(writing)
+
+    _ends.append(end)
+    threading.Thread(target=_wait, args=(reading, over), name="consist-interrupting", daemon=True).start()
+
+
+def rest() -> None:
+    """Watch no longer: what there was to do is done."""
+    while _ends:
+        _ends.pop()()
+
+
+def _wait(reading: int, over: Event) -> None:
+    """Wait for Ctrl-C, then for the end of the program, and end it if that does not come."""
+    import signal
+
+    from consist.cli.codes import INTERRUPTED
+    from consist.cli.progress import wipe
+
+    while number := os.read(reading, 1):
+        if number[0] == signal.SIGINT and not over.wait(_PATIENCE):
+            wipe()
+            os._exit(INTERRUPTED)
+    os.close(reading)
