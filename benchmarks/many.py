@@ -1,8 +1,9 @@
 """The command line on a store of many runs, as whole processes: `python benchmarks/many.py [--runs N] [--folder DIR]`.
 
 The store is made once and kept in the folder: 50 steps, each the pipeline of 2,000 runs; three outputs a run, of which
-the first is the input of the same run of the next step; a hundredth of the outputs are objects of their own. Runs go
-straight to the store's objects and the index, so that 100,000 of them take half a minute and not an hour.
+the first is the input of the same run of the next step; a hundredth of the outputs are objects of their own. In every
+thousand runs is a scenario, which holds the 50 that follow it. Runs go straight to the store's objects and the index,
+so that 100,000 of them take a minute or two and not an hour.
 
 Each command is measured in turn with a bare start of Python, round by round. Printed are the medians of the time to the
 second line of its output (the first names the columns) and to its end, and of the processor time that it took; the last
@@ -25,7 +26,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
 from consist.hashing.hasher import hash_bytes
-from consist.index.records import COMPLETED, FAILED, ArtifactRecord, InputRecord, RunRecord, encode_record
+from consist.index.records import (
+    COMPLETED,
+    FAILED,
+    SCENARIO,
+    ArtifactRecord,
+    InputRecord,
+    RunRecord,
+    encode_record,
+)
 from consist.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
 
 STEPS = 50
 OUTPUTS = 3
+SCENARIO_EVERY = 1000
 BEGAN = 1_700_000_000_000_000
 _BATCH = 2000
 _ROOT = Path(__file__).parents[1]
@@ -52,11 +62,16 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
     """Yield runs, the oldest first, with the content of their outputs that are no inline values."""
     dice = random.Random(count)  # noqa: S311 - any numbers
     made: dict[int, tuple[str, ArtifactRecord]] = {}
+    holds = ""
     for number in range(count):
         step = number % STEPS
+        if number % SCENARIO_EVERY == 0:
+            scenario = _scenario(number)
+            holds = scenario.id
+            yield scenario, b""
         large = number.to_bytes(8, "big") * 1024
         outputs = tuple(_output(number, place, large) for place in range(OUTPUTS))
-        run_id = f"{number * 0x9E3779B97F4A7C15 & (1 << 80) - 1:020x}"
+        run_id = _run_id(number)
         inputs = tuple(_inputs(made.get(step - 1)))
         made[step] = run_id, outputs[0]
         config = {"seed": number, "rate": dice.random(), "model": {"name": f"m{number % 7}", "depth": number % 11}}
@@ -76,6 +91,7 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
                 inputs=inputs,
                 outputs=() if fails else outputs,
                 returns="dict",
+                parent=holds if number % SCENARIO_EVERY < STEPS else "",
                 tags=(f"sweep-{number % 20}",),
                 description="the needle" if number == count // 2 else "",
                 facet={"loss": dice.random()},
@@ -84,6 +100,17 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
             ),
             large,
         )
+
+
+def _run_id(number: int) -> str:
+    return f"{number * 0x9E3779B97F4A7C15 & (1 << 80) - 1:020x}"
+
+
+def _scenario(number: int) -> RunRecord:
+    """Return the scenario that holds the runs from a number on."""
+    began = BEGAN + number * 1_000_000 - 1
+    name = f"scenario-{number // SCENARIO_EVERY % 7}"
+    return RunRecord(_run_id(-number - 1), None, name, COMPLETED, began, began + STEPS * 1_000_000, kind=SCENARIO)
 
 
 def _inputs(before: tuple[str, ArtifactRecord] | None) -> Iterator[InputRecord]:
@@ -142,6 +169,7 @@ def commands(folder: Path, count: int) -> dict[str, list[str]]:
         "runs": place,
         "runs --step step-07 --status failed": place,
         "scenarios": place,
+        "scenarios --limit 5": place,
         "ls": place,
         "ls steps": place,
         "ls runs": place,

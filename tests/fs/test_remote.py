@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import pickle
 import random
 import threading
 import uuid
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.callbacks import Callback
 from fsspec.implementations.memory import MemoryFileSystem
 from servers import BUCKET
 
@@ -21,6 +25,7 @@ from consist.blobs.wrappers import Counting
 from consist.errors import UnreachableError
 from consist.fs import ConsistFileSystem
 from consist.store import opening
+from consist.testing.together import in_threads
 
 MIB = 1 << 20
 
@@ -259,3 +264,73 @@ def test_a_fork_reads_from_a_bucket(bucket, home):
     with os.fdopen(reading, "rb") as stream:
         assert json.loads(stream.read()) == [True, True, True]
     os.waitpid(child, 0)
+
+
+def test_the_url_of_an_object_in_a_bucket_is_read_by_who_knows_buckets(bucket, home):
+    """By the driver alone, and by polars; the URL has no credentials, which each is given in its own words."""
+    import polars as pl
+
+    url, options = bucket
+    folder = home / "made"
+    folder.mkdir()
+    pl.DataFrame({"x": range(20_000)}).write_parquet(folder / "t.parquet")
+    keep(url, folder, storage_options=options)
+    fs = ConsistFileSystem(url, "index.lmdb", options)
+    found = fs.object_url("steps/make/out/t.parquet")
+    digest = fs.ukey("steps/make/out/t.parquet")
+    assert found == f"{url}/blobs/{digest[:2]}/{digest[2:]}"
+    bare = {name: value for name, value in options.items() if name != "consist_driver"}
+    with fsspec.open(found, **bare) as stream:
+        assert stream.read() == (folder / "t.parquet").read_bytes()
+    words = {
+        "aws_access_key_id": options["key"],
+        "aws_secret_access_key": options["secret"],
+        "aws_endpoint_url": options["endpoint_url"],
+        "aws_region": "us-east-1",
+        "aws_allow_http": "true",
+    }
+    assert pl.scan_parquet(found, storage_options=words).filter(pl.col("x") > 19_997).collect()["x"].to_list() == [
+        19_998,
+        19_999,
+    ]
+
+
+def test_progress_of_what_is_read_from_a_bucket(bucket, big, home, monkeypatch):
+    url, options = bucket
+    keep(url, big, storage_options=options)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "empty"))
+    fs = ConsistFileSystem(url, "index.lmdb", options)
+    for read in (fs.cat, partial(fs.get_file, lpath=str(home / "copy"))):
+        seen = Steps()
+        read("steps/make/out", callback=seen)
+        assert (seen.size, sum(seen.told)) == (64 * MIB, 64 * MIB)
+        assert max(seen.told) <= 16 * MIB
+
+
+class Steps(Callback):
+    """Notes each step that it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def relative_update(self, inc=1):
+        self.told.append(inc)
+
+
+def test_a_pool_of_processes_and_threads_read_from_a_bucket(bucket, big, home):
+    """By one instance, which is sent to the processes; without a read cache, so that each really reads."""
+    url, options = bucket
+    keep(url, big, storage_options=options)
+    content = big.read_bytes()
+    fs = ConsistFileSystem(url, "index.lmdb", options, cache_limit=0)
+    starts = [number * 7 * MIB for number in range(8)]
+    expected = [content[start : start + 999] for start in starts]
+
+    def read(start):
+        return fs.cat_file("steps/make/out", start, start + 999)
+
+    assert in_threads([partial(read, start) for start in starts]) == expected
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = pool.map(fs.cat_file, ["steps/make/out"] * 8, starts, [start + 999 for start in starts])
+        assert list(parts) == expected
