@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import tempfile
 import threading
 import uuid
 from concurrent.futures import ProcessPoolExecutor
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from blake3 import blake3
 from fsspec.callbacks import Callback
 from fsspec.implementations.memory import MemoryFileSystem
-from servers import BUCKET
+from servers import BUCKET, start_seaweedfs
 
 import consist
 from consist.blobs.wrappers import Counting
@@ -28,6 +30,7 @@ from consist.store import opening
 from consist.testing.together import in_threads
 
 MIB = 1 << 20
+GIB_TOO = os.environ.get("CONSIST_TESTS_GIB") == "1"
 
 
 @pytest.fixture
@@ -111,6 +114,52 @@ def test_parts_of_a_big_file_on_s3_cost_a_request_each(bucket, big, home, wrappe
         stream.seek(-100, os.SEEK_END)
         assert stream.read() == content[-100:]
     assert dict(calls) == {"get_range": 1}
+
+
+@pytest.fixture
+def roomy_server():
+    """A server whose content lies on a disk: the folder of temporary files may be in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        started = start_seaweedfs(Path(folder))
+        yield next(started), Path(folder)
+        started.close()
+
+
+@pytest.mark.skipif(not GIB_TOO, reason="CONSIST_TESTS_GIB=1 puts a GiB into a bucket: half a minute")
+@pytest.mark.parametrize("driver", ["obstore", "s3fs"])
+def test_parts_of_a_gib_on_s3_cost_a_request_each(roomy_server, home, wrapped, monkeypatch, driver):
+    chosen, made = wrapped
+    server, folder = roomy_server
+    with (folder / "gib").open("wb") as stream:
+        for number in range(1024):
+            stream.write(any_mib(number))
+    url, options = f"s3://{BUCKET}/{driver}", server.options(consist_driver=driver)
+    run = keep(url, folder / "gib", storage_options=options)
+    chosen.append(Counting)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "empty"))
+    path = f"runs/{run}/out"
+    fs = ConsistFileSystem(url, "index.lmdb", options)
+    assert fs.info(path)["size"] == 1024 * MIB
+    calls = made[-1].calls
+    calls.clear()
+    starts = [number * 10 * MIB + 12_345 for number in range(100)]
+    found = fs.cat_ranges([path] * 100, starts, [start + 65_536 for start in starts])
+    assert found == [any_mib(number * 10)[12_345:][:65_536] for number in range(100)]
+    assert dict(calls) == {"get": 1, "get_range": 100}, "the manifest, and a request a part"
+    assert made[-1].read < 100 * 2 * MIB
+    with fs.open(path) as stream:
+        for number in (5, 505, 1015):
+            calls.clear()
+            stream.seek(number * MIB)
+            assert stream.read(1000) == any_mib(number)[:1000]
+            assert dict(calls) == {"get_range": 1}
+        stream.seek(-10, os.SEEK_END)
+        assert stream.read() == any_mib(1023)[-10:]
+
+
+def any_mib(number):
+    """Make a MiB that no chunk of another is like: faster than a disk writes it."""
+    return blake3(number.to_bytes(8, "big")).digest(length=MIB)
 
 
 def test_neighbouring_parts_are_one_request(big, home, far, wrapped):
