@@ -173,6 +173,7 @@ def commands(folder: Path, count: int) -> dict[str, list[str]]:
         "ls": place,
         "ls steps": place,
         "ls runs": place,
+        "ls blobs": place,
         "ls steps/step-07": place,
         f"ls {path}": place,
         f"cat {path}/score": place,
@@ -192,15 +193,17 @@ def commands(folder: Path, count: int) -> dict[str, list[str]]:
     return {line: [*line.split(), *more] for line, more in lines.items()}
 
 
-def timed(arguments: list[str], environment: dict[str, str]) -> Timed:
-    """Run a process and read all that it prints."""
+def timed(arguments: list[str], environment: dict[str, str], *, only_first: bool = False) -> Timed:
+    """Run a process and read all that it prints, or the first two lines, as ``head`` does: then it ends soon after."""
     start = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.readline()
         first = time.perf_counter() - start
-        while process.stdout.read(1 << 16):
+        if only_first:
+            process.stdout.close()
+        while not only_first and process.stdout.read(1 << 16):
             pass
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -208,7 +211,7 @@ def timed(arguments: list[str], environment: dict[str, str]) -> Timed:
     return Timed(first, time.perf_counter() - start, used.ru_utime + used.ru_stime)
 
 
-def measure(lines: dict[str, list[str]], rounds: int) -> None:
+def measure(lines: dict[str, list[str]], rounds: int, *, only_first: bool) -> None:
     """Measure each command in turn with a bare start, and print a row."""
     left_out = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
@@ -219,7 +222,7 @@ def measure(lines: dict[str, list[str]], rounds: int) -> None:
         found, ratios = [], []
         for _ in range(rounds):
             floor = timed(bare, environment)
-            took = timed([sys.executable, "-m", "consist", *arguments], environment)
+            took = timed([sys.executable, "-m", "consist", *arguments], environment, only_first=only_first)
             found.append(took)
             ratios.append(took.cpu / floor.cpu)
         first, end, cpu = (statistics.median(each[n] for each in found) for n in range(3))
@@ -234,6 +237,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "consist-many")
     parser.add_argument("--only", action="append", default=[], help="measure only commands that begin so")
+    parser.add_argument("--first", action="store_true", help="read no more than the first two lines of each")
     options = parser.parse_args()
     folder = options.folder / str(options.runs)
     folder.mkdir(parents=True, exist_ok=True)
@@ -241,7 +245,7 @@ def main() -> None:
     print(f"{options.runs} runs, {options.runs * OUTPUTS} artifacts; Python {platform.python_version()}\n")
     lines = commands(folder, options.runs)
     chosen = {name: line for name, line in lines.items() if not options.only or name.startswith(tuple(options.only))}
-    measure(chosen, options.rounds)
+    measure(chosen, options.rounds, only_first=options.first)
 
 
 if __name__ == "__main__":

@@ -146,22 +146,27 @@ def starts(bound: Bound) -> Iterator[tuple[str, int, str]]:
 
     The tables' keys say all of it: those of each step are in order, and are merged.
     """
-    ways = (_ends(bound, step) for step, _ in bound.read(steps))
+    ways = (_ends(bound, step, page, count) for step, page, count in bound.read(_first_ends))
     for end, step in merge(*ways, reverse=True):
         yield suffix_run(end), start_of(end), step
 
 
-def _ends(bound: Bound, step: str) -> Iterator[tuple[bytes, str]]:
-    """Yield the ends of the keys of a step's runs, the newest first: few at first, since there may be many steps."""
-    before: bytes | None = None
-    count = _FIRST_PAGE
+def _first_ends(view: View) -> list[tuple[str, list[bytes], int]]:
+    """Return of each step the keys of some of its newest runs, and how many were asked for: a few if there are many."""
+    known = steps(view)
+    count = max(1, min(_FIRST_PAGE, _SCAN // max(1, len(known))))
+    return [(step, _end_page(view, name(step), None, count), count) for step, _ in known]
+
+
+def _ends(bound: Bound, step: str, page: list[bytes], count: int) -> Iterator[tuple[bytes, str]]:
+    """Yield the ends of the keys of a step's runs, the newest first, after the page that is there."""
+    start = name(step)
     while True:
-        page = bound.read(partial(_end_page, start=name(step), before=before, count=count))
         yield from ((key[-SUFFIX_SIZE:], step) for key in page)
         if len(page) < count:
             return
-        before = page[-1]
         count = min(count * 4, _SCAN)
+        page = bound.read(partial(_end_page, start=start, before=page[-1], count=count))
 
 
 def _end_page(view: View, start: bytes, before: bytes | None, count: int) -> list[bytes]:
