@@ -1,8 +1,9 @@
 """The command line on a store of many runs, as whole processes: `python benchmarks/many.py [--runs N] [--folder DIR]`.
 
 The store is made once and kept in the folder: 50 steps, each the pipeline of 2,000 runs; three outputs a run, of which
-the first is the input of the same run of the next step; a hundredth of the outputs are objects of their own. Runs go
-straight to the store's objects and the index, so that 100,000 of them take half a minute and not an hour.
+the first is the input of the same run of the next step; a hundredth of the outputs are objects of their own. In every
+thousand runs is a scenario, which holds the 50 that follow it. Runs go straight to the store's objects and the index,
+so that 100,000 of them take a minute or two and not an hour.
 
 Each command is measured in turn with a bare start of Python, round by round. Printed are the medians of the time to the
 second line of its output (the first names the columns) and to its end, and of the processor time that it took; the last
@@ -25,7 +26,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
 from consist.hashing.hasher import hash_bytes
-from consist.index.records import COMPLETED, FAILED, ArtifactRecord, InputRecord, RunRecord, encode_record
+from consist.index.records import (
+    COMPLETED,
+    FAILED,
+    SCENARIO,
+    ArtifactRecord,
+    InputRecord,
+    RunRecord,
+    encode_record,
+)
 from consist.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
 
 STEPS = 50
 OUTPUTS = 3
+SCENARIO_EVERY = 1000
 BEGAN = 1_700_000_000_000_000
 _BATCH = 2000
 _ROOT = Path(__file__).parents[1]
@@ -52,11 +62,16 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
     """Yield runs, the oldest first, with the content of their outputs that are no inline values."""
     dice = random.Random(count)  # noqa: S311 - any numbers
     made: dict[int, tuple[str, ArtifactRecord]] = {}
+    holds = ""
     for number in range(count):
         step = number % STEPS
+        if number % SCENARIO_EVERY == 0:
+            scenario = _scenario(number)
+            holds = scenario.id
+            yield scenario, b""
         large = number.to_bytes(8, "big") * 1024
         outputs = tuple(_output(number, place, large) for place in range(OUTPUTS))
-        run_id = f"{number * 0x9E3779B97F4A7C15 & (1 << 80) - 1:020x}"
+        run_id = _run_id(number)
         inputs = tuple(_inputs(made.get(step - 1)))
         made[step] = run_id, outputs[0]
         config = {"seed": number, "rate": dice.random(), "model": {"name": f"m{number % 7}", "depth": number % 11}}
@@ -76,6 +91,7 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
                 inputs=inputs,
                 outputs=() if fails else outputs,
                 returns="dict",
+                parent=holds if number % SCENARIO_EVERY < STEPS else "",
                 tags=(f"sweep-{number % 20}",),
                 description="the needle" if number == count // 2 else "",
                 facet={"loss": dice.random()},
@@ -84,6 +100,17 @@ def records(count: int) -> Iterator[tuple[RunRecord, bytes]]:
             ),
             large,
         )
+
+
+def _run_id(number: int) -> str:
+    return f"{number * 0x9E3779B97F4A7C15 & (1 << 80) - 1:020x}"
+
+
+def _scenario(number: int) -> RunRecord:
+    """Return the scenario that holds the runs from a number on."""
+    began = BEGAN + number * 1_000_000 - 1
+    name = f"scenario-{number // SCENARIO_EVERY % 7}"
+    return RunRecord(_run_id(-number - 1), None, name, COMPLETED, began, began + STEPS * 1_000_000, kind=SCENARIO)
 
 
 def _inputs(before: tuple[str, ArtifactRecord] | None) -> Iterator[InputRecord]:
@@ -142,9 +169,11 @@ def commands(folder: Path, count: int) -> dict[str, list[str]]:
         "runs": place,
         "runs --step step-07 --status failed": place,
         "scenarios": place,
+        "scenarios --limit 5": place,
         "ls": place,
         "ls steps": place,
         "ls runs": place,
+        "ls blobs": place,
         "ls steps/step-07": place,
         f"ls {path}": place,
         f"cat {path}/score": place,
@@ -164,15 +193,17 @@ def commands(folder: Path, count: int) -> dict[str, list[str]]:
     return {line: [*line.split(), *more] for line, more in lines.items()}
 
 
-def timed(arguments: list[str], environment: dict[str, str]) -> Timed:
-    """Run a process and read all that it prints."""
+def timed(arguments: list[str], environment: dict[str, str], *, only_first: bool = False) -> Timed:
+    """Run a process and read all that it prints, or the first two lines, as ``head`` does: then it ends soon after."""
     start = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.readline()
         first = time.perf_counter() - start
-        while process.stdout.read(1 << 16):
+        if only_first:
+            process.stdout.close()
+        while not only_first and process.stdout.read(1 << 16):
             pass
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -180,7 +211,7 @@ def timed(arguments: list[str], environment: dict[str, str]) -> Timed:
     return Timed(first, time.perf_counter() - start, used.ru_utime + used.ru_stime)
 
 
-def measure(lines: dict[str, list[str]], rounds: int) -> None:
+def measure(lines: dict[str, list[str]], rounds: int, *, only_first: bool) -> None:
     """Measure each command in turn with a bare start, and print a row."""
     left_out = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
@@ -191,7 +222,7 @@ def measure(lines: dict[str, list[str]], rounds: int) -> None:
         found, ratios = [], []
         for _ in range(rounds):
             floor = timed(bare, environment)
-            took = timed([sys.executable, "-m", "consist", *arguments], environment)
+            took = timed([sys.executable, "-m", "consist", *arguments], environment, only_first=only_first)
             found.append(took)
             ratios.append(took.cpu / floor.cpu)
         first, end, cpu = (statistics.median(each[n] for each in found) for n in range(3))
@@ -206,6 +237,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "consist-many")
     parser.add_argument("--only", action="append", default=[], help="measure only commands that begin so")
+    parser.add_argument("--first", action="store_true", help="read no more than the first two lines of each")
     options = parser.parse_args()
     folder = options.folder / str(options.runs)
     folder.mkdir(parents=True, exist_ok=True)
@@ -213,7 +245,7 @@ def main() -> None:
     print(f"{options.runs} runs, {options.runs * OUTPUTS} artifacts; Python {platform.python_version()}\n")
     lines = commands(folder, options.runs)
     chosen = {name: line for name, line in lines.items() if not options.only or name.startswith(tuple(options.only))}
-    measure(chosen, options.rounds)
+    measure(chosen, options.rounds, only_first=options.first)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from consist.blobs import layout
 from consist.blobs.backend import ObjectStat
 from consist.blobs.chunktable import LateTable, ManifestPlaces
 from consist.blobs.damage import damaged_blob
+from consist.blobs.listed import read_listed
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
 from consist.hashing.hasher import Hasher
@@ -203,14 +204,20 @@ class LargeBlobs:
         """
         return self._noted(digest, lambda: decode_manifest(self._backend.get(_key(digest)), digest))
 
+    def decode(self, digest: Digest, data: bytes) -> Manifest:
+        """Return the manifest that the bytes of one are; errors as for `manifest`."""
+        try:
+            return decode_manifest(data, digest)
+        except DamagedError as error:
+            raise damaged_blob(self._backend, self._suspects, digest, error.message) from error
+
     def list(self, folder: str) -> Iterator[tuple[Digest, ObjectStat]]:
         """Yield the large blobs below ``manifests/<folder>``, in any order; what cannot be read is passed over."""
-        for found in self._backend.list(f"{layout.MANIFESTS}/{folder}".rstrip("/")):
+        listed = self._backend.list(f"{layout.MANIFESTS}/{folder}".rstrip("/"))
+        for found, data in read_listed(self._backend, listed):
             with contextlib.suppress(DamagedError, FormatError):
                 digest = layout.key_digest(found.key)
-                manifest = self.manifest(digest)
-                if manifest is not None:
-                    yield digest, ObjectStat(found.key, manifest.size, found.modified)
+                yield digest, found._replace(size=self.decode(digest, data).size)
 
     def delete(self, digest: Digest) -> None:
         """Remove a blob's manifest, if it is there. Its packs stay: other blobs may need them."""

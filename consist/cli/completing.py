@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _MOST = 100
 """Candidates that are offered: a shell asks before it shows more, and nobody reads them."""
 
+_LOOKED_AT = 1000
+"""Runs of a step that are looked at for the names of its outputs: 20 ms, and whoever presses Tab waits for it."""
+
 _HARMLESS = re.compile(r"[\w./@%+=,:-]+")
 """Words that are the same to every shell, typed as they are. A name that somebody else wrote into a shared store may
 hold ``$(…)``, and zsh and bash would execute it; whoever wants what has such a name quotes it."""
@@ -84,7 +87,7 @@ def paths(store: Store, begun: str) -> Iterator[str]:
 def _outputs(store: Store, folder: str, begun: str) -> Iterator[str]:
     from consist.store.listing import list_path
 
-    for entry in list_path(store, folder):
+    for entry in list_path(store, folder, newest=_LOOKED_AT):
         path = f"{folder}/{entry.name}"
         if path.startswith(begun):
             yield f"{path}/" if entry.is_folder else path

@@ -96,17 +96,30 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
         stream.seek(0)
         return stream
 
-    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
-        """Return a file's content, or a part of it; negative numbers count from the end."""
-        return self._parts(path, [slice(start, end)])[0]
+    def cat_file(
+        self, path: str, start: int | None = None, end: int | None = None, callback: Any = DEFAULT_CALLBACK, **_: Any
+    ) -> bytes:
+        """Return a file's content, or a part of it; negative numbers count from the end.
 
-    def cat_ranges(
+        A `callback` is told the bytes: of a whole file its size and each piece, of a part once it is there.
+        """
+        if callback is not DEFAULT_CALLBACK and start is None and end is None:
+            whole = io.BytesIO()
+            self.get_file(path, whole, callback=callback)
+            return whole.getvalue()
+        (part,) = self._parts(path, [slice(start, end)])
+        callback.set_size(len(part))
+        callback.relative_update(len(part))
+        return part
+
+    def cat_ranges(  # noqa: PLR0913, PLR0917 - fsspec's, and a callback
         self,
         paths: list[str],
         starts: Any,
         ends: Any,
         max_gap: int | None = None,  # noqa: ARG002 - neighbouring parts are fetched together anyway
         on_error: str = "return",
+        callback: Any = DEFAULT_CALLBACK,
         **_: Any,
     ) -> list[Any]:
         """Return parts of files: all of one file in one batch of requests, and over a network many files at once.
@@ -121,6 +134,8 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
             Of no effect.
         on_error : {"return", "raise"}
             Whether an exception takes the place of what could not be read.
+        callback : Callback, optional
+            Told how many files there are, and each that is read.
         """
         if not isinstance(paths, list):
             raise TypeError(f"paths is {type(paths).__name__}, not list")
@@ -138,23 +153,35 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
                     raise
                 return [error] * len(numbers)
 
+        callback.set_size(len(wanted))
         out: list[Any] = [None] * len(paths)
         for numbers, answers in zip(wanted.values(), self._spread(read, list(wanted)), strict=True):
             for number, answer in zip(numbers, answers, strict=True):
                 out[number] = answer
+            callback.relative_update(1)
         return out
 
-    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
-        """Return the content of a file; of several, or of all in a folder, a dict by path."""
+    def cat(
+        self,
+        path: Any,
+        recursive: bool = False,
+        on_error: str = "raise",
+        callback: Any = DEFAULT_CALLBACK,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the content of a file; of several, or of all in a folder, a dict by path.
+
+        A `callback` is told the bytes of the one file, or of several how many there are and each that is read.
+        """
         is_text = isinstance(path, str | os.PathLike)
         if is_text and not recursive and not has_magic(os.fspath(path)):
-            return self.cat_file(path)
+            return self.cat_file(path, callback=callback)
         (source,) = self._by_run([path]) if is_text else (path,)
         paths = self.expand_path(source, recursive=recursive, **kwargs)
         if recursive and paths == [self._strip_protocol(source)] and self.isfile(source):
-            return self.cat_file(source)
+            return self.cat_file(source, callback=callback)
         found = {}
-        for name, answer in zip(paths, self.cat_ranges(paths, None, None), strict=True):
+        for name, answer in zip(paths, self.cat_ranges(paths, None, None, callback=callback), strict=True):
             if recursive and isinstance(answer, FolderError):
                 continue
             if isinstance(answer, Exception) and on_error == "raise":
@@ -207,7 +234,11 @@ class ConsistFileSystem(ReadOnly, LookingFileSystem):
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Copy files and folders out of the store; over a network many at once. What goes where is fsspec's rule."""
+        """Copy files and folders out of the store; over a network many at once. What goes where is fsspec's rule.
+
+        A `callback` is told how many there are and each that is copied, and of each it branches off one of its own,
+        which is told the bytes.
+        """
         plan = _Plan()
         source = self._by_run(rpath) if isinstance(rpath, list) else self._by_run([rpath])[0]
         super().get(source, lpath, recursive=recursive, callback=plan, maxdepth=maxdepth, **kwargs)

@@ -243,10 +243,10 @@ class Index:
         """Yield outlines of runs, the newest first, by the filters that `runs` has."""
         return lookup.rows(self._bound, lookup.Query.of(**{"step": None, "status": None, **filters}), limit)
 
-    def starts(self) -> Iterator[tuple[str, int]]:
-        """Yield (run id, start in microseconds since 1970) of all runs, the newest first; no record is looked at.
+    def starts(self) -> Iterator[tuple[str, int, str]]:
+        """Yield (run id, start in microseconds since 1970, step) of all runs, the newest first; no record is looked at.
 
-        A left-over entry, of a record that was damaged when its run was taken out, is among them.
+        A left-over entry, of a record that was damaged when its run was taken out, may be among them.
         """
         return lookup.starts(self._bound)
 

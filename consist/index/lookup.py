@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -146,19 +147,36 @@ def steps(view: View) -> list[tuple[str, int]]:
     return [tuple(view.unseal("steps", key, data)[:2]) for key, data in view.scan("steps")]
 
 
-def starts(bound: Bound) -> Iterator[tuple[str, int]]:
-    """Yield id and start of every run, the newest first, a page a transaction; no record is read."""
-    before: bytes | None = None
+def starts(bound: Bound) -> Iterator[tuple[str, int, str]]:
+    """Yield id, start and step of every run, the newest first, some keys a transaction; no record is read.
+
+    The tables' keys say all of it: those of each step are in order, and are merged.
+    """
+    ways = (_ends(bound, step, page, count) for step, page, count in bound.read(_first_ends))
+    for end, step in merge(*ways, reverse=True):
+        yield suffix_run(end), start_of(end), step
+
+
+def _first_ends(view: View) -> list[tuple[str, list[bytes], int]]:
+    """Return of each step the keys of some of its newest runs, and how many were asked for: a few if there are many."""
+    known = steps(view)
+    count = max(1, min(_FIRST_PAGE, _SCAN // max(1, len(known))))
+    return [(step, _end_page(view, name(step), None, count), count) for step, _ in known]
+
+
+def _ends(bound: Bound, step: str, page: list[bytes], count: int) -> Iterator[tuple[bytes, str]]:
+    """Yield the ends of the keys of a step's runs, the newest first, after the page that is there."""
+    start = name(step)
     while True:
-        page = bound.read(partial(_start_page, before=before))
-        yield from ((suffix_run(end), start_of(end)) for end in page)
-        if len(page) < _SCAN:
+        yield from ((key[-SUFFIX_SIZE:], step) for key in page)
+        if len(page) < count:
             return
-        before = page[-1]
+        count = min(count * 4, _SCAN)
+        page = bound.read(partial(_end_page, start=start, before=page[-1], count=count))
 
 
-def _start_page(view: View, before: bytes | None) -> list[bytes]:
-    return [key for key, _ in islice(view.scan_back("by_time", before=before), _SCAN)]
+def _end_page(view: View, start: bytes, before: bytes | None, count: int) -> list[bytes]:
+    return [key for key, _ in islice(view.scan_back("by_step", start, before=before), count)]
 
 
 def newest(bound: Bound, step: str, key: str | None) -> RunRecord | None:

@@ -77,21 +77,28 @@ def _scattered(bound: Bound, test: Test) -> Iterator[bytes]:
 
 
 def _page(view: View, table: str, begin: bytes | None, test: Test) -> tuple[list[bytes], bytes | None]:
-    """Return the records that pass, of some that lie together, and the key to go on from; None at the end."""
+    """Return the records that pass, of some that lie together, and the key to go on from; None at the end.
+
+    Without `View.scan`, which takes longer for a record than most tests of it do: 1.0 us of 1.7.
+    """
     page: list[bytes] = []
     read = 0
-    for key, data in view.scan(table, begin=begin):
-        if table == "results":
-            found = data
-        elif data[:1] == BY_RECORD:
-            found = data[1:]
-        else:
-            continue
-        if test(found):
-            page.append(found)
-        read += len(found)
-        if read > _PAGE_BYTES:
-            return page, key
+    low = view.prefix
+    is_direct = table == "results"
+    with view.txn.cursor(getattr(view.tables, table)) as cursor:
+        if not cursor.set_range(low if begin is None else begin + b"\x00"):
+            return page, None
+        for key, data in cursor.iternext():
+            if not key.startswith(low):
+                return page, None
+            read += len(data)
+            if is_direct:
+                if test(data):
+                    page.append(data)
+            elif data[:1] == BY_RECORD and test(data[1:]):
+                page.append(data[1:])
+            if read > _PAGE_BYTES:
+                return page, key
     return page, None
 
 

@@ -83,5 +83,6 @@ def explain_identified(identified: Identified, store: Store) -> Explanation:
         return Explanation(step, hit=True, run=Run(found))
     draft = draft_of(identified)
     nearest = found or nearest_run(store, draft, earlier=False)
-    remark = remark_on_absence(step) if nearest is None and problem is None else problem
-    return compared(draft, nearest, remark)
+    if nearest is None and problem is None:
+        problem = remark_on_absence(step, index_is_partial=store.index.needs_rebuild)
+    return compared(draft, nearest, problem)

@@ -110,9 +110,12 @@ def compared(run: RunRecord, other: RunRecord | None, remark: str | None = None)
     return Explanation(run.step, hit=False, run=Run(other) if other else None, differences=found, remarks=remarks)
 
 
-def remark_on_absence(step: str) -> str:
-    """Say that there is nothing to compare with."""
-    return f"no earlier run of step {step!r}"
+def remark_on_absence(step: str, *, index_is_partial: bool = False) -> str:
+    """Say that there is nothing to compare with, or nothing that an index knows which lacks runs of the store."""
+    nothing = f"no earlier run of step {step!r}"
+    if not index_is_partial:
+        return nothing
+    return f"{nothing} that this machine's index knows: `consist index rebuild` reads in those of the store"
 
 
 def _why_equal_is_not_found(run: RunRecord, other: RunRecord) -> str:

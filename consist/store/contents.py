@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.blobstore import LARGE
+from consist.blobs.listed import read_listed
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.digest import Digest
 
@@ -218,14 +219,13 @@ def _harm(store: Store, ref: PackRef) -> _Harm | None:
 
 
 def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
-    for digest, found in _named(store, layout.MANIFESTS, contents):
+    listed = (found for _, found in _named(store, layout.MANIFESTS, contents))
+    for found, data in read_listed(store.backend, listed):
+        digest = layout.key_digest(found.key)
         try:
-            manifest = store.blobs.large.manifest(digest)
+            yield store.blobs.large.decode(digest, data)
         except (DamagedError, FormatError) as error:
             contents.report(found.key, error.message, digest)
-            continue
-        if manifest is not None:
-            yield manifest
 
 
 def _absence(store: Store, ref: PackRef, sizes: dict[bytes, int]) -> _Harm | None:

@@ -83,6 +83,7 @@ def find_records(store: Store, wanted: Wanted) -> Iterator[RunRecord]:
         until = min(published.started, published.started if until is None else until)
     if wanted.parent is not None:
         store.events.flush()  # what was found again a moment ago may still be in memory
+    is_all = wanted.signature is None and not wanted.facet  # what the index is asked for says all: read no more of it
     found = store.index.runs(
         step=wanted.step,
         status=wanted.status,
@@ -91,6 +92,7 @@ def find_records(store: Store, wanted: Wanted) -> Iterator[RunRecord]:
         since=since,
         before=None if until is None else until + 1,
         holding=[condition.traces() for condition in wanted.facet],
+        limit=wanted.limit if is_all else None,
     )
     return islice((record for record in found if _fits(record, wanted)), wanted.limit)
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
+from consist.blobs.listed import read_listed
 from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError, warn
 from consist.index.records import decode_events, decode_record
 from consist.store.verify import frame_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from consist.blobs.backend import ObjectStat
     from consist.index.records import Event, RunRecord
     from consist.store.store import Store
 
@@ -69,24 +71,19 @@ class _Records:
 
     def __iter__(self) -> Iterator[tuple[RunRecord, bytes]]:
         for area in (layout.RUNS, layout.RESULTS):
-            for found in self._store.backend.list(area):
-                read = self.read(found.key)
-                if read is None:
-                    continue
+            for key, read in self.read(self._store.backend.list(area)):
                 try:
-                    record = decode_record(read, frame_key(found.key))
+                    record = decode_record(read, frame_key(key))
                 except (DamagedError, FormatError) as error:
-                    self.complain(found.key, error)
+                    self.complain(key, error)
                     continue
                 self.count += 1
                 yield record, read
 
-    def read(self, key: str) -> bytes | None:
-        self._seen(1)
-        try:
-            return self._store.backend.get(key)
-        except BlobNotFoundError:  # removed since it was listed
-            return None
+    def read(self, listed: Iterable[ObjectStat]) -> Iterator[tuple[str, bytes]]:
+        for found, read in read_listed(self._store.backend, listed):
+            self._seen(1)
+            yield found.key, read
 
     def complain(self, key: str, error: DamagedError | FormatError) -> None:
         self.damaged += 1
@@ -102,15 +99,14 @@ def _chunks(store: Store, found: _Records) -> None:
     from consist.blobs.pack import PackRef, read_directory
 
     named: set[bytes] = set()
-    for listed in store.backend.list(layout.MANIFESTS):
+    for listed, data in read_listed(store.backend, store.backend.list(layout.MANIFESTS)):
         try:
-            manifest = store.blobs.large.manifest(layout.key_digest(listed.key))
+            manifest = store.blobs.large.decode(layout.key_digest(listed.key), data)
         except (DamagedError, FormatError) as error:
             found.complain(listed.key, error)
             continue
-        if manifest is not None:
-            named.update(ref.digest for ref in manifest.packs)
-            store.index.chunks.add(entries_of_manifest(manifest))
+        named.update(ref.digest for ref in manifest.packs)
+        store.index.chunks.add(entries_of_manifest(manifest))
     for listed in store.backend.list(layout.PACKS):
         with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
             ref = PackRef(layout.key_digest(listed.key).raw, listed.size)
@@ -119,11 +115,8 @@ def _chunks(store: Store, found: _Records) -> None:
 
 
 def _batches(store: Store, found: _Records) -> Iterator[tuple[str, tuple[Event, ...]]]:
-    for listed in sorted(store.backend.list(layout.LOG)):
-        data = found.read(listed.key)
-        if data is None:
-            continue
+    for key, data in found.read(sorted(store.backend.list(layout.LOG))):
         try:
-            yield listed.key, decode_events(data, listed.key)
+            yield key, decode_events(data, key)
         except (DamagedError, FormatError) as error:
-            found.complain(listed.key, error)
+            found.complain(key, error)

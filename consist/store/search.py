@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 
+_LISTS = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
+"""The bytes that a list begins with, in msgpack."""
+
+
 class Place(NamedTuple):
     """Where something was found in a run.
 
@@ -80,16 +84,12 @@ class Wanted:
     def sieve(self) -> Callable[[bytes], bool]:
         """Return a test of the framed bytes of a record; one that does not pass it has not what is looked for."""
         text = self.text.encode(errors="replace")
-        key = b""
-        if self.key is not None:  # a value is the whole text, so that its length stands before it
-            key = self.key.rpartition(".")[2].encode(errors="replace")
-            text = pack(text.decode()).lower()
+        if self.key is not None:
+            return _sieve_under(self.key, pack(text.decode()).lower(), tuple(map(pack, self.numbers)))
         has_letters = text.upper() != text
         spelt = [pack(each) for each in self.numbers] if has_letters else [text, *map(pack, self.numbers)]
 
         def may_hold(data: bytes) -> bool:
-            if key not in data:
-                return False
             for each in spelt:  # without a generator for every record
                 if each in data:
                     return True
@@ -102,6 +102,52 @@ class Wanted:
         if isinstance(value, str):
             return _lower(value) == self.text if self.key is not None else self.text in _lower(value)
         return any(type(value) is type(each) and value == each for each in self.numbers)
+
+
+def _sieve_under(key: str, text: bytes, numbers: tuple[bytes, ...]) -> Callable[[bytes], bool]:
+    """Return a test for a value under a key: in a map it stands right behind its key, or in a list that does.
+
+    Parameters
+    ----------
+    key : str
+        As it was typed; keys may have dots themselves.
+    text : bytes
+        The value as a text, with its length before it, in small letters.
+    numbers : tuple of bytes
+        The numbers that it may be.
+    """
+    typed = key.encode(errors="replace").decode()
+    keys = [pack(typed[start:]) for start in range(len(typed)) if start == 0 or typed[start - 1] == "."]
+    heads = frozenset({text[0], *(each[0] for each in numbers), *_LISTS})
+    size = len(text)
+
+    def is_anywhere(data: bytes) -> bool:
+        return any(each in data for each in numbers) or text in data.lower()
+
+    def may_follow(name: bytes, data: bytes) -> bool:
+        place = data.find(name)
+        while place >= 0:
+            place += len(name)
+            # The first byte rules most out: 1.7 us a record, 2.7 without.
+            if (head := data[place]) in heads and (
+                data.startswith(numbers, place)
+                or data[place : place + size].lower() == text
+                or (head in _LISTS and is_anywhere(data))
+            ):
+                return True
+            place = data.find(name, place)
+        return False
+
+    def may_hold(data: bytes) -> bool:
+        try:
+            for name in keys:
+                if may_follow(name, data):
+                    return True
+        except IndexError:  # the check at its end looks like a key
+            return True
+        return False
+
+    return may_hold
 
 
 def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:

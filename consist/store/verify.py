@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
+from consist.blobs.listed import read_listed
 from consist.blobs.treeget import read_tree
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.frame import Kind, decode_frame
@@ -91,11 +92,9 @@ def _config(store: Store) -> Iterator[Finding]:
 
 def _records(store: Store, findings: list[Finding]) -> Iterator[tuple[str, RunRecord]]:
     for area in (layout.RESULTS, layout.RUNS):
-        for found in store.backend.list(area):
+        for found, data in read_listed(store.backend, store.backend.list(area)):
             try:
-                yield found.key, decode_record(store.backend.get(found.key), frame_key(found.key))
-            except BlobNotFoundError:
-                continue
+                yield found.key, decode_record(data, frame_key(found.key))
             except (DamagedError, FormatError) as error:
                 findings.append(Finding(found.key, error.message))
 
@@ -164,11 +163,9 @@ def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
 
 
 def _framed(store: Store, area: str, check: Callable[[bytes, str], object]) -> Iterator[Finding]:
-    for found in store.backend.list(area):
+    for found, data in read_listed(store.backend, store.backend.list(area)):
         try:
-            check(store.backend.get(found.key), found.key)
-        except BlobNotFoundError:
-            continue
+            check(data, found.key)
         except (DamagedError, FormatError) as error:
             yield Finding(found.key, error.message)
 

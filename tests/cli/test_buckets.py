@@ -8,6 +8,8 @@ import uuid
 import pytest
 from servers import BUCKET
 
+import consist
+
 CONTENT = random.Random(7).randbytes(3 << 19)  # noqa: S311 - more than one chunk, of bytes that do not compress
 
 
@@ -51,3 +53,36 @@ def test_a_session(bucket, call, tmp_path):
     os.unlink("index.lmdb")  # noqa: PTH108
     ask("index", "rebuild")
     assert ask("ls", "steps/put").split() == ["note", "large"]
+
+
+def scale(number, factor):
+    return number * factor
+
+
+def test_why_on_a_machine_that_has_the_bucket_and_nothing_else(bucket, call, tmp_path, monkeypatch):
+    """Without an index it says what to do; with one it says what the machine says that made the runs."""
+    with consist.create_tracker() as tracker:
+        ids = [tracker.run(scale, config={"number": 7, "factor": factor}).run.id for factor in (2, 3)]
+        expected = tracker.explain(scale, config={"number": 7, "factor": 4})
+    at_home = call("why", ids[1])
+    assert at_home.lines[2:] == [f"compared_with\t{ids[0]}", "difference\tconfig factor: 2 -> 3"]
+
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "consist.toml").write_text((tmp_path / "consist.toml").read_text())
+    monkeypatch.chdir(away)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(away / "cache"))
+    answer = call("why", ids[1])
+    assert answer.code == 3
+    assert "consist index rebuild" in answer.err
+    with consist.create_tracker() as tracker:
+        assert tracker.explain(scale, config={"number": 7, "factor": 3}).hit
+        alone = tracker.explain(scale, config={"number": 7, "factor": 4})
+    assert alone.run is None
+    unknown = "no earlier run of step 'scale' that this machine's index knows"
+    assert alone.remarks == (f"{unknown}: `consist index rebuild` reads in those of the store",)
+    assert call("index", "rebuild").code == 0
+    assert call("why", ids[1]).out == at_home.out
+    with consist.create_tracker() as tracker:
+        again = tracker.explain(scale, config={"number": 7, "factor": 4})
+    assert again == expected

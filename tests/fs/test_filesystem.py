@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 import pickle
 import random
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,8 @@ from consist.store.opening import open_store
 from consist.testing.together import in_threads
 
 FILES = {"a.csv": b"a,b\n1,2\n", "sub/b.csv": b"a,b\n3,4\n", "sub/deep/c.bin": bytes(range(256)) * 100}
-ROOT = str(Path(__file__).parents[2])
+ROOT_DIR = Path(__file__).parents[2]
+ROOT = str(ROOT_DIR)
 BIG = random.Random(3).randbytes(3 << 20)  # noqa: S311 - any bytes
 
 
@@ -81,6 +84,46 @@ def test_info_is_what_ls_says(fs, keep, tree):
         for entry in fs.ls(folder):
             assert fs.info(entry["name"]) | {"digest": ...} == entry | {"digest": ...}
             assert entry.get("digest", "") in fs.info(entry["name"]).get("digest", "")
+
+
+INFO = (ROOT_DIR / "docs" / "how-to" / "read-from-other-tools.md").read_text(encoding="utf-8")
+
+
+def said_of_info():
+    """Return the table of the page: for each kind of path what its info has beside name, type and size."""
+    _, _, table = INFO.partition("| a path to |")
+    heads, _, *lines = table.partition("\n\n")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    keys = [head.strip(" `") for head in heads.strip("|").split("|")]
+    return {name: {key: cell for key, cell in zip(keys, cells, strict=True) if cell} for name, *cells in rows}
+
+
+def test_what_info_has_of_each_kind_of_path_is_what_the_page_says(fs, keep, tree):
+    keep(b"small", step="small")
+    run = tree.split("/")[1]
+    kinds = {
+        "an area: `blobs`": ("", "blobs"),
+        "a step": ("steps", "steps/make"),
+        "a run": ("runs", f"runs/{run}"),
+        "an output": ("steps/small", "steps/small/out"),
+        "an output that is a folder": ("steps/make", "steps/make/out"),
+        "a file in it": (f"{tree}/sub", f"{tree}/sub/b.csv"),
+        "a folder in it": (tree, f"{tree}/sub"),
+        "a blob that is an object": ("blobs", f"blobs/{hex_of(FILES['a.csv'])}"),
+        "a blob in a record": ("blobs", f"blobs/{hex_of(b'small')}"),
+    }
+    said = said_of_info()
+    assert said.keys() == kinds.keys()
+    for kind, (folder, path) in kinds.items():
+        info = fs.info(path)
+        common = {"name", "type", "size"} | ({"mtime"} if "created" in info else set())
+        assert info.keys() - common == said[kind].keys(), kind
+        for key, cell in said[kind].items():
+            if cell.startswith("`"):
+                assert info[key] == cell.strip("`"), kind
+        (listed,) = (each for each in fs.ls(folder) if each["name"] == path)
+        only_info = {key for key, cell in said[kind].items() if cell == "not in `ls`"}
+        assert listed == {key: value for key, value in info.items() if key not in only_info}, kind
 
 
 def test_a_folder_is_a_directory_of_the_size_of_its_files(fs, tree):
@@ -460,6 +503,39 @@ def test_a_copy_into_an_open_file(fs, keep):
         fs.get_file("steps/make", io.BytesIO())
 
 
+def test_progress_of_what_is_read_into_memory(fs, keep, tree):
+    keep(BIG, step="big")
+
+    def told(read, *args, **kwargs):
+        seen = Steps()
+        found = read(*args, callback=seen, **kwargs)
+        return found, seen.size, sum(seen.told), len(seen.told)
+
+    for read in (fs.cat, fs.cat_file):
+        data, size, value, times = told(read, "steps/big/out")
+        assert (data == BIG, size, value) == (True, len(BIG), len(BIG))
+        assert times >= 3, "a piece at a time"
+    assert told(fs.cat_file, "steps/big/out", start=5, end=9) == (BIG[5:9], 4, 4, 1)
+    several = {f"{tree}/{name}": data for name, data in FILES.items()}
+    assert told(fs.cat, tree, recursive=True)[0] == several
+    assert told(fs.cat, list(several)) == (several, 3, 3, 3)
+    parts = told(fs.cat_ranges, [f"{tree}/a.csv"] * 2 + [f"{tree}/sub/b.csv"], starts=0, ends=1)
+    assert parts == ([b"a"] * 3, 2, 2, 2)
+    with pytest.raises(FileNotFoundError):
+        fs.cat("steps/none/out", callback=Steps())
+
+
+class Steps(Callback):
+    """Notes each step that it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def relative_update(self, inc=1):
+        self.told.append(inc)
+
+
 # Instances ------------------------------------------------------------------------------------------------------------
 
 
@@ -566,6 +642,32 @@ def test_threads_share_an_instance(fs, keep, tree):
 
     found = in_threads([partial(read, number) for number in range(8)])
     assert found == [(True, BIG[number : number + 500], FILES["a.csv"]) for number in range(8)]
+
+
+@pytest.mark.parametrize("way", ["spawn", "forkserver", "fork"])
+def test_a_pool_of_processes_reads_by_an_instance_that_is_sent_to_it(fs, keep, way, monkeypatch):
+    keep(BIG)
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    starts = [number * 300_000 for number in range(8)]
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(way)) as pool:
+        parts = pool.map(fs.cat_file, ["steps/make/out"] * 8, starts, [start + 999 for start in starts])
+        assert list(parts) == [BIG[start : start + 999] for start in starts]
+
+
+def test_threads_read_the_same_file_and_others_at_once(fs, keep):
+    """An open file is each thread's own; large ones have their manifests and packs in common."""
+    contents = {f"steps/part{number}/out": BIG[number * 1000 :] for number in range(4)}
+    for path, data in contents.items():
+        keep(data, step=path.split("/")[1])
+
+    def read(number):
+        path, data = list(contents.items())[number % 2 and number // 2]  # four of them the same
+        with fs.open(path) as stream:
+            stream.seek(number * 1000)
+            pieces = [stream.read(100_000) for _ in range(3)]
+        return b"".join(pieces) == data[number * 1000 :][:300_000], fs.cat(path) == data
+
+    assert in_threads([partial(read, number) for number in range(8)]) == [(True, True)] * 8
 
 
 def test_the_name_of_the_store(fs, open_here):

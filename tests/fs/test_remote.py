@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import pickle
 import random
+import tempfile
 import threading
 import uuid
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import fsspec
 import pytest
+from blake3 import blake3
+from fsspec.callbacks import Callback
 from fsspec.implementations.memory import MemoryFileSystem
-from servers import BUCKET
+from servers import BUCKET, start_seaweedfs
 
 import consist
 from consist.blobs.wrappers import Counting
 from consist.errors import UnreachableError
 from consist.fs import ConsistFileSystem
 from consist.store import opening
+from consist.testing.together import in_threads
 
 MIB = 1 << 20
+GIB_TOO = os.environ.get("CONSIST_TESTS_GIB") == "1"
 
 
 @pytest.fixture
@@ -106,6 +114,52 @@ def test_parts_of_a_big_file_on_s3_cost_a_request_each(bucket, big, home, wrappe
         stream.seek(-100, os.SEEK_END)
         assert stream.read() == content[-100:]
     assert dict(calls) == {"get_range": 1}
+
+
+@pytest.fixture
+def roomy_server():
+    """A server whose content lies on a disk: the folder of temporary files may be in memory."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        started = start_seaweedfs(Path(folder))
+        yield next(started), Path(folder)
+        started.close()
+
+
+@pytest.mark.skipif(not GIB_TOO, reason="CONSIST_TESTS_GIB=1 puts a GiB into a bucket: half a minute")
+@pytest.mark.parametrize("driver", ["obstore", "s3fs"])
+def test_parts_of_a_gib_on_s3_cost_a_request_each(roomy_server, home, wrapped, monkeypatch, driver):
+    chosen, made = wrapped
+    server, folder = roomy_server
+    with (folder / "gib").open("wb") as stream:
+        for number in range(1024):
+            stream.write(any_mib(number))
+    url, options = f"s3://{BUCKET}/{driver}", server.options(consist_driver=driver)
+    run = keep(url, folder / "gib", storage_options=options)
+    chosen.append(Counting)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "empty"))
+    path = f"runs/{run}/out"
+    fs = ConsistFileSystem(url, "index.lmdb", options)
+    assert fs.info(path)["size"] == 1024 * MIB
+    calls = made[-1].calls
+    calls.clear()
+    starts = [number * 10 * MIB + 12_345 for number in range(100)]
+    found = fs.cat_ranges([path] * 100, starts, [start + 65_536 for start in starts])
+    assert found == [any_mib(number * 10)[12_345:][:65_536] for number in range(100)]
+    assert dict(calls) == {"get": 1, "get_range": 100}, "the manifest, and a request a part"
+    assert made[-1].read < 100 * 2 * MIB
+    with fs.open(path) as stream:
+        for number in (5, 505, 1015):
+            calls.clear()
+            stream.seek(number * MIB)
+            assert stream.read(1000) == any_mib(number)[:1000]
+            assert dict(calls) == {"get_range": 1}
+        stream.seek(-10, os.SEEK_END)
+        assert stream.read() == any_mib(1023)[-10:]
+
+
+def any_mib(number):
+    """Make a MiB that no chunk of another is like: faster than a disk writes it."""
+    return blake3(number.to_bytes(8, "big")).digest(length=MIB)
 
 
 def test_neighbouring_parts_are_one_request(big, home, far, wrapped):
@@ -259,3 +313,73 @@ def test_a_fork_reads_from_a_bucket(bucket, home):
     with os.fdopen(reading, "rb") as stream:
         assert json.loads(stream.read()) == [True, True, True]
     os.waitpid(child, 0)
+
+
+def test_the_url_of_an_object_in_a_bucket_is_read_by_who_knows_buckets(bucket, home):
+    """By the driver alone, and by polars; the URL has no credentials, which each is given in its own words."""
+    import polars as pl
+
+    url, options = bucket
+    folder = home / "made"
+    folder.mkdir()
+    pl.DataFrame({"x": range(20_000)}).write_parquet(folder / "t.parquet")
+    keep(url, folder, storage_options=options)
+    fs = ConsistFileSystem(url, "index.lmdb", options)
+    found = fs.object_url("steps/make/out/t.parquet")
+    digest = fs.ukey("steps/make/out/t.parquet")
+    assert found == f"{url}/blobs/{digest[:2]}/{digest[2:]}"
+    bare = {name: value for name, value in options.items() if name != "consist_driver"}
+    with fsspec.open(found, **bare) as stream:
+        assert stream.read() == (folder / "t.parquet").read_bytes()
+    words = {
+        "aws_access_key_id": options["key"],
+        "aws_secret_access_key": options["secret"],
+        "aws_endpoint_url": options["endpoint_url"],
+        "aws_region": "us-east-1",
+        "aws_allow_http": "true",
+    }
+    assert pl.scan_parquet(found, storage_options=words).filter(pl.col("x") > 19_997).collect()["x"].to_list() == [
+        19_998,
+        19_999,
+    ]
+
+
+def test_progress_of_what_is_read_from_a_bucket(bucket, big, home, monkeypatch):
+    url, options = bucket
+    keep(url, big, storage_options=options)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "empty"))
+    fs = ConsistFileSystem(url, "index.lmdb", options)
+    for read in (fs.cat, partial(fs.get_file, lpath=str(home / "copy"))):
+        seen = Steps()
+        read("steps/make/out", callback=seen)
+        assert (seen.size, sum(seen.told)) == (64 * MIB, 64 * MIB)
+        assert max(seen.told) <= 16 * MIB
+
+
+class Steps(Callback):
+    """Notes each step that it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def relative_update(self, inc=1):
+        self.told.append(inc)
+
+
+def test_a_pool_of_processes_and_threads_read_from_a_bucket(bucket, big, home):
+    """By one instance, which is sent to the processes; without a read cache, so that each really reads."""
+    url, options = bucket
+    keep(url, big, storage_options=options)
+    content = big.read_bytes()
+    fs = ConsistFileSystem(url, "index.lmdb", options, cache_limit=0)
+    starts = [number * 7 * MIB for number in range(8)]
+    expected = [content[start : start + 999] for start in starts]
+
+    def read(start):
+        return fs.cat_file("steps/make/out", start, start + 999)
+
+    assert in_threads([partial(read, start) for start in starts]) == expected
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        parts = pool.map(fs.cat_file, ["steps/make/out"] * 8, starts, [start + 999 for start in starts])
+        assert list(parts) == expected

@@ -402,17 +402,21 @@ def test_a_damaged_entry_is_an_error_when_read_and_mended_when_written(  # noqa:
     assert read()
 
 
-def test_the_starts_of_all_runs_need_no_record(index, make, put, monkeypatch):
+def test_the_starts_and_steps_of_all_runs_need_no_record(index, make, put, monkeypatch):
+    monkeypatch.setattr(lookup, "_FIRST_PAGE", 1)
     monkeypatch.setattr(lookup, "_SCAN", 3)
-    for number in range(8):
-        put(index, make(number))
+    steps = ["x" * 300 if number in {3, 4} else f"step {number % 3}" for number in range(20)]
+    for number, step in enumerate(steps):
+        put(index, make(number, step=step))
     monkeypatch.setattr(lookup, "decode_record", None)
-    assert list(index.starts()) == [(f"{number:020x}", 1_700_000_000_000_000 + number) for number in range(7, -1, -1)]
+    assert list(index.starts()) == [
+        (f"{number:020x}", 1_700_000_000_000_000 + number, steps[number]) for number in range(19, -1, -1)
+    ]
 
 
 def test_a_start_before_1970(index, make, put):
     put(index, make(1, started=-5))
-    assert list(index.starts()) == [(f"{1:020x}", -5)]
+    assert list(index.starts()) == [(f"{1:020x}", -5, "clean")]
 
 
 def test_the_newest_with_an_output_is_found_over_many_pages(index, make, put, monkeypatch):

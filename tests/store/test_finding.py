@@ -150,7 +150,7 @@ def test_no_more_records_are_decoded_than_are_asked_for_or_may_fit(store, by_han
     decoded = []
     monkeypatch.setattr(lookup, "decode_record", lambda data: decoded.append(1) or decode_record(data))
     assert len(list(find_records(store, Wanted(limit=5)))) == 5
-    assert len(decoded) < 30
+    assert len(decoded) == 5
     decoded.clear()
     (record,) = find_records(store, Wanted(facet=(FacetCondition("n", 77),)))
     assert record.started == 77

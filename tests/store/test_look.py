@@ -52,7 +52,7 @@ def test_the_runs_and_a_run(store, made):
         ("b" * 20, "runs/" + "b" * 20, "run", None, "b" * 20),
         ("a" * 20, "runs/" + "a" * 20, "run", None, "a" * 20),
     )
-    assert both(store, "runs") == (("runs", "runs", "area", None, None, None), [(*new, None), (*old, None)])
+    assert both(store, "runs") == (("runs", "runs", "area", None, None, None), [(*new, "clean"), (*old, "clean")])
     entry, below = look(store, "runs/aa")
     assert (shown(entry), entry.time) == ((*old, "clean"), 10_000_000)
     assert [(each.name, each.path, each.time) for each in below] == [

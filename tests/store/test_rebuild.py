@@ -10,12 +10,15 @@ import sys
 import pytest
 
 from consist import CacheOptions, Tracker, errors
+from consist.blobs.wrappers.base import Wrapper
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.records import Event, InputRecord
+from consist.store import opening
 from consist.store.lookup import find
 from consist.store.opening import open_store
 from consist.store.publish import keep, publish
 from consist.store.rebuild import Rebuilt, rebuild
+from consist.store.verify import verify
 from consist.testing import faults
 from consist.testing.together import fork
 
@@ -338,3 +341,48 @@ def test_the_chunk_table_comes_back_from_manifests_and_from_packs_of_an_interrup
 
 def packs(tmp_path):
     return {path: path.stat().st_ino for path in tmp_path.glob("store/packs/*/*")}
+
+
+class NoSingles(Wrapper):
+    """A backend that counts batches, and the single objects that are read of what there are many of."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.batches = 0
+        self.singles = 0
+
+    def get_ranges(self, ranges):
+        self.batches += 1
+        return self.inner.get_ranges(ranges)
+
+    def get(self, key):
+        self.singles += "/" in key
+        return self.inner.get(key)
+
+
+@pytest.mark.parametrize("deed", [rebuild, verify])
+def test_records_manifests_and_events_come_in_batches(make_store, by_hand, monkeypatch, deed):
+    """Over a network one by one they would be a round trip each; here 120 of them are a few."""
+    store = make_store()
+    for number in range(100):
+        publish(store, by_hand.record(signature=by_hand.signature(str(number)), inline=b"%d" % number))
+    for _ in range(10):
+        store.blobs.put_bytes(os.urandom(1 << 20))
+    for number in range(10):
+        store.events.add(Event("hit", by_hand.record().id, number))
+        store.events.flush()
+    assert len(list(store.backend.list("log"))) == 10
+    open_backend, made = opening.open_backend, []
+
+    def noting(*args, **kwargs):
+        made.append(NoSingles(open_backend(*args, **kwargs)))
+        return made[-1]
+
+    monkeypatch.setattr(opening, "open_backend", noting)
+    again = make_store(db="again.lmdb")
+    place = made[-1]
+    place.batches = place.singles = 0
+    done = deed(again)
+    assert (getattr(done, "runs", None) or done.records) == 100
+    assert place.singles == 0
+    assert place.batches == 5  # 16, 64 and 20 records, the manifests, the events

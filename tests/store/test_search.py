@@ -17,6 +17,25 @@ def test_a_value_under_a_key_is_found_at_every_length(letters):
         assert not Wanted.of(f"nota={value}").sieve()(data)
 
 
+def test_a_value_is_found_in_lists_and_behind_keys_that_have_dots():
+    at = {"list": {"seed": [1, [777]]}, "map in it": [{"seed": 777}], "deep": {"x": {"my.seed": 777}}}
+    for typed, in_deep in (("seed=777", False), ("my.seed=777", True), ("x.my.seed=777", True)):
+        may = {name: Wanted.of(typed).sieve()(pack({"other": 777, "config": value})) for name, value in at.items()}
+        assert may == {"list": True, "map in it": True, "deep": in_deep}
+    assert Wanted.of("words=b").sieve()(pack({"words": ["A", "B"] * 20}))
+    assert not Wanted.of("seed=777").sieve()(pack({"seed": 1, "other": 777}))
+    assert Wanted.of("seed=777").sieve()(pack({"a": {"seed": 1}, "b": {"seed": 777}}))
+
+
+def test_what_ends_like_a_key_is_looked_at():
+    """A record ends with a check of any bytes, behind which nothing stands."""
+    assert Wanted.of("x=777").sieve()(pack({"y": 1}) + pack("x"))
+
+
+def test_a_key_that_is_no_text_is_found_nowhere():
+    assert not Wanted.of("se\udcffd=777").sieve()(pack({"seed": 777}))
+
+
 def test_numbers_are_found_by_their_value_and_as_a_text():
     for value in (777, 777.0, "777"):
         assert Wanted.of("seed=777").sieve()(pack({"seed": value}))
