@@ -32,7 +32,7 @@ from consist.runs.calling import call, refuse_generators
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
-from consist.runs.draft import draft_of, now
+from consist.runs.draft import draft_of, now, with_values
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
@@ -214,7 +214,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     leading = signature if not reasons and request.cache.cache_mode != "off" else None
     given = [os.fspath(path) for path in (*_given_files(identified, asked), workshop.library.copies)]
-    record = replace(
+    record = with_values(
         draft,
         signature=leading,
         status=COMPLETED,
