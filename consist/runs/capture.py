@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from consist.blobs.folderscan import FOLLOW, FOLLOWING, SYMLINKS
 from consist.errors import ConsistWarning, OutputError, UsageError
 from consist.identity.names import check_name
+from consist.runs.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,7 @@ class Capture:
             raise UsageError("the pattern is empty, so no file matches it", hint='write which files, such as "*.csv"')
         if symlinks not in SYMLINKS:
             raise UsageError(f"symlinks is {symlinks!r:.60}", hint=f"it is one of {', '.join(SYMLINKS)}")
-        self.outputs: dict[str, Artifact] = {}
+        self.outputs: dict[str, Artifact] = Outputs()
         self._folder = os.path.abspath(folder)  # noqa: PTH100 - now: the block may change the working folder
         self._pattern = pattern
         self._follow = symlinks == FOLLOW

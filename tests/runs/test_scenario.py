@@ -409,3 +409,18 @@ def test_a_scenario_of_another_process_leads_nowhere_in_this_one(tracker):
         assert other.run(numbers, config={"limit": 2}).value == [0, 1]
         other.close()
         assert members_of(tracker, scenario.run_id)
+
+
+def test_a_coupler_is_asked_like_a_dict(tracker):
+    with tracker.scenario("one") as scenario:
+        scenario.run(pow, config={"base": 2, "exp": 5}, outputs=["power"])
+        coupler = scenario.coupler
+        assert coupler["power"] is coupler.require("power")
+        assert dict(coupler) == {"power": coupler["power"]}
+        assert (list(coupler), len(coupler), "power" in coupler, "powers" in coupler) == (["power"], 1, True, False)
+        with pytest.raises(KeyError) as subscripted:
+            coupler["powers"]
+        with pytest.raises(errors.OutputNotFoundError) as required:
+            coupler.require("powers")
+        assert str(subscripted.value) == str(required.value)
+        assert "is it 'power'?" in str(required.value)
