@@ -176,8 +176,8 @@ class DisabledTracker(Tracker):
     def outputs_of(self, run: Run | RunResult | str) -> dict[str, Artifact]:
         """Return the outputs of a result of `run`, or of its run; of what was run before there are none."""
         if isinstance(run, RunResult):
-            return dict(run.outputs)
-        return {} if isinstance(run, str) else outputs_held(self._run(run))
+            return Outputs(run.outputs)
+        return Outputs() if isinstance(run, str) else outputs_held(self._run(run))
 
     def lineage(
         self,

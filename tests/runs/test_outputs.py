@@ -46,7 +46,7 @@ def test_a_slip_names_the_outputs_there_are_the_nearest_first(tmp_path, enabled)
 
 
 def test_a_run_without_outputs_says_so(tracker):
-    with pytest.raises(KeyError, match="there is no output 'value' [(]the run has no outputs"):
+    with pytest.raises(KeyError, match=r"there is no output 'value' \(the run has no outputs"):
         tracker.run(print, outputs=[]).outputs["value"]
 
 
