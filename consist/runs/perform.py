@@ -142,7 +142,7 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     if workshop.verbose:
         from consist.runs.notice import announce
 
-        announce(identified, workshop.store)
+        announce(identified, workshop.store, workshop.library)
     if request.cache.cache_hydration == INPUTS_MISSING:
         from consist.runs.hydrate import restore_inputs
 
