@@ -35,6 +35,9 @@ INLINE_LIMIT = 4096
 MAX_KEYS = 1000
 """Keys up to which a dict becomes one artifact each; a larger one is a value."""
 
+NOT_THERE = "it must be written before it is logged, or before the function or command ends"
+"""What to do about a file that is not there."""
+
 SINGLE = "value"
 """The key of a single output that nobody named."""
 
@@ -222,9 +225,7 @@ class Collector:
         except StorageError:
             raise
         except FileNotFoundError:
-            raise OutputError(
-                f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
-            ) from None
+            raise OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE) from None
         except OSError as error:
             raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
         return ArtifactRecord(key, stored.digest, stored.size, FILE, None, {**media, **_chunk_list(stored)})
@@ -261,9 +262,7 @@ def _why_one_value(value: Any) -> str:
 def _not_written(key: str, path: str, before: frozenset[Stamp], declared: Declared) -> OutputError | None:
     """Say why a declared file or folder is none of this run's: it is not there, or was there before."""
     if not os.path.lexists(path):
-        return OutputError(
-            f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
-        )
+        return OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE)
     try:
         refuse_left_over(key, path, before, symlinks=declared.symlinks)
     except OutputError as error:

@@ -295,10 +295,10 @@ class Tracker(Blocks, Queries):
     def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
 
-        Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says, and
-        files that ``cache_hydration`` would put in place are read; inputs that ``inputs-missing`` would restore count
-        as if they were. The nearest run is the one with the fewest differing parts (code, config, inputs, contract)
-        among the newest of the step; of several, the newest.
+        Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says,
+        and files that ``cache_hydration`` would put in place are read; inputs that ``inputs-missing`` would restore
+        count as if they were. The nearest run is the one with the fewest differing parts (code, config, inputs,
+        contract) among the newest of the step; of several, the newest.
 
         Parameters
         ----------
