@@ -191,7 +191,5 @@ def test_times_of_pandas():
 )
 def test_an_operator_is_no_part_of_a_facet(name, wanted):
     """It would find nothing, and say nothing."""
-    with pytest.raises(
-        errors.UsageError, match=r"with the operator .*between: \{'year': at_least"
-    ):
+    with pytest.raises(errors.UsageError, match=r"with the operator .*between: \{'year': at_least"):
         FacetCondition.of(name, wanted)
