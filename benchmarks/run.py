@@ -1,7 +1,8 @@
-"""Times consist beside floors, in one run: `python benchmarks/run.py [--rounds N]`.
+"""Times consist beside floors, in one run: `python benchmarks/run.py [--rounds N] [--only TEXT]`.
 
 Each case is measured in turn with its floor, round by round, so that a machine that slows down slows both. Printed are
-the median of the rounds and the median of the rounds' ratios.
+the median of the rounds and the median of the rounds' ratios. With `--against CHECKOUT` the cases are measured in turn
+with those of another checkout of consist instead (`against.py`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import tempfile
 import textwrap
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Clock = Callable[[], float]
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = """
@@ -37,12 +41,12 @@ result = tracker.run(process_data, name="square", config={"value": 5},
 
 @dataclass(frozen=True)
 class Case:
-    """Something to time, and the floor that it is compared with; each call does `repeat` of it."""
+    """Something to time by a clock, and the floor that it is compared with."""
 
     name: str
     floor_name: str
-    measure: Callable[[], float]
-    floor: Callable[[], float]
+    measure: Callable[[Clock], float]
+    floor: Callable[[Clock], float]
     unit: str
 
 
@@ -50,20 +54,22 @@ def process_data(value: int) -> dict:
     return {"squared": value**2}
 
 
-def timed(call: Callable[[], object], repeat: int) -> float:
-    """Seconds per call, over `repeat` calls."""
-    start = time.perf_counter()
-    for _ in range(repeat):
-        call()
-    return (time.perf_counter() - start) / repeat
+def timed(call: Callable[[], object], repeat: int) -> Callable[[Clock], float]:
+    """Return what measures the seconds per call by a clock, over `repeat` calls."""
+
+    def measure(clock: Clock) -> float:
+        start = clock()
+        for _ in range(repeat):
+            call()
+        return (clock() - start) / repeat
+
+    return measure
 
 
-def whole_process(arguments: list[str], folder: Path) -> float:
-    """Seconds that a process takes from start to end, with bytecode kept as on a user's machine."""
+def whole_process(arguments: list[str], folder: Path) -> None:
+    """Run a process from start to end, with bytecode kept as on a user's machine."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    start = time.perf_counter()
     subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
 
 
 def hit_case(folder: Path) -> Case:
@@ -87,7 +93,7 @@ def hit_case(folder: Path) -> Case:
         with bare.begin() as txn:
             txn.get(b"k" * 32)
 
-    return Case("hit in process", "bare lmdb get", lambda: timed(hit, 2000), lambda: timed(get, 2000), "us")
+    return Case("hit in process", "bare lmdb get", timed(hit, 2000), timed(get, 2000), "us")
 
 
 def module_text(number: int, value: str = "{n}", use: str = "", setup: str = "") -> str:
@@ -113,22 +119,21 @@ def identity_case(reached: str, text: str) -> Case:
 
     identify()
     name = f"code identity, {reached} reached, unchanged"
-    return Case(name, "an empty call", lambda: timed(identify, 2000), lambda: timed(nothing, 2000), "us")
+    return Case(name, "an empty call", timed(identify, 2000), timed(nothing, 2000), "us")
 
 
-def identity_cases() -> list[Case]:
+def identity_cases() -> list[Callable[[], Case]]:
     """Functions and numbers are looked at; what may have changed in place is read again, so values cost more."""
     point = "import dataclasses\n@dataclasses.dataclass\nclass P:\n    a: int"
+    arrays, frames = "import numpy as np", "import pandas as pd"
     return [
-        identity_case("0 objects", module_text(0)),
-        identity_case("50 objects", module_text(25)),
-        identity_case("25 lists", module_text(25, "[{n}, 1, 2]", "[0]")),
-        identity_case("25 dicts", module_text(25, "{{'a': {n}, 'b': [1]}}", "['a']")),
-        identity_case("25 instances of a dataclass", module_text(25, "P({n})", ".a", point)),
-        identity_case("25 arrays of 10 numbers", module_text(25, "np.arange(10)", "[0]", "import numpy as np")),
-        identity_case(
-            "a DataFrame", module_text(1, "pd.DataFrame({{'a': [1, 2]}})", ".a.sum()", "import pandas as pd")
-        ),
+        partial(identity_case, "0 objects", module_text(0)),
+        partial(identity_case, "50 objects", module_text(25)),
+        partial(identity_case, "25 lists", module_text(25, "[{n}, 1, 2]", "[0]")),
+        partial(identity_case, "25 dicts", module_text(25, "{{'a': {n}, 'b': [1]}}", "['a']")),
+        partial(identity_case, "25 instances of a dataclass", module_text(25, "P({n})", ".a", point)),
+        partial(identity_case, "25 arrays of 10 numbers", module_text(25, "np.arange(10)", "[0]", arrays)),
+        partial(identity_case, "a DataFrame", module_text(1, "pd.DataFrame({{'a': [1, 2]}})", ".a.sum()", frames)),
     ]
 
 
@@ -150,7 +155,7 @@ def first_identity_case(folder: Path, package: str, source: str) -> Case:
     home.mkdir()
     (home / "job.py").write_text(textwrap.dedent(source))
 
-    def printed(program: str) -> float:
+    def printed(program: str, _clock: Clock) -> float:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *sys.path])}
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=home, env=environment, check=True, capture_output=True, text=True
@@ -158,15 +163,14 @@ def first_identity_case(folder: Path, package: str, source: str) -> Case:
         return float(done.stdout)
 
     imported = IMPORTED.format(package=package)
-    return Case(
-        f"first identity, {package}", "its import", lambda: printed(FIRST_IDENTITY), lambda: printed(imported), "ms"
-    )
+    name = f"first identity, {package}"
+    return Case(name, "its import", partial(printed, FIRST_IDENTITY), partial(printed, imported), "ms")
 
 
-def first_identity_cases(folder: Path) -> list[Case]:
+def first_identity_cases(folder: Path) -> list[Callable[[], Case]]:
     """Functions that use large packages; the same ones whose identity is tested to be one in every process."""
     steps = runpy.run_path(str(ROOT / "tests/identity/test_code_packages.py"))["STEPS"]
-    return [first_identity_case(folder, package, steps[package]) for package in PACKAGES]
+    return [partial(first_identity_case, folder, package, steps[package]) for package in PACKAGES]
 
 
 def miss_case(folder: Path, *, durable: bool) -> Case:
@@ -193,35 +197,51 @@ def miss_case(folder: Path, *, durable: bool) -> Case:
     return Case(
         f"miss, {kind}",
         "write, fsync, rename" if durable else "write, rename",
-        lambda: timed(miss, 100),
-        lambda: timed(write, 100),
+        timed(miss, 100),
+        timed(write, 100),
         "us",
     )
 
 
-def process_cases(folder: Path) -> list[Case]:
-    """Whole processes, beside a bare start of Python."""
+def process_case(folder: Path, name: str, *arguments: str) -> Case:
+    """Time a whole process, beside a bare start of Python."""
     (folder / "quickstart.py").write_text(QUICKSTART)
     whole_process(["quickstart.py"], folder)
+    bare = partial(whole_process, ["-c", "pass"], folder)
+    return Case(
+        name, "bare Python start", timed(partial(whole_process, list(arguments), folder), 1), timed(bare, 1), "ms"
+    )
 
-    def bare() -> float:
-        return whole_process(["-c", "pass"], folder)
 
-    def case(name: str, *arguments: str) -> Case:
-        return Case(name, "bare Python start", lambda: whole_process(list(arguments), folder), bare, "ms")
-
+def process_cases(folder: Path) -> list[Callable[[], Case]]:
+    """Whole processes: those that begin, and two commands."""
+    needed = "from consist import ExecutionOptions, Tracker, run, use_tracker"
+    runs = ("-m", "consist.cli", "runs", "--db-path", "./provenance.duckdb", "--limit", "5")
     return [
-        case("hit in a new process", "quickstart.py"),
-        case("import consist", "-c", "import consist"),
-        case("import all that a run needs", "-c", "from consist import ExecutionOptions, Tracker, run, use_tracker"),
-        case("consist version", "-m", "consist.cli", "version"),
-        case("consist runs", "-m", "consist.cli", "runs", "--db-path", "./provenance.duckdb", "--limit", "5"),
+        partial(process_case, folder, "hit in a new process", "quickstart.py"),
+        partial(process_case, folder, "import consist", "-c", "import consist"),
+        partial(process_case, folder, "import all that a run needs", "-c", needed),
+        partial(process_case, folder, "consist version", "-m", "consist.cli", "version"),
+        partial(process_case, folder, "consist runs", *runs),
+    ]
+
+
+def cases(folder: Path) -> list[Callable[[], Case]]:
+    """Return what makes each case; some of them import much, so each is made when its turn has come."""
+    return [
+        partial(hit_case, folder),
+        *identity_cases(),
+        *first_identity_cases(folder),
+        partial(miss_case, folder, durable=True),
+        partial(miss_case, folder, durable=False),
+        *process_cases(folder),
     ]
 
 
 def row(case: Case, rounds: int) -> str:
     """Measure a case and its floor in turn, and say it as a row of the table."""
-    pairs = [(case.measure(), case.floor()) for _ in range(rounds)]
+    clock = time.perf_counter
+    pairs = [(case.measure(clock), case.floor(clock)) for _ in range(rounds)]
     scale = {"us": 1e6, "ms": 1e3}[case.unit]
     figure = statistics.median(pair[0] for pair in pairs) * scale
     floor = statistics.median(pair[1] for pair in pairs) * scale
@@ -229,25 +249,31 @@ def row(case: Case, rounds: int) -> str:
     return f"| {case.name} | {figure:.2f} {case.unit} | {case.floor_name} | {floor:.2f} {case.unit} | {ratio:.1f} |"
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11, help="rounds of each pair (default 11)")
-    rounds = parser.parse_args().rounds
-    packages = ", ".join(f"{name} {version(name)}" for name in ("lmdb", "blake3", "msgpack", "typer"))
-    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores; {packages}\n")
+def beside_floors(rounds: int, only: str) -> None:
+    """Print the table of the cases and their floors."""
     print("| what | median | floor | median | ratio |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        cases = [
-            hit_case(folder),
-            *identity_cases(),
-            *first_identity_cases(folder),
-            miss_case(folder, durable=True),
-            miss_case(folder, durable=False),
-        ]
-        for case in [*cases, *process_cases(folder)]:
-            print(row(case, rounds), flush=True)
+        for make in cases(Path(name)):
+            case = make()
+            if only in case.name:
+                print(row(case, rounds), flush=True)
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of each pair (default 11)")
+    parser.add_argument("--only", default="", help="only the cases whose names have this in them")
+    parser.add_argument("--against", metavar="CHECKOUT", help="compare with another checkout, not with floors")
+    given = parser.parse_args()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("lmdb", "blake3", "msgpack", "typer"))
+    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores; {packages}\n")
+    if given.against is None:
+        beside_floors(given.rounds, given.only)
+    else:
+        from against import compare
+
+        compare(ROOT, Path(given.against).resolve(), rounds=given.rounds, only=given.only)
 
 
 if __name__ == "__main__":

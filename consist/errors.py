@@ -12,6 +12,7 @@
     ├── NotFoundError (LookupError)        no such thing: check the name
     │   ├── BlobNotFoundError (FileNotFoundError)
     │   ├── RunNotFoundError (FileNotFoundError)
+    │   ├── OutputNotFoundError (KeyError)
     │   └── AmbiguousPrefixError (FileNotFoundError)  several things: type more of the name
     ├── ConflictError                      another writer was there first: look again
     │   ├── AlreadyExistsError (FileExistsError)
@@ -198,6 +199,12 @@ class RunNotFoundError(NotFoundError, FileNotFoundError):
     """The store has no such run, step or output."""
 
     kind = "run-not-found"
+
+
+class OutputNotFoundError(NotFoundError, KeyError):
+    """Among the outputs of a run, or in a scenario's coupler, nothing is called so."""
+
+    kind = "output-not-found"
 
 
 class AmbiguousPrefixError(NotFoundError, FileNotFoundError):

@@ -14,9 +14,9 @@ from consist.errors import ConsistError, UsageError
 from consist.index.records import COMPLETED, SCENARIO
 from consist.runs.context import RunContext, running
 from consist.runs.draft import draft_of_block, now
+from consist.runs.failure import failed_record, record_failure
 from consist.runs.inputs import resolve_inputs
 from consist.runs.logbook import Logbook
-from consist.runs.perform import failed_record, record_failure
 from consist.runs.request import identity_of_config
 from consist.store.latest import note_latest
 from consist.store.publish import keep

@@ -8,14 +8,14 @@ an output: one that matches and was written is an error, unless links are to be 
 from __future__ import annotations
 
 import os
-import warnings
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from consist.blobs.folderscan import FOLLOW, FOLLOWING, SYMLINKS
-from consist.errors import ConsistWarning, OutputError, UsageError
+from consist.errors import ConsistWarning, OutputError, UsageError, warn
 from consist.identity.names import check_name
+from consist.runs.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ class Capture:
             raise UsageError("the pattern is empty, so no file matches it", hint='write which files, such as "*.csv"')
         if symlinks not in SYMLINKS:
             raise UsageError(f"symlinks is {symlinks!r:.60}", hint=f"it is one of {', '.join(SYMLINKS)}")
-        self.outputs: dict[str, Artifact] = {}
+        self.outputs: dict[str, Artifact] = Outputs()
         self._folder = os.path.abspath(folder)  # noqa: PTH100 - now: the block may change the working folder
         self._pattern = pattern
         self._follow = symlinks == FOLLOW
@@ -97,11 +97,8 @@ class Capture:
         now = self._look()
         written = sorted(path for path, look in now.items() if self._before.get(path) != look)
         if not written:
-            warnings.warn(
-                f"no file that matches {self._pattern!r} was written below {self._folder} while it was captured",
-                ConsistWarning,
-                stacklevel=3,
-            )
+            told = f"no file that matches {self._pattern!r} was written below {self._folder} while it was captured"
+            warn(told, ConsistWarning)
         link = next((path for path in written if now[path].link and not self._follow), None)
         if link is not None:
             place = os.path.join(self._folder, link)  # noqa: PTH118 - strings throughout

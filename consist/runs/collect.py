@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.blobs.blobstore import Stored
-from consist.errors import OutputError, StorageError, UsageError
+from consist.blobs.blobstore import LARGE, Stored
+from consist.errors import OutputError, StorageError, UnreachableError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
@@ -32,8 +33,14 @@ T = TypeVar("T")
 INLINE_LIMIT = 4096
 """Bytes up to which content is kept in the record: a hit on it costs no further read."""
 
+BATCH_BYTES = 16 << 20
+"""Small content that is held in memory until it is put in one batch."""
+
 MAX_KEYS = 1000
 """Keys up to which a dict becomes one artifact each; a larger one is a value."""
+
+NOT_THERE = "it must be written before it is logged, or before the function or command ends"
+"""What to do about a file that is not there."""
 
 SINGLE = "value"
 """The key of a single output that nobody named."""
@@ -101,6 +108,7 @@ class Collector:
         self._earlier_tree = earlier_tree
         self._allow_pickle = allow_pickle
         self._failure: StorageError | None = None
+        self._batch: dict[Digest, bytes] | None = None
 
     def collect(
         self, returned: Returned, declared: Declared, *, before: frozenset[Stamp] = NOTHING
@@ -120,7 +128,69 @@ class Collector:
         ------
         OutputError
             If a file that was returned is not there, or a folder cannot be stored.
+
+        Notes
+        -----
+        In a folder, content is put when its turn comes. Elsewhere, where each put is a round trip, small content is
+        gathered, and put in one batch before its record is handed on.
         """
+        if self._blobs is None or self._blobs.backend.capabilities.files:
+            yield from self.each(returned, declared, before)
+            return
+        gathering = copy.copy(self)  # what other threads still log must not wait for this batch
+        gathering._batch = {}  # noqa: SLF001 - of this class
+        waiting: list[ArtifactRecord | Lacking] = []
+        try:
+            for item in gathering.each(returned, declared, before):
+                waiting.append(item)
+                if gathering.has_enough():
+                    waiting, full = [], waiting
+                    yield from gathering.after_batch(full)
+        except Exception:
+            yield from gathering.after_batch(waiting)  # what was made until then is kept
+            raise
+        yield from gathering.after_batch(waiting)
+
+    def after_batch(self, waiting: list[ArtifactRecord | Lacking]) -> Iterator[ArtifactRecord | Lacking]:
+        """Put what was gathered, and yield the records that waited for it, or why there is none."""
+        failed = self._put_batch()
+        for item in waiting:
+            if isinstance(item, Lacking) or item.inline is not None or item.digest not in failed:
+                yield item
+            else:
+                yield _unstored(item.key, failed[item.digest])
+
+    def _put_batch(self) -> dict[Digest, StorageError]:
+        """Put what was gathered in one batch; return what could not be put, and why."""
+        batch = self._batch
+        if not batch:
+            return {}
+        held = dict(batch)
+        batch.clear()
+        try:
+            self._put(lambda blobs: blobs.put_many(list(held.values())))
+        except UnreachableError as error:
+            return dict.fromkeys(held, error)
+        except StorageError:
+            self._failure = None
+            return dict(self._one_by_one(held))  # the error may be of one of them
+        return {}
+
+    def _one_by_one(self, held: dict[Digest, bytes]) -> Iterator[tuple[Digest, StorageError]]:
+        for digest, content in held.items():
+            try:
+                self._put(lambda blobs, content=content: blobs.put_bytes(content))  # type: ignore[misc]
+            except StorageError as error:
+                yield digest, error
+
+    def has_enough(self) -> bool:
+        """Tell whether what was gathered is to be put before there is more."""
+        return sum(map(len, (self._batch or {}).values())) >= BATCH_BYTES
+
+    def each(
+        self, returned: Returned, declared: Declared, before: frozenset[Stamp]
+    ) -> Iterator[ArtifactRecord | Lacking]:
+        """Store each output, or gather its content, and yield its record; parameters as for `collect`."""
         for key, value in returned.values:
             if isinstance(value, Path):
                 yield self._stored(key, partial(self.one, key, value, symlinks=declared.symlinks))
@@ -147,7 +217,7 @@ class Collector:
         try:
             return store()
         except StorageError as error:
-            return Lacking(UNSTORED, type(error)(f"output {key!r}: {error.message}", hint=error.hint))
+            return _unstored(key, error)
 
     def _put(self, put: Callable[[BlobStore], T]) -> T:
         """Put something into the store; after a failure nothing more, which over a network may take long to fail."""
@@ -158,6 +228,14 @@ class Collector:
         except StorageError as error:
             self._failure = error
             raise
+
+    def _put_bytes(self, key: str, content: bytes) -> Stored:
+        """Put content, or gather it, if it is small and a batch is being gathered."""
+        if self._batch is None or len(content) >= LARGE:
+            return self._put(lambda blobs: blobs.put_bytes(content, like=partial(self._earlier, key)))
+        digest = hash_bytes(content)
+        self._batch[digest] = content
+        return Stored(digest, len(content))
 
     def one(self, key: str, value: Any, *, symlinks: str = "refuse") -> ArtifactRecord:
         """Store one output: a `Path` as the file or folder that it leads to, anything else as a value.
@@ -192,7 +270,7 @@ class Collector:
         content = chosen.encode(value)
         if len(content) <= INLINE_LIMIT or self._blobs is None:
             return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content)
-        stored = self._put(lambda blobs: blobs.put_bytes(content, like=partial(self._earlier, key)))
+        stored = self._put_bytes(key, content)
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, _chunk_list(stored))
 
     def _large_value(self, key: str, value: Any, chosen: StreamFormat | Extension) -> ArtifactRecord:
@@ -201,7 +279,10 @@ class Collector:
             if prepared.size <= INLINE_LIMIT or self._blobs is None:
                 content = prepared.stream.read()
                 return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content, media)
-            stored = self._put(lambda blobs: blobs.put_stream(prepared.stream, like=partial(self._earlier, key)))
+            if prepared.size < LARGE:
+                stored = self._put_bytes(key, prepared.stream.read())
+            else:
+                stored = self._put(lambda blobs: blobs.put_stream(prepared.stream, like=partial(self._earlier, key)))
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, {**media, **_chunk_list(stored)})
 
     def _file(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
@@ -217,14 +298,14 @@ class Collector:
                 return self._folder(key, absolute, media, symlinks)
             if self._blobs is None:
                 stored = Stored(*hash_file(absolute))
+            elif os.path.getsize(absolute) < LARGE:  # noqa: PTH202 - the same
+                stored = self._put_bytes(key, Path(absolute).read_bytes())
             else:
                 stored = self._put(lambda blobs: blobs.put_file(absolute, like=partial(self._earlier, key)))
         except StorageError:
             raise
         except FileNotFoundError:
-            raise OutputError(
-                f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
-            ) from None
+            raise OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE) from None
         except OSError as error:
             raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
         return ArtifactRecord(key, stored.digest, stored.size, FILE, None, {**media, **_chunk_list(stored)})
@@ -248,6 +329,11 @@ class Collector:
         return ArtifactRecord(key, stored.digest, stored.size, TREE, None, media)
 
 
+def _unstored(key: str, error: StorageError) -> Lacking:
+    """Say that an output was made, and found no room."""
+    return Lacking(UNSTORED, type(error)(f"output {key!r}: {error.message}", hint=error.hint))
+
+
 def _why_one_value(value: Any) -> str:
     """Say of a dict that has no format why its values were not stored one by one, if a key is the reason."""
     for key in value if type(value) is dict else ():
@@ -261,9 +347,7 @@ def _why_one_value(value: Any) -> str:
 def _not_written(key: str, path: str, before: frozenset[Stamp], declared: Declared) -> OutputError | None:
     """Say why a declared file or folder is none of this run's: it is not there, or was there before."""
     if not os.path.lexists(path):
-        return OutputError(
-            f"output {key!r}: there is no file {path}", hint="the function must write it before it returns"
-        )
+        return OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE)
     try:
         refuse_left_over(key, path, before, symlinks=declared.symlinks)
     except OutputError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from consist.runs.run import Run
 
 _DIGITS = 12
+_PARTS = ("code", "config", "inputs", "contract")
 
 
 class OutputDifference(NamedTuple):
@@ -68,9 +69,15 @@ class RunDiff:
         before, after = self.a.record.asked, self.b.record.asked
         return tuple(run for run in before if run not in after), tuple(run for run in after if run not in before)
 
+    def _compared(self) -> list[str]:
+        """Name the parts that both runs have: a block has no code, and a disabled tracker looks at config alone."""
+        return [part for part in _PARTS if part in self.a.record.parts and part in self.b.record.parts]
+
     def __str__(self) -> str:
         head = escape(f"run {self.a.id[:_DIGITS]} of {self.a.step!r} -> run {self.b.id[:_DIGITS]} of {self.b.step!r}")
-        lines = [*map(str, self.differences)] or ["the same code, config, inputs and contract"]
+        lines = [*map(str, self.differences)] or [f"the same {_listed(self._compared())}"]
+        if unknown := [part for part in _PARTS if part not in self._compared()]:
+            lines.append(f"not compared, since not both have it: {_listed(unknown)}")
         if self.a.status != self.b.status:
             lines.append(f"status: {escape(self.a.status)} -> {escape(self.b.status)}")
         for which, runs in zip(("first", "second"), self.asked, strict=True):
@@ -99,6 +106,11 @@ def compare_runs(a: Run, b: Run) -> RunDiff:
 
 def _content(output: ArtifactRecord | None) -> tuple[object, str] | None:
     return None if output is None else (output.digest, output.format)
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = names or ["step"]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _shown(output: ArtifactRecord) -> str:

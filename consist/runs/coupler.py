@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import shown
-from consist.errors import NotFoundError, OutputError, UsageError
+from consist.errors import OutputError, OutputNotFoundError, UsageError
 from consist.identity.names import check_name
 from consist.runs.artifact import Artifact
 from consist.runs.inputs import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _STEPS_SHOWN = 20
 
@@ -39,12 +39,12 @@ class Coupler:
 
         Raises
         ------
-        NotFoundError
-            If there is none. The message says what is called like it, and which steps made what.
+        OutputNotFoundError
+            If there is none; also a KeyError. The message says what is called like it, and which steps made what.
         """
         found = self._artifacts.get(key)
         if found is None:
-            raise NotFoundError(f"scenario {self._scenario!r} has no {key!r:.60}", hint=self._hint([key]))
+            raise OutputNotFoundError(f"scenario {self._scenario!r} has no {key!r:.60}", hint=self._hint([key]))
         return found
 
     def get(self, key: str, default: Artifact | None = None) -> Artifact | None:
@@ -78,6 +78,13 @@ class Coupler:
     def items(self) -> list[tuple[str, Artifact]]:
         """Return keys and artifacts."""
         return list(self._artifacts.items())
+
+    def __getitem__(self, key: str) -> Artifact:
+        """Return the artifact under a key, as `require` does."""
+        return self.require(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def __contains__(self, key: object) -> bool:
         return key in self._artifacts
@@ -135,8 +142,8 @@ class Coupler:
     def _input(self, key: str) -> Artifact:
         try:
             return self.require(key)
-        except NotFoundError as error:
-            raise NotFoundError(
+        except OutputNotFoundError as error:
+            raise OutputNotFoundError(
                 error.message, hint=f"{error.hint}; in a list a text is a key: give a file as a Path"
             ) from None
 

@@ -32,6 +32,7 @@ from consist.runs.draft import now
 from consist.runs.explanation import Explanation
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.loose import LooseArtifact, LooseRun, LooseShelf, outputs_held
+from consist.runs.outputs import Outputs
 from consist.runs.perform import still_to_return
 from consist.runs.places import check_places
 from consist.runs.queries import check_run_id, check_runs, wanted
@@ -175,8 +176,8 @@ class DisabledTracker(Tracker):
     def outputs_of(self, run: Run | RunResult | str) -> dict[str, Artifact]:
         """Return the outputs of a result of `run`, or of its run; of what was run before there are none."""
         if isinstance(run, RunResult):
-            return dict(run.outputs)
-        return {} if isinstance(run, str) else outputs_held(self._run(run))
+            return Outputs(run.outputs)
+        return Outputs() if isinstance(run, str) else outputs_held(self._run(run))
 
     def lineage(
         self,
@@ -326,7 +327,7 @@ def _outputs(returned: Returned, declared: Declared, logbook: LooseLogbook) -> d
         for key, made in (*returned.values, *written)
         if not isinstance(made, Path) or made.exists()
     }
-    return outputs | {key: logged for key, logged in logbook.outputs.items() if key not in outputs}
+    return Outputs(outputs | {key: logged for key, logged in logbook.outputs.items() if key not in outputs})
 
 
 def _not_written(declared: Declared, returned: Returned) -> Iterator[Lacking]:

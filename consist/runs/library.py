@@ -90,14 +90,18 @@ class Library:
 
     def copy_of(self, record: ArtifactRecord, run_id: str) -> Path:
         """Return a checked copy of the artifact under the folder of copies, whatever became of the original."""
+        copy = self.place_of_copy(record, run_id)
+        if not self.still_is(str(copy), record):
+            self.write(str(copy), record)
+        return copy
+
+    def place_of_copy(self, record: ArtifactRecord, run_id: str) -> Path:
+        """Return where `copy_of` puts a copy."""
         original = record.media.get("path")
         name = os.path.basename(str(original)) if original else _file_name(record)  # noqa: PTH119 - of another system too
         # Whoever can write to the store can write a record; its names must not lead out of the folder of copies.
         key = record.key if is_name(record.key) else record.digest.hex
-        copy = self.copies / run_id / key / ("content" if name in {"", ".", ".."} else name)
-        if not self.still_is(str(copy), record):
-            self.write(str(copy), record)
-        return copy
+        return self.copies / run_id / key / ("content" if name in {"", ".", ".."} else name)
 
     def still_is(self, path: str, record: ArtifactRecord) -> bool:
         """Tell whether a path has exactly the artifact's content."""

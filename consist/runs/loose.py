@@ -15,6 +15,7 @@ from consist.errors import UsageError
 from consist.runs.artifact import Artifact
 from consist.runs.collect import Collector
 from consist.runs.declared import Declared, Lacking, Returned
+from consist.runs.outputs import Outputs
 from consist.runs.run import Run
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class LooseArtifact(Artifact):
         """Return a copy of the value, as one that was stored comes back; for a file or a folder, its path."""
         return self._value if isinstance(self._value, Path) else copy.deepcopy(self._value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process with the value."""
+        return (LooseArtifact, (self._key, self._value, self.run_id))
+
     def __repr__(self) -> str:
         return f"<Artifact {self._key} (not recorded)>"
 
@@ -112,7 +117,7 @@ class LooseRun(Run):
 
 def outputs_held(run: Run) -> dict[str, Artifact]:
     """Return the outputs that a run holds itself: none, if it was recorded."""
-    return dict(run.outputs) if isinstance(run, LooseRun) else {}
+    return Outputs(run.outputs if isinstance(run, LooseRun) else {})
 
 
 class LooseShelf:

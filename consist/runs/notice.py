@@ -16,6 +16,7 @@ from consist.identity.names import escape
 from consist.runs.explain import explain_identified
 
 if TYPE_CHECKING:
+    from consist.runs.library import Library
     from consist.runs.request import Identified
     from consist.store.store import Store
 
@@ -37,18 +38,18 @@ if LOGGER.level == logging.NOTSET:
     LOGGER.setLevel(logging.INFO)  # else the root's level holds, which hides what was asked for
 
 
-def announce(identified: Identified, store: Store) -> None:
+def announce(identified: Identified, store: Store, library: Library) -> None:
     """Say why a step is about to run; nothing that goes wrong here stops it."""
     if not LOGGER.isEnabledFor(logging.INFO):
         return
     try:
-        LOGGER.info("%s", _line(identified, store))
+        LOGGER.info("%s", _line(identified, store, library))
     except ConsistError as error:
         LOGGER.info("step %s runs: it cannot be told why: %s", escape(repr(identified.request.step)), error)
 
 
-def _line(identified: Identified, store: Store) -> str:
-    found = explain_identified(identified, store)
+def _line(identified: Identified, store: Store, library: Library) -> str:
+    found = explain_identified(identified, store, library)
     if found.hit and found.run is not None:  # it was not there when it was looked up
         return escape(f"step {found.step!r} runs: run {found.run.id} was published meanwhile")
     return found.line

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import (
     ConflictError,
-    ConsistError,
     ConsistWarning,
     IdentityWarning,
     InputError,
@@ -29,10 +28,12 @@ from consist.index.records import COMPLETED
 from consist.runs.artifact import Artifact
 from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
+from consist.runs.claims import Claim, claimed, shared_paths, was_published
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
-from consist.runs.draft import draft_of, now
+from consist.runs.draft import draft_of, now, with_values
+from consist.runs.failure import failed_record, record_failure
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
@@ -99,6 +100,8 @@ class Attempt:
     ----------
     logbook : Logbook
         The record as it stands if the function fails, what stores outputs, and what is logged.
+    claim : Claim
+        What it writes to.
     outputs : list of ArtifactRecord
         What is stored.
     reasons : list of str
@@ -106,6 +109,7 @@ class Attempt:
     """
 
     logbook: Logbook
+    claim: Claim
     outputs: list[ArtifactRecord] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
@@ -138,13 +142,21 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
     if workshop.verbose:
         from consist.runs.notice import announce
 
-        announce(identified, workshop.store)
+        announce(identified, workshop.store, workshop.library)
     if request.cache.cache_hydration == INPUTS_MISSING:
         from consist.runs.hydrate import restore_inputs
 
         restore_inputs(identified.inputs, workshop.library, str(workshop.run_dir))
     writes = request.cache.cache_mode != "readonly"
-    attempt = Attempt(_logbook(identified, workshop, writes=writes))
+    logbook = _logbook(identified, workshop, writes=writes)
+    with claimed(logbook.draft, request.declared.paths) as claim:
+        return _attempt(identified, workshop, Attempt(logbook, claim), replacing=replacing, writes=writes)
+
+
+def _attempt(
+    identified: Identified, workshop: Workshop, attempt: Attempt, *, replacing: bool, writes: bool
+) -> RunResult:
+    """Call the function of a request, and record and hand out what came of it."""
     if workshop.hooks is not NO_HOOKS:
         workshop.hooks.tell("start", Run(replace(attempt.logbook.draft, status="running")))
     try:
@@ -156,8 +168,9 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
             record_failure(failed, workshop.store)
         workshop.hooks.tell("failed", Run(failed), error)
         raise
-    replacing = replacing or request.cache.cache_mode == "overwrite"
+    replacing = replacing or identified.request.cache.cache_mode == "overwrite"
     published = _record(record, workshop.store, overwrite=replacing) if writes else record
+    was_published(attempt.claim, published, workshop.store)
     if published.id == record.id:
         if writes:
             note_asked(published)
@@ -203,8 +216,11 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         settle(lack, declared.policy)
     asked, wrong = asked_runs(logbook.asked, workshop.store)
     changed_files, changed_code = _code_changes(identified)
+    given = [os.fspath(path) for path in (*_given_files(identified, asked), workshop.library.copies)]
+    made = (*attempt.outputs, *logbook.outputs.values())
     reasons = [
         *attempt.reasons,
+        *shared_paths(attempt.claim, made, given, workshop.store),
         *logbook.contradicted(tuple(attempt.outputs)),
         *_input_changes(logbook, workshop.run_dir),
         *changed_files,
@@ -213,8 +229,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     leading = signature if not reasons and request.cache.cache_mode != "off" else None
-    given = [os.fspath(path) for path in (*_given_files(identified, asked), workshop.library.copies)]
-    record = replace(
+    record = with_values(
         draft,
         signature=leading,
         status=COMPLETED,
@@ -365,25 +380,3 @@ def _ignoring(labels: list[str]) -> str:
     """Write the option that leaves the values behind some labels out: ``job:CACHE (used by job.f)`` is job.CACHE."""
     names = [label.partition(" (used by")[0].replace(":", ".") for label in labels]
     return f"CodeOptions(ignore={names})"
-
-
-def failed_record(record: RunRecord, error: BaseException) -> RunRecord:
-    """Describe a run that failed, with what it had made by then."""
-    return replace(record, ended=now(), error=(type(error).__name__, _message_of(error)))
-
-
-def record_failure(record: RunRecord, store: Store) -> None:
-    """Record a failed run; if that fails too, the user's own error is still the one that is raised."""
-    try:
-        keep(store, record)
-    except ConsistError as second:
-        warn(f"the failed run {record.id} could not be recorded: {second}", ConsistWarning)
-
-
-def _message_of(error: BaseException) -> str:
-    """Return an exception's text as it can be recorded; it is the user's, so its `__str__` may do anything."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - the exception that counts is the one whose text was asked for
-        return "(its message cannot be read)"
-    return text[:2000].encode("utf-8", "replace").decode()

@@ -186,6 +186,7 @@ _OPTIONS: dict[str, type[Named]] = {
     "code_options": CodeOptions,
     "output_policy": OutputPolicyOptions,
 }
+_KINDS = [(kind, type(None)) for kind in _OPTIONS.values()]
 
 
 def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
@@ -203,25 +204,20 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
     UsageError
         If something cannot be used.
     """
-    # On the path of every hit, where each call more is felt: only what is given is looked at.
-    for name, kind in _OPTIONS.items():
-        value = given.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise UsageError(f"{name} is {shown(value)}", hint=f"give {kind.__name__}(…)")
-    execution, code = given.get("execution_options") or DEFAULT_EXECUTION, given.get("code_options") or DEFAULT_CODE
-    if given.get("runtime_kwargs"):
-        execution = _with_runtime_kwargs(execution, given["runtime_kwargs"])
+    # On the path of every hit, where each call more is felt: taken at once, and only what is given is looked at.
+    taken: Any = map(given.get, _NAMES)
+    name, config, inputs, outputs, paths, files, more, execution, cache, code, policy, tags, facet, description = taken
+    if not all(map(isinstance, (execution, cache, code, policy), _KINDS)):
+        _refuse_options(given)
+    execution, cache = execution or DEFAULT_EXECUTION, cache or DEFAULT_CACHE
+    if more:
+        execution = _with_runtime_kwargs(execution, more)
     if execution.capture_pattern is not None and execution.capture_dir is None:
         raise UsageError(
             f"capture_pattern is {execution.capture_pattern!r:.60}, and no capture_dir says where",
             hint='give capture_dir="folder" as well',
         )
-    if given.get("depends_on"):
-        code = _with_files(code, given["depends_on"])
-    declared = declare(
-        given.get("outputs"), given.get("output_paths"), given.get("output_policy") or DEFAULT_OUTPUT_POLICY
-    )
-    cache = given.get("cache_options") or DEFAULT_CACHE
+    declared = declare(outputs, paths, policy or DEFAULT_OUTPUT_POLICY)
     if cache.cache_hydration == OUTPUTS_REQUESTED and not declared.paths:
         raise UsageError(
             f"cache_hydration is {OUTPUTS_REQUESTED!r}, and no output_paths say where to",
@@ -229,17 +225,25 @@ def make_request(fn: Callable[..., Any], given: RunArguments) -> Request:
         )
     return Request(
         fn,
-        step_name(fn, given.get("name")),
-        given.get("config"),
-        given.get("inputs"),
+        step_name(fn, name),
+        config,
+        inputs,
         declared,
         execution,
         cache,
-        code,
-        checked_tags(given["tags"]) if given.get("tags") else (),
-        checked_facet(given["facet"]) if given.get("facet") is not None else {},
-        checked_description(given["description"]) if given.get("description") else "",
+        _with_files(code or DEFAULT_CODE, files) if files else code or DEFAULT_CODE,
+        checked_tags(tags) if tags else (),
+        checked_facet(facet) if facet is not None else {},
+        checked_description(description) if description else "",
     )
+
+
+def _refuse_options(given: Mapping[str, Any]) -> None:
+    """Name the first of the options that is of another kind."""
+    for name, kind in _OPTIONS.items():
+        value = given.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{name} is {shown(value)}", hint=f"give {kind.__name__}(…)")
 
 
 def _with_runtime_kwargs(options: ExecutionOptions, more: Any) -> ExecutionOptions:
@@ -358,6 +362,8 @@ def _warn_of_uncacheable(identified: Identified, *, strict: bool) -> None:
 def _warn_of_unseen(identified: Identified) -> None:
     """Warn of an argument that two calls can differ in and yet share one result."""
     request = identified.request
+    if request.execution.runtime_kwargs.keys() <= identified.config.values.keys():
+        return  # as on most hits
     given = {item.record.key for item in identified.inputs}
     seen = identified.config.values.keys() | given | set(request.execution.runtime_only)
     for name, value in request.execution.runtime_kwargs.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.runs.artifact import Artifact
+from consist.runs.outputs import Outputs
 from consist.runs.sizes import human_seconds
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ class RunResult:
     run : Run
         The execution that made the outputs: this one, or on a hit an earlier one.
     outputs : dict of str to Artifact
-        By key, in the order in which they were returned.
+        By key, in the order in which they were returned. A key that there is not is an `OutputNotFoundError`, also a
+        KeyError.
     cache_hit : bool
         Whether the function's body was spared.
     """
@@ -194,7 +196,7 @@ def _result_with(run: Run, outputs: dict[str, Artifact], cache_hit: bool, value:
 
 def artifacts_of(record: RunRecord, library: Library) -> dict[str, Artifact]:
     """Make the artifacts of a run."""
-    return {output.key: Artifact(output, record.id, library) for output in record.outputs}
+    return Outputs({output.key: Artifact(output, record.id, library) for output in record.outputs})
 
 
 def _assemble(record: RunRecord, outputs: dict[str, Artifact]) -> Any:

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
-from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError
+from consist.errors import InputError, NotFoundError, UncacheableWarning, UsageError, warn
 from consist.identity.names import check_name
 from consist.runs.context import current_run
 from consist.runs.current import current_tracker
@@ -246,11 +245,10 @@ def _warn_of_written(command: Command, before: Mapping[str, str], after: Mapping
     """Warn of files that arguments name and the command wrote: the next call is not this one."""
     written = [word for word, digest in after.items() if before.get(word) != digest]
     if written:
-        warnings.warn(
+        warn(
             f"the command {command.argv[0]!r} wrote {written[0]!r}, which an argument names, so that the next call is a"
             " miss: declare it as an output",
             UncacheableWarning,
-            stacklevel=3,
         )
 
 

@@ -295,9 +295,10 @@ class Tracker(Blocks, Queries):
     def explain(self, fn: Callable[..., Any], *nameless: Never, **given: Unpack[RunArguments]) -> Explanation:
         """Say whether `run` would find a result, and if not, what differs from the nearest earlier run of the step.
 
-        Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says;
-        inputs that ``inputs-missing`` would restore count as if they were. The nearest run is the one with the fewest
-        differing parts (code, config, inputs, contract) among the newest of the step; of several, the newest.
+        Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says,
+        and files that ``cache_hydration`` would put in place are read; inputs that ``inputs-missing`` would restore
+        count as if they were. The nearest run is the one with the fewest differing parts (code, config, inputs,
+        contract) among the newest of the step; of several, the newest.
 
         Parameters
         ----------
@@ -315,6 +316,8 @@ class Tracker(Blocks, Queries):
         ------
         UsageError
             If something given cannot be used.
+        RefusedError
+            If ``cache_hydration`` would be refused, as by `run`.
         StorageError
             If store or index cannot be used.
 
@@ -329,7 +332,8 @@ class Tracker(Blocks, Queries):
         from consist.runs.explain import explain
 
         check_names(given, nameless)
-        return explain(requested(fn, given), self.store)
+        workshop = self._open()
+        return explain(requested(fn, given), workshop.store, workshop.library)
 
     def close(self) -> None:
         """Write what is still in memory (counts of hits). The tracker opens again when it is used again."""

@@ -15,6 +15,8 @@ from consist.hashing.codec import pack
 from consist.identity.config import readable
 from consist.identity.names import check_name
 
+_OPERATORS = (">=", "<=", "==", "!=", ">", "<", "=")
+
 _EXACT = 1 << 53
 """Up to here an integer and a float that are equal are one number in both spellings."""
 
@@ -106,9 +108,13 @@ class FacetCondition:
         UsageError
             If the name cannot be one, or a function is wanted.
         """
+        hint = "give a value, or at_least, at_most or between"
         if callable(wanted):
-            hint = "give a value, or at_least, at_most or between"
             raise UsageError(f"what is wanted of facet {name!r:.60} is {shown(wanted)}", hint=hint)
+        operator = _operator(name, wanted)
+        if operator is not None:
+            hint = f"{hint}: {{{str(name).rstrip(' <>=!')!r:.60}: at_least(2025)}}"
+            raise UsageError(f"facet {name!r:.60} is looked for with the operator {operator!r}", hint=hint)
         return cls(check_name("facet", name), wanted if isinstance(wanted, Range) else readable(wanted))
 
     def fits(self, facet: dict[str, Any]) -> bool:
@@ -124,6 +130,14 @@ class FacetCondition:
         if isinstance(self.wanted, (Range, dict, list)):
             return (name,)
         return tuple(name + pack(spelling) for spelling in _spellings(self.wanted))
+
+
+def _operator(name: object, wanted: object) -> str | None:
+    """Return the operator that a caller meant where there are none: nothing would be found, and nothing said."""
+    first = next(iter(wanted), None) if isinstance(wanted, (dict, list, tuple)) else None
+    if isinstance(first, str) and first in _OPERATORS:
+        return first
+    return next((one for one in _OPERATORS if isinstance(name, str) and name.endswith(one)), None)
 
 
 def _spellings(value: Any) -> list[Any]:

@@ -28,6 +28,7 @@ EXPECTED = {
     "BlobNotFoundError": 3,
     "RunNotFoundError": 3,
     "AmbiguousPrefixError": 3,
+    "OutputNotFoundError": 3,
     "ConflictError": 5,
     "AlreadyExistsError": 5,
     "ChangedError": 5,

@@ -77,3 +77,16 @@ def test_names_are_escaped(tracker):
     a, b = (tracker.run(give, name="x", config={"value": text}).run for text in ("\x1b[31m", "\x1b[32m"))
     assert "\x1b" not in str(tracker.diff_runs(a, b))
     assert isinstance(tracker.diff_runs(a, b), consist.RunDiff)
+
+
+def test_what_was_not_looked_at_is_not_called_the_same(tracker):
+    """A disabled tracker looks at no code and no inputs; a block has neither code nor contract."""
+    disabled = consist.create_tracker(enabled=False)
+    a, b = (disabled.run(pow, config={"base": 2, "exp": 3}) for _ in range(2))
+    text = str(disabled.diff_runs(a, b))
+    assert "\n  the same config\n  not compared, since not both have it: code, inputs and contract\n" in text
+    with tracker.trace("block") as one, tracker.trace("block") as other:
+        pass
+    assert "the same config and inputs\n  not compared, since not both have it: code and contract\n" in str(
+        tracker.diff_runs(one.run_id, other.run_id)
+    )

@@ -426,3 +426,18 @@ def test_what_a_coupler_in_a_global_holds_counts(tracker, monkeypatch):
             found = tracker.run(read_coupler)
             assert found.value == list(range(limit))
             assert found.cache_hit == hit
+
+
+def test_a_coupler_is_asked_like_a_dict(tracker):
+    with tracker.scenario("one") as scenario:
+        scenario.run(pow, config={"base": 2, "exp": 5}, outputs=["power"])
+        coupler = scenario.coupler
+        assert coupler["power"] is coupler.require("power")
+        assert dict(coupler) == {"power": coupler["power"]}
+        assert (list(coupler), len(coupler), "power" in coupler, "powers" in coupler) == (["power"], 1, True, False)
+        with pytest.raises(KeyError) as subscripted:
+            coupler["powers"]
+        with pytest.raises(errors.OutputNotFoundError) as required:
+            coupler.require("powers")
+        assert str(subscripted.value) == str(required.value)
+        assert "is it 'power'?" in str(required.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from pathlib import Path
 
@@ -96,3 +97,31 @@ def test_a_run_within_a_run_is_blamed_on_the_line_within(tracker):
 
     found, _ = lines(lambda: tracker.run(outer))
     assert (Path(__file__).name, at[0]) in found
+
+
+def test_a_capture_that_got_nothing_is_said_of_the_call(tracker, tmp_path):
+    options = ExecutionOptions(capture_dir=tmp_path / "out")
+    at = []
+
+    def captured():
+        at.append(here() + 1)
+        tracker.run(print, execution_options=options)
+
+    found, _ = lines(captured)
+    assert found == {(Path(__file__).name, at[0])}
+
+
+def test_what_a_command_wrote_is_said_of_the_call(tracker, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import sys; open(sys.argv[1], 'w').write('changed')")
+    (tmp_path / "named").write_text("as it was")
+    at = []
+
+    def command():
+        at.append(here() + 1)
+        consist.exec([sys.executable, str(script), str(tmp_path / "named")])
+
+    with consist.use_tracker(tracker):
+        found, categories = lines(command)
+    assert found == {(Path(__file__).name, at[0])}
+    assert categories == {errors.UncacheableWarning}

@@ -183,3 +183,13 @@ def test_times_of_pandas():
     pandas = pytest.importorskip("pandas")
     assert moment(pandas.Timestamp("2026-01-02")) == moment(dt.date(2026, 1, 2))
     assert moment(pandas.Timestamp("2026-01-02", tz="UTC")) == moment("2026-01-02T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("year >=", 2025), ("year<", 2025), ("year", (">=", 2025)), ("year", {">=": 2025}), ("year !=", 2025)],
+)
+def test_an_operator_is_no_part_of_a_facet(name, wanted):
+    """It would find nothing, and say nothing."""
+    with pytest.raises(errors.UsageError, match=r"with the operator .*between: \{'year': at_least"):
+        FacetCondition.of(name, wanted)

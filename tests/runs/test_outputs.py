@@ -1,0 +1,73 @@
+"""The outputs of a result, by key: what is said where a key is a slip, and what they count for as code."""
+
+import pickle
+
+import pytest
+
+from consist import create_tracker
+from consist.errors import NotFoundError, OutputNotFoundError
+
+OUTPUTS = None
+
+
+def parts() -> dict:
+    return {"summary": 1, "table": 2, "log": 3}
+
+
+def reader() -> int:
+    return OUTPUTS["table"].load()
+
+
+def travelled(value):
+    """Return what another process would get."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
+
+
+def test_a_result_of_a_disabled_tracker_travels(tmp_path):
+    with create_tracker(enabled=False, run_dir=tmp_path) as tracker:
+        result = travelled(tracker.run(parts))
+        assert result.value == parts()
+        assert result.outputs["table"].load() == 2
+        assert tracker.outputs_of(result)["log"].size == result.outputs["log"].size
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_slip_names_the_outputs_there_are_the_nearest_first(tmp_path, enabled):
+    with create_tracker(enabled=enabled, run_dir=tmp_path / "runs", db_path=tmp_path / "index.lmdb") as tracker:
+        result = tracker.run(parts)
+        for outputs in (result.outputs, tracker.outputs_of(result), travelled(result).outputs):
+            with pytest.raises(OutputNotFoundError) as raised:
+                outputs["tabel"]
+            assert str(raised.value) == "there is no output 'tabel' (there are table, summary, log)"
+    assert isinstance(raised.value, KeyError)
+    assert isinstance(raised.value, NotFoundError)
+    assert result.outputs.get("tabel") is None
+    assert result.outputs == dict(result.outputs)
+
+
+def test_a_run_without_outputs_says_so(tracker):
+    with pytest.raises(KeyError, match=r"there is no output 'value' \(the run has no outputs"):
+        tracker.run(print, outputs=[]).outputs["value"]
+
+
+def test_the_list_of_many_outputs_is_cut(tracker):
+    result = tracker.run(dict, config={f"k{number:03}": number for number in range(100)})
+    with pytest.raises(KeyError, match="and 80 more"):
+        result.outputs["nothing like it"]
+
+
+def test_outputs_in_a_global_count_by_content(tracker, monkeypatch):
+    """As a dict of artifacts would: the step that reads them must not be found for others."""
+    for value in (1, 2, 1):
+        outputs = tracker.run(dict, name="made", config={"table": value}).outputs
+        monkeypatch.setitem(globals(), "OUTPUTS", outputs)
+        assert tracker.run(reader).value == value
+    assert tracker.run(reader).cache_hit
+
+
+def test_what_a_block_captured_is_asked_the_same_way(tracker, tmp_path):
+    with tracker.trace("write") as run, run.capture_outputs(tmp_path / "out", "*.txt") as captured:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "note.txt").write_text("note")
+    with pytest.raises(OutputNotFoundError, match="there are note"):
+        captured.outputs["notes"]
