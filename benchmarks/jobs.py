@@ -219,14 +219,13 @@ def parts(path: str, target: str) -> dict[str, Any]:
         for piece, of_it in zip(windows, ends, strict=True)
         for start, end in zip([0, *of_it[:-1]], of_it, strict=True)
     ]
-    whole, pack = Hasher(threads=1), Hasher(threads=1)
+    whole = Hasher(threads=1)
     sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     costs = {
         "read": read,
         "cut": cut,
         "probe whether to compress": timed(lambda: [encode_chunk(chunk) for chunk in chunks]),
         "digest the chunks": timed(lambda: [hash_raw(chunk) for chunk in chunks]),
-        "digest the packs": timed(lambda: [pack.update(chunk) for chunk in chunks]),
         "digest the whole": timed(lambda: [whole.update(piece) for piece in windows]),
         "write": timed(lambda: [os.write(sink, chunk) for chunk in chunks]),
         "sync": timed(lambda: os.fsync(sink)),

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.backend import Range
-from consist.blobs.encoding import RAW
+from consist.blobs.encoding import RAW, decode_chunk
 from consist.blobs.reader import AT_ONCE, PIECE
 from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import pack as encode
@@ -74,6 +74,8 @@ class Directory(NamedTuple):
     """In the order of the body."""
     seals: tuple[bytes, ...]
     """The digest of what is stored of each: of a piece that is stored as it is, its own."""
+    rows: bytes
+    """The pieces as the directory has them, 45 bytes each."""
 
 
 class PackRef(NamedTuple):
@@ -181,7 +183,7 @@ def read_directory(backend: Backend, ref: PackRef) -> Directory:
     return _parse(end[:length], start, what)
 
 
-def verify_pack(backend: Backend, ref: PackRef) -> frozenset[int]:
+def verify_pack(backend: Backend, ref: PackRef) -> tuple[bytes, frozenset[int]]:
     """Read a pack whole, and compare every byte with what its name says.
 
     Parameters
@@ -193,8 +195,8 @@ def verify_pack(backend: Backend, ref: PackRef) -> frozenset[int]:
 
     Returns
     -------
-    frozenset of int
-        Where in the pack the chunks begin that are damaged.
+    tuple of (bytes, frozenset of int)
+        The rows of its directory, and where in the pack the chunks begin that are damaged.
 
     Raises
     ------
@@ -203,14 +205,25 @@ def verify_pack(backend: Backend, ref: PackRef) -> frozenset[int]:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    spans = _spans(read_directory(backend, ref))
+    directory = read_directory(backend, ref)
+    spans = _spans(directory)
     damaged: list[int] = []
     with ThreadPoolExecutor(_HASHERS, thread_name_prefix="consist-hash") as hashing:
         for first in range(0, len(spans), AT_ONCE):
             some = spans[first : first + AT_ONCE]
             read = backend.get_ranges([_range(ref.key, span) for span in some])
             damaged.extend(itertools.chain.from_iterable(hashing.map(_damaged, some, read)))
-    return frozenset(damaged)
+    return directory.rows, frozenset(damaged)
+
+
+def row_of(digest: bytes, encoding: int, offset: int, stored: int, raw: int) -> bytes:
+    """Return the row that a directory has for a chunk."""
+    return _ROW.pack(digest, encoding, offset, stored, raw)
+
+
+def split_rows(rows: bytes) -> list[bytes]:
+    """Take the rows of a directory apart."""
+    return [rows[start : start + _ROW.size] for start in range(0, len(rows), _ROW.size)]
 
 
 def _parse(directory: bytes, body: int, what: str) -> Directory:
@@ -230,14 +243,14 @@ def _parse(directory: bytes, body: int, what: str) -> Directory:
         raise DamagedError(f"{what} is damaged: its directory cannot be read") from error
     if _end(pieces) != body:
         raise DamagedError(f"{what} is damaged: its directory does not fit what is before it")
-    return Directory(pieces, tuple(seals))
+    return Directory(pieces, tuple(seals), rows)
 
 
 def _spans(directory: Directory) -> list[list[tuple[Piece, bytes]]]:
     """Group pieces, each with its seal, to what one request reads."""
     spans: list[list[tuple[Piece, bytes]]] = []
     room = 0
-    for piece, seal in zip(*directory, strict=True):
+    for piece, seal in zip(directory.pieces, directory.seals, strict=True):
         if piece.stored > room:
             spans.append([])
             room = max(PIECE, piece.stored)
@@ -251,10 +264,24 @@ def _range(key: str, span: list[tuple[Piece, bytes]]) -> Range:
 
 
 def _damaged(span: list[tuple[Piece, bytes]], stored: bytes | memoryview) -> list[int]:
-    """Return where the pieces begin that are not what their seals say."""
+    """Return where the pieces begin that are not what the directory says."""
     view = memoryview(stored)
     start = span[0][0].offset
-    return [piece.offset for piece, seal in span if hash_raw(view[piece.offset - start :][: piece.stored]) != seal]
+    return [
+        piece.offset for piece, seal in span if not _is_right(piece, seal, view[piece.offset - start :][: piece.stored])
+    ]
+
+
+def _is_right(piece: Piece, seal: bytes, stored: memoryview) -> bool:
+    """Tell whether a piece is sealed so, and gives the chunk that it is to give."""
+    if hash_raw(stored) != seal:
+        return False
+    if piece.encoding == RAW:
+        return len(stored) == piece.raw
+    try:
+        return hash_raw(decode_chunk(piece.encoding, stored, piece.raw)) == piece.digest
+    except DamagedError:
+        return False
 
 
 def _end(pieces: Iterable[Piece]) -> int:

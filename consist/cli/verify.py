@@ -45,7 +45,7 @@ def verify(
     objects, chosen anew each time: 10% a night has read nine tenths of a store after three weeks.
 
     The store itself is read, not the index; a store without an index can be checked too. What is damaged heals when
-    the step that made it runs again.
+    the step that made it runs again. A damaged pack that no blob needs any more is named, and is no problem.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place
@@ -55,9 +55,12 @@ def verify(
     share = parse_share(read_data)
     checked = _verify(find_place(db_path, store), share)
     if as_json:
-        findings = [{"key": found.key, "problem": found.problem} for found in checked.findings]
+        findings, unneeded = (
+            [{"key": found.key, "problem": found.problem} for found in some]
+            for some in (checked.findings, checked.unneeded)
+        )
         counts = {"records": checked.records, "blobs": checked.blobs, "packs": checked.packs, "bytes": checked.bytes}
-        write_json({**head("verify"), **counts, "read_data": share, "findings": findings})
+        write_json({**head("verify"), **counts, "read_data": share, "findings": findings, "unneeded": unneeded})
     else:
         _write(checked, share)
     return PROBLEM if checked.findings else OK
@@ -125,6 +128,8 @@ def _write(checked: "Verified", share: float) -> None:
 
     for found in checked.findings:
         write_line(f"{escape(found.key)}\t{escape(found.problem)}")
+    for found in checked.unneeded:
+        write_line(f"{escape(found.key)}\t{escape(found.problem)}; no blob needs it, and it is not used again")
     things = [counted(checked.records, "record"), counted(checked.blobs, "blob"), human_size(checked.bytes)]
     read = f", {share * 100:.3g}% of the content read" if 0 < share < 1 else ""
     write_line(f"{', '.join(things)} checked{read}: {counted(len(checked.findings), 'problem')} found")

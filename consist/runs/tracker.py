@@ -56,7 +56,7 @@ class Tracker(Blocks, Queries):
         Handed to the filesystem of a URL; never stored.
     durable : bool
         Wait until every write has reached the disk (default). False is faster, and a crash of the machine may then
-        cost the last runs.
+        cost the last runs. What is in the store already is as safe as whoever wrote it made it.
     compression : {"auto", "none"}
         Whether chunks of large content (from 1 MiB) are compressed where a probe says that it pays.
     cache_limit : int, optional

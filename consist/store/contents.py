@@ -7,7 +7,6 @@ and is right after all, since only its way to a reader spoiled it, is suspected 
 
 from __future__ import annotations
 
-import contextlib
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import ObjectStat
     from consist.blobs.manifest import Manifest
-    from consist.blobs.pack import PackRef
+    from consist.store.packs import PackState
     from consist.store.store import Store
 
 _NAMED = 3
@@ -61,6 +60,8 @@ class Contents:
         How many packs there are.
     findings : list of Finding
         What is damaged or missing.
+    unneeded : list of Finding
+        What is damaged, and no blob needs it.
     """
 
     sizes: dict[bytes, int] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Contents:
     stored: int = 0
     packs: int = 0
     findings: list[Finding] = field(default_factory=list)
+    unneeded: list[Finding] = field(default_factory=list)
     _reported: set[bytes] = field(default_factory=set)
 
     def size(self, store: Store, digest: Digest) -> int | None:
@@ -106,41 +108,42 @@ def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object
     def is_read(digest: Digest) -> bool:
         return share >= 1 or chance.random() < share or (share > 0 and digest in store.blobs.suspects)
 
+    from consist.store.packs import harmed_and_foreign, look_at_packs
+
     _blobs(store, contents, is_read, seen)
-    packs, wrong = _packs(store, contents, is_read, seen)
-    affected: dict[bytes, list[str]] = {}
+    packs = look_at_packs(store.backend, _named(store, layout.PACKS, contents), is_read, seen)
+    contents.packs = sum(1 for state in packs.values() if state.size)
+    contents.stored += sum(state.size for state in packs.values())
+    for raw, state in packs.items():
+        if state.rows is not None and state.problem is None:
+            store.blobs.suspects.discard(Digest(raw))
+    needed_by: dict[bytes, list[str]] = {}
     for manifest in _manifests(store, contents):
         contents.sizes[manifest.digest.raw] = manifest.size
         contents.chunk_lists[manifest.digest.raw] = manifest.chunk_list().raw
-        is_whole = True
-        for number, ref in enumerate(manifest.packs):
-            harm = wrong.get(ref.digest) or _absence(store, ref, packs)
-            if harm is not None:
-                wrong[ref.digest] = harm
-                if harm.reaches(manifest, number):
-                    is_whole = False
-                    affected.setdefault(ref.digest, []).append(manifest.digest.short)
-                    store.blobs.suspects.add(manifest.digest)
-        if is_whole and share > 0 and manifest.digest in store.blobs.suspects:
+        harmed, foreign = harmed_and_foreign(store.backend, manifest, packs)
+        for number in harmed:
+            needed_by.setdefault(manifest.packs[number].digest, []).append(manifest.digest.short)
+        if foreign:
+            name = manifest.packs[min(foreign)].name.short
+            contents.report(manifest.key, f"it names chunks that pack {name} does not have", manifest.digest)
+        if harmed or foreign:
+            store.blobs.suspects.add(manifest.digest)
+        elif share > 0 and manifest.digest in store.blobs.suspects:
             _read_again(store, contents, manifest)
-    for raw, harm in wrong.items():
-        store.blobs.suspects.add(Digest(raw))
-        contents.findings.append(Finding(_pack_key(raw), harm.problem + _needed_by(affected.get(raw, []))))
+    for raw, state in packs.items():
+        _conclude(store, contents, Digest(raw), state, needed_by.get(raw, []))
     return contents
 
 
-class _Harm(NamedTuple):
-    """What is wrong with a pack."""
-
-    problem: str
-    chunks: frozenset[int] | None = None
-    """Where in it the chunks begin that are damaged, if the others are known to be right."""
-
-    def reaches(self, manifest: Manifest, number: int) -> bool:
-        """Tell whether a blob, of whose manifest this is the pack of that number, needs what is damaged."""
-        if self.chunks is None:
-            return True
-        return any(chunk.pack == number and chunk.offset in self.chunks for chunk in manifest.chunks)
+def _conclude(store: Store, contents: Contents, pack: Digest, state: PackState, blobs: list[str]) -> None:
+    """Report a pack that is wrong, and note it."""
+    if state.problem is None:
+        return
+    finding = Finding(layout.digest_key(layout.PACKS, pack), state.problem + _needed_by(blobs))
+    (contents.findings if blobs or state.is_unknown else contents.unneeded).append(finding)
+    if not state.is_unknown:
+        store.blobs.suspects.add(pack)
 
 
 def _read_again(store: Store, contents: Contents, manifest: Manifest) -> None:
@@ -169,53 +172,16 @@ def _named(store: Store, area: str, contents: Contents) -> Iterator[tuple[Digest
 
 def _blobs(store: Store, contents: Contents, is_read: Callable[[Digest], bool], seen: Callable[[int], object]) -> None:
     for digest, found in _named(store, layout.BLOBS, contents):
-        contents.sizes[digest.raw] = found.size
-        contents.stored += found.size
         try:
             if is_read(digest):
                 store.blobs.verify(digest)
         except DamagedError as error:
             contents.report(found.key, error.message, digest)
-        except BlobNotFoundError:
+        except BlobNotFoundError:  # the list was stale: whoever needs it says that it is missing
             continue
-        seen(found.size)
-
-
-def _packs(
-    store: Store, contents: Contents, is_read: Callable[[Digest], bool], seen: Callable[[int], object]
-) -> tuple[dict[bytes, int], dict[bytes, _Harm]]:
-    """Return the sizes of all packs, and what is wrong with those that were read."""
-    from consist.blobs.pack import PackRef
-
-    sizes: dict[bytes, int] = {}
-    wrong: dict[bytes, _Harm] = {}
-    for digest, found in _named(store, layout.PACKS, contents):
-        sizes[digest.raw] = found.size
+        contents.sizes[digest.raw] = found.size
         contents.stored += found.size
-        contents.packs += 1
-        with contextlib.suppress(BlobNotFoundError):
-            if is_read(digest):
-                harm = _harm(store, PackRef(digest.raw, found.size))
-                if harm is None:
-                    store.blobs.suspects.discard(digest)
-                else:
-                    wrong[digest.raw] = harm
         seen(found.size)
-    return sizes, wrong
-
-
-def _harm(store: Store, ref: PackRef) -> _Harm | None:
-    from consist.blobs.pack import verify_pack
-
-    try:
-        chunks = verify_pack(store.backend, ref)
-    except DamagedError:
-        return _Harm("its directory is not what its name says")
-    except FormatError as error:
-        return _Harm(error.message)
-    if not chunks:
-        return None
-    return _Harm(f"its bytes are not what its name says: {len(chunks)} of its chunks", chunks)
 
 
 def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
@@ -228,23 +194,9 @@ def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
             contents.report(found.key, error.message, digest)
 
 
-def _absence(store: Store, ref: PackRef, sizes: dict[bytes, int]) -> _Harm | None:
-    size = sizes.get(ref.digest)
-    if size is None:  # a writer may have put it since the packs were listed
-        found = store.backend.stat(ref.key)
-        size = None if found is None else found.size
-    if size is None:
-        return _Harm("missing")
-    return None if size == ref.size else _Harm(f"has {size} bytes, not {ref.size}")
-
-
 def _needed_by(blobs: list[str]) -> str:
     if not blobs:
         return ""
     more = f" and {len(blobs) - _NAMED} more" if len(blobs) > _NAMED else ""
     needed = "blob" if len(blobs) == 1 else "blobs"
     return f"; needed by {needed} {', '.join(blobs[:_NAMED])}{more}"
-
-
-def _pack_key(raw: bytes) -> str:
-    return layout.digest_key(layout.PACKS, Digest(raw))

@@ -93,7 +93,8 @@ class _Records:
 def _chunks(store: Store, found: _Records) -> None:
     """Fill the chunk table from the manifests, and from the directories of packs that no manifest names.
 
-    Those are of uploads that were interrupted, and go on from there.
+    Those are of uploads that were interrupted, and go on from there; or they are damaged, and what was in them was
+    written anew elsewhere. So what a manifest says of a chunk counts more.
     """
     from consist.blobs.chunktable import entries_of_manifest, entries_of_pack
     from consist.blobs.pack import PackRef, read_directory
@@ -111,7 +112,9 @@ def _chunks(store: Store, found: _Records) -> None:
         with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
             ref = PackRef(layout.key_digest(listed.key).raw, listed.size)
             if ref.digest not in named:
-                store.index.chunks.add(entries_of_pack(ref, read_directory(store.backend, ref).pieces))
+                entries = entries_of_pack(ref, read_directory(store.backend, ref).pieces)
+                known = store.index.chunks.find_many([digest for digest, _ in entries])
+                store.index.chunks.add([new for new, old in zip(entries, known, strict=True) if old is None])
 
 
 def _batches(store: Store, found: _Records) -> Iterator[tuple[str, tuple[Event, ...]]]:

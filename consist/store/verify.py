@@ -36,6 +36,8 @@ class Verified:
         Of content, as it is stored.
     findings : tuple of Finding
         What is damaged or missing.
+    unneeded : tuple of Finding
+        Packs that are damaged where no blob needs them: what was in them was written anew, and they are not used again.
     """
 
     records: int
@@ -43,6 +45,7 @@ class Verified:
     packs: int
     bytes: int
     findings: tuple[Finding, ...]
+    unneeded: tuple[Finding, ...] = ()
 
 
 _DAMAGED = "damaged"
@@ -79,7 +82,14 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
         findings.extend(_trees(store, record, contents, trees))
     findings.extend(_framed(store, layout.LOG, decode_events))
     findings.extend(_framed(store, layout.LATEST, _check_pointer))
-    return Verified(records, len(contents.sizes), contents.packs, contents.stored, tuple(dict.fromkeys(findings)))
+    return Verified(
+        records,
+        len(contents.sizes),
+        contents.packs,
+        contents.stored,
+        tuple(dict.fromkeys(findings)),
+        tuple(contents.unneeded),
+    )
 
 
 def _config(store: Store) -> Iterator[Finding]:
