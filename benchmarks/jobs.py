@@ -77,6 +77,41 @@ def read_at_random(root: str, digest: str, original: str, count: str) -> dict[st
     return {"cost": timed(read)}
 
 
+def blobs_at(url: str, options: str) -> BlobStore:
+    """Open blobs in a bucket, its settings given as JSON; a small and a large one are put and read, to import all."""
+    from consist.blobs.blobstore import BlobStore
+    from consist.blobs.opening import open_backend
+
+    blobs = BlobStore(open_backend(url, storage_options=json.loads(options)))
+    blobs.read(blobs.put_bytes(b"small").digest)
+    warm(blobs)
+    return blobs
+
+
+def put_remote(url: str, options: str, path: str) -> dict[str, Any]:
+    """Put a file into a bucket; say what `get_remote` needs."""
+    blobs = blobs_at(url, options)
+    stored = []
+    cost = timed(lambda: stored.append(blobs.put_file(path)))
+    return {"cost": cost, "digest": stored[0].digest.hex}
+
+
+def get_remote(url: str, options: str, digest: str, target: str) -> dict[str, Any]:
+    """Write a blob of a bucket to a file."""
+    from consist.hashing.digest import Digest
+
+    blobs = blobs_at(url, options)
+    return {"cost": timed(lambda: blobs.get(Digest.parse(digest), target))}
+
+
+def verify_remote(url: str, options: str, digest: str) -> dict[str, Any]:
+    """Read a blob of a bucket and compare it with its name."""
+    from consist.hashing.digest import Digest
+
+    blobs = blobs_at(url, options)
+    return {"cost": timed(lambda: blobs.verify(Digest.parse(digest)))}
+
+
 def hash_it(path: str) -> dict[str, Any]:
     """Hash a file by as many threads as there are cores: what `b3sum` does."""
     from consist.hashing.hasher import hash_file
@@ -254,6 +289,9 @@ JOBS = {
     for job in (
         put,
         get,
+        put_remote,
+        get_remote,
+        verify_remote,
         read_at_random,
         hash_it,
         copy,

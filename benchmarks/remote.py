@@ -1,7 +1,8 @@
 """Times consist's S3 drivers beside the driver alone, on a real server: `python benchmarks/remote.py [--rounds N]`.
 
 With `--requests` it counts instead, on the wire, what puts and gets of several sizes ask of S3 (ministack) and of GCS
-(fake-gcs-server): the same every time.
+(fake-gcs-server): the same every time. With `--memory` it says what memory a put, a get and a `verify` of one blob have
+at the most, each in a process of its own, by every driver.
 
 Starts SeaweedFS (of the development packages) on this machine, so the network is not measured; what is, is how much of
 a driver's own rate is left: of many objects beneath the port, and of one large blob, cut and packed, beside plain
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import platform
 import statistics
@@ -27,7 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measure import random_file
+from measure import Cost, call, child, random_file
 
 from consist.blobs.backend import Range
 from consist.blobs.blobstore import BlobStore
@@ -187,16 +189,44 @@ def print_requests() -> None:
             print(f"{driver} {version(driver)}\n\n{rows}\n", flush=True)
 
 
+def print_memory(size: int, only: str | None) -> None:
+    """Print the most memory of a put, a get and a `verify` of one blob, by each driver."""
+    print(
+        f"**most memory**, {size // MIB} MiB, RSS in MiB\n\n| driver | put | get | verify |\n| --- | --- | --- | --- |"
+    )
+    servers = {"obstore": start_seaweedfs, "s3fs": start_seaweedfs, "gcsfs": start_fake_gcs}
+    for driver in [only] if only else servers:
+        start = servers[driver]
+        with tempfile.TemporaryDirectory() as name, contextlib.contextmanager(start)(Path(name)) as server:
+            source = random_file(Path(name) / "source", size, seed="memory")
+            is_gcs = driver == "gcsfs"
+            options = json.dumps(server.options() if is_gcs else server.options(consist_driver=driver))
+            place = f"{'gs' if is_gcs else 's3'}://{BUCKET}/{uuid.uuid4().hex}", options
+            put = child("put_remote", *place, source)
+            source.unlink()  # room for the copy
+            got = call("get_remote", *place, put["digest"], Path(name) / "copy")
+            cells = [Cost(*put["cost"]), got, call("verify_remote", *place, put["digest"])]
+            print(
+                f"| {driver} {version(driver)} | {' | '.join(f'{cost.rss / MIB:.0f}' for cost in cells)} |", flush=True
+            )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each pair (default 5)")
-    parser.add_argument("--driver", choices=["obstore", "s3fs"], help="one driver alone")
+    parser.add_argument("--driver", choices=["obstore", "s3fs", "gcsfs"], help="one driver alone; gcsfs for --memory")
     parser.add_argument("--only", choices=["small", "large", "blob"], help="one kind of work alone")
     parser.add_argument("--count", type=int, default=2000, help="small objects (default 2000)")
     parser.add_argument("--size", type=int, default=1024, help="MiB of large content (default 1024)")
     parser.add_argument("--requests", action="store_true", help="count requests, and time nothing")
+    parser.add_argument("--memory", action="store_true", help="say how much memory one blob of --size takes")
     arguments = parser.parse_args()
+    if arguments.memory:
+        print_memory(arguments.size * MIB, arguments.driver)
+        return
+    if arguments.driver == "gcsfs":
+        parser.error("gcsfs is measured with --memory only")
     if arguments.requests:
         print_requests()
         return

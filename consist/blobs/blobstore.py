@@ -9,52 +9,37 @@ heal: whoever reads wrong bytes adds the digests of the blob and of the pack to 
 of that content writes it anew.
 """
 
-# Paths are plain strings in this layer: pathlib costs more than some of the calls.
-# ruff: noqa: PTH118, PTH120, PTH123
-
 from __future__ import annotations
 
-import os
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from consist.blobs import layout, posix
+from consist.blobs import layout
 from consist.blobs.copying import filler, filler_of
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
+from consist.blobs.looking import find_blob, list_blobs
+from consist.blobs.newfile import write_file
+from consist.blobs.stored import Stored, put_again
 from consist.blobs.wholeblobs import WholeBlobs
-from consist.errors import AmbiguousPrefixError, BlobNotFoundError, ChangedError, SettingsError, UsageError
-from consist.fileops import perform
+from consist.errors import SettingsError
 from consist.hashing.chunker import Chunking
-from consist.hashing.digest import SIZE, Digest, parse_prefix
 from consist.hashing.hasher import BLOCK
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, MutableSet, Sequence
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
     from consist.blobs.largeblobs import LargeBlobs, Like
     from consist.blobs.readcache import ReadCache
+    from consist.hashing.digest import Digest
 
 T = TypeVar("T")
 
 LARGE = BLOCK
 """Bytes from which content is cut into chunks."""
-
-_HEX = "0123456789abcdef"
-_SHOWN = 3
-
-
-class Stored(NamedTuple):
-    """What was put."""
-
-    digest: Digest
-    """What `b3sum` prints."""
-    size: int
-    """Bytes of content."""
-    chunks: Digest | None = None
-    """Of a large blob, the digest of its chunk list (`Manifest.chunk_list`)."""
 
 
 class BlobStore:
@@ -157,7 +142,7 @@ class BlobStore:
         view = memoryview(data).cast("B")
         if len(view) < LARGE:
             return Stored(*self.whole.put(data if isinstance(data, bytes) else view))
-        return self._put_again(lambda: self._put_large(filler_of(view), b"", like))
+        return put_again(lambda: self._put_large(filler_of(view), b"", like))
 
     def put_many(self, contents: Sequence[bytes]) -> list[Stored]:
         """Keep many contents, the small ones in one batch: over a network that is many times as fast.
@@ -195,10 +180,10 @@ class BlobStore:
         """
 
         def put() -> Stored:
-            with open(path, "rb", buffering=0) as stream:
+            with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - pathlib costs more than some of the calls
                 return self.put_stream(stream, like=like)
 
-        return self._put_again(put)
+        return put_again(put)
 
     def put_stream(self, stream: BinaryIO, *, like: Like | None = None, seen: Callable[[int], object] = int) -> Stored:
         """Keep what is left in a binary stream, in one pass and bounded memory, whatever its length.
@@ -307,20 +292,7 @@ class BlobStore:
         StorageError
             If reading or writing failed; the file is as it was.
         """
-        target = os.fspath(path)
-        folder = os.path.dirname(target) or "."
-        try:
-            name, mode = f".consist-{os.urandom(8).hex()}.tmp", 0o777 if executable else 0o666
-            temp = posix.TempFile(os.path.join(folder, name), mode)
-        except FileNotFoundError:
-            raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
-        with temp:
-            self.copy(digest, temp.write, size=size)
-            temp.seal(mode=None, durable=durable)
-            perform("rename", target, os.replace, temp.path, target)
-            temp.published = True
-        if durable:
-            posix.sync_folder(folder)
+        write_file(path, lambda write: self.copy(digest, write, size=size), durable=durable, executable=executable)
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, size: int | None = None) -> int:
         """Read a blob piece by piece into `write`, and check all of it.
@@ -377,14 +349,7 @@ class BlobStore:
         UsageError
             If the prefix is not hexadecimal.
         """
-        bare = parse_prefix(prefix) if prefix else ""
-        for folder in _folders(bare):
-            seen = set()
-            for kind in (self.whole, self.large):
-                for digest, found in kind.list(folder):
-                    if digest.startswith(bare) and digest not in seen:
-                        seen.add(digest)
-                        yield digest, found
+        return list_blobs((self.whole, self.large), prefix)
 
     def find(self, prefix: str) -> Digest:
         """Return the one blob whose digest begins with `prefix`.
@@ -398,19 +363,7 @@ class BlobStore:
         UsageError
             If the prefix is not hexadecimal.
         """
-        bare = parse_prefix(prefix)
-        if len(bare) == 2 * SIZE:
-            digest = Digest.parse(bare)
-            if not self.exists(digest):
-                raise missing_blob(self.backend, digest)
-            return digest
-        found = sorted(digest for digest, _ in self.list(bare))
-        if not found:
-            raise BlobNotFoundError(f"no blob {bare}… in {self.backend.url}", hint="see `consist ls blobs`")
-        if len(found) > 1:
-            shown = ", ".join(digest.short for digest in found[:_SHOWN])
-            raise AmbiguousPrefixError(f"{len(found)} blobs begin with {bare}: {shown}, …", hint="type more digits")
-        return found[0]
+        return find_blob(self.backend, (self.whole, self.large), prefix)
 
     def delete(self, digest: Digest) -> None:
         """Remove a blob; one that is gone already is no error. Whether anything needs it is the caller's question.
@@ -427,13 +380,6 @@ class BlobStore:
         manifest = self.large.put(fill, head, like=like)
         return Stored(manifest.digest, manifest.size, manifest.chunk_list())
 
-    def _put_again(self, put: Callable[[], Stored]) -> Stored:
-        """Put what can be read twice; once more, if others removed meanwhile what it was to share."""
-        try:
-            return put()
-        except ChangedError:
-            return put()
-
     def _kinds(self, digest: Digest, size: int | None) -> tuple[WholeBlobs | LargeBlobs, WholeBlobs | LargeBlobs]:
         """Return where a blob may be, the likelier place first."""
         if size is None:
@@ -449,12 +395,3 @@ class BlobStore:
             if found is not None:
                 return found
         raise missing_blob(self.backend, digest)
-
-
-def _folders(prefix: str) -> list[str]:
-    """Name the folders of an area that hold the digests with a prefix: one, 16, or the area itself."""
-    if not prefix:
-        return [""]
-    if len(prefix) == 1:
-        return [prefix + digit for digit in _HEX]
-    return [prefix[:2]]

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.blobs.blobstore import LARGE, Stored
+from consist.blobs.blobstore import LARGE
+from consist.blobs.stored import Stored
 from consist.errors import OutputError, StorageError, UnreachableError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name

@@ -9,6 +9,7 @@ import tracemalloc
 import blake3
 import pytest
 
+from consist.blobs import reader
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.chunktable import MemoryTable
 from consist.errors import AmbiguousPrefixError, BlobNotFoundError, ChangedError, DamagedError, FormatError
@@ -214,18 +215,20 @@ def test_either_will_do_if_both_are_there(place, small, tmp_path, read):
     assert not blobs.exists(digest)
 
 
-def test_a_whole_object_that_goes_while_it_is_copied_does_not_begin_again_as_chunks(place, small, tmp_path):
+def test_a_whole_object_that_goes_while_it_is_copied_does_not_begin_again_as_chunks(
+    place, small, tmp_path, monkeypatch
+):
     """What was written already would stand before it."""
+    monkeypatch.setattr(reader, "PIECE", MIB)
     data = noise(9, 3 * MIB)
     digest = small.store(place.backend).put_bytes(data).digest
     place.write(digest, data)
     key = place.keys("blobs")[0]
 
     class Going(FaultyBackend):
-        def get_range(self, key, start, length):
-            if start:
-                place.overwrite(key, None)
-            return super().get_range(key, start, length)
+        def get_ranges(self, ranges):
+            place.overwrite(key, None)
+            return super().get_ranges(ranges)
 
     blobs = small.store(Going(place.backend, []))
     with pytest.raises(BlobNotFoundError, match=key):
