@@ -3,6 +3,7 @@
 import pytest
 
 from consist.index import sieve
+from consist.index.index import Index
 from consist.index.records import encode_record
 
 
@@ -37,3 +38,15 @@ def test_a_run_that_was_superseded_is_found_once(index, make, put):
     for number in range(9):
         put(index, make(number, number % 2))
     assert [int(run.id, 16) for run in index.passing(lambda _: True)] == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def test_what_another_store_in_the_same_file_has_does_not_count(environment, make, put):
+    """The stores before and behind it in the tables have the same runs, and say something else of them."""
+    stores = [Index(environment, f"store-{number}") for number in range(3)]
+    for place, index in enumerate(stores):
+        for number in range(20):
+            description = "a needle" if number % 3 == place else "hay"
+            put(index, make(number, number if number % 2 else None, description=description))
+    for place, index in enumerate(stores):
+        found = [int(run.id, 16) for run in index.passing(lambda data: b"needle" in data)]
+        assert found == [number for number in range(19, -1, -1) if number % 3 == place]

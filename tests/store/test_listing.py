@@ -122,6 +122,35 @@ def test_a_list_of_blobs_in_a_folder_reads_a_subfolder_at_a_time(make_store, by_
     assert [line.digest for line in lines] == [digest for digest, _ in contents[1:]]
 
 
+class Batches(Wrapper):
+    """A backend that counts what is read of it in batches and by itself."""
+
+    batches = singles = 0
+
+    def get_ranges(self, ranges):
+        self.batches += 1
+        return self.inner.get_ranges(ranges)
+
+    def get(self, key):
+        self.singles += 1
+        return self.inner.get(key)
+
+
+def test_the_sizes_of_large_blobs_far_away_are_read_in_batches(make_store, monkeypatch):
+    open_backend, made = opening.open_backend, []
+
+    def noting(*args, **kwargs):
+        made.append(Batches(open_backend(*args, **kwargs)))
+        return made[-1]
+
+    monkeypatch.setattr(opening, "open_backend", noting)
+    store = make_store(f"memory://listing-{uuid.uuid4().hex}")
+    digests = sorted(store.blobs.put_bytes(os.urandom(1 << 20)).digest for _ in range(10))
+    made[-1].batches = made[-1].singles = 0
+    assert [(line.digest, line.size) for line in list_path(store, "blobs")] == [(each, 1 << 20) for each in digests]
+    assert (made[-1].batches, made[-1].singles) == (1, 0)
+
+
 MANY = 1_050
 """Blobs: more than a page of a bucket, which has a thousand."""
 
