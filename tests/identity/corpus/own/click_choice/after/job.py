@@ -1,0 +1,7 @@
+import click
+@click.command()
+@click.option("--n", type=click.Choice(["b"]))
+def command(n):
+    return n
+def f():
+    return tuple(command.params[0].type.choices)

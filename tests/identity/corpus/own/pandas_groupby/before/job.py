@@ -1,0 +1,4 @@
+import pandas as pd
+X = pd.DataFrame({'a': [1, 2], 'b': [1, 2]}).groupby('a')
+def f():
+    return X.sum().to_dict()

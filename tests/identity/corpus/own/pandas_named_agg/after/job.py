@@ -1,0 +1,4 @@
+import pandas as pd
+X = pd.NamedAgg('a', 'mean')
+def f():
+    return tuple(X)
