@@ -176,7 +176,7 @@ class _Meter:
     def _said(self, speed: float | None) -> str:
         say = self._unit.say
         said = say(self._done) if self._total is None else f"{say(self._done)} of {say(self._total)}"
-        return f"{said}, {say(int(speed))}/s" if speed is not None else said
+        return f"{said}, {say(int(speed))}/s" if said and speed is not None and speed >= 1 else said
 
 
 _meters: list[_Meter] = []

@@ -324,10 +324,13 @@ def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, tmp_p
         )
         monkeypatch.chdir(tmp_path)
         process = start(terminal, "put", __file__, "--create", stdout=subprocess.PIPE)
-        terminal.read_until(b"asking s3://bucket/team")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-        process.stdout.close()
+        try:
+            terminal.read_until(b"asking s3://bucket/team")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+            process.stdout.close()
     assert b"Traceback" not in terminal.read_to_end()
 
 

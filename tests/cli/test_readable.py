@@ -92,4 +92,4 @@ def test_durations_keep_their_value_and_are_short(value):
     count, unit = human_seconds(value).split(" ")
     assert float(count) * _UNITS[unit] == pytest.approx(value, rel=0.006)
     assert "e" not in count
-    assert len(count.lstrip("0.")) <= max(4, len(str(int(value))))
+    assert len(count.lstrip("0.")) <= max(4, len(str(round(value))))

@@ -1,7 +1,9 @@
 """A store that does not answer, or is gone: exit code and one line, whichever verb asks for it."""
 
 import shutil
+import signal
 import socket
+import threading
 
 import pytest
 
@@ -84,6 +86,16 @@ def test_of_a_store_that_is_known_only_what_it_must_be_asked_for_exits_4(closed,
         _, error = lines_of(answer.err)
         assert error.endswith("(start the server, or correct the endpoint)"), verb
     assert not (closed.folder / "restored").exists()
+
+
+def test_nothing_watches_for_ctrl_c_once_a_verb_is_done(closed, call):
+    before = threading.enumerate()
+    assert call("runs").code == 4
+    assert signal.set_wakeup_fd(-1) == -1
+    for thread in threading.enumerate():
+        if thread not in before and thread.name.startswith("consist-"):
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def test_doctor_says_that_a_store_does_not_answer(closed, call):
