@@ -36,7 +36,7 @@ from consist.runs.draft import draft_of, now, with_values
 from consist.runs.failure import failed_record, record_failure
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hooks import NO_HOOKS, Hooks
-from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
+from consist.runs.leftovers import NOTHING, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
@@ -283,9 +283,13 @@ def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str
 
 
 def _left_over(returned: Returned, called: int, identified: Identified, given: list[str]) -> Iterator[str]:
-    """Warn of files that were returned and not written: they are perhaps another run's."""
+    """Warn of files that were returned and not written, perhaps another run's; and of those written and only named."""
     request = identified.request
     for key, made in returned.values:
+        if type(made) is str and is_new_file(made, called):
+            told = f"output {key!r} is the text {made!r:.200}, and the function wrote that file: only the text is kept"
+            warn(f"step {request.step!r}: {told} (return its Path, and the file is)", ConsistWarning)
+            yield told
         if not isinstance(made, Path):
             continue
         old = older_than_call(str(made), called, given, symlinks=request.declared.symlinks)

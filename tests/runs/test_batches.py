@@ -1,4 +1,4 @@
-"""The small outputs of a run go to a bucket in one batch: before the record, and one that fails is told of by itself."""
+"""The small outputs of a run go to a bucket in one batch, before the record; one that fails is told of by itself."""
 
 from __future__ import annotations
 
