@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, ConsistWarning, warn
 from consist.runs.context import runs_under_way
+from consist.runs.places import is_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,7 +93,8 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
     places = {os.path.realpath(output.media["path"]) for output in outputs if "path" in output.media}
     if not places and not claim.paths:
         return []  # as of most runs
-    places.difference_update(os.path.realpath(path) for path in given)
+    known = [os.path.realpath(path) for path in given]
+    places = {place for place in places if not any(is_in(place, one) for one in known)}
     with _lock:
         claim.paths |= places
         rivals = [one for one in (*claim.met, *_beside(claim)) if one.paths & claim.paths]

@@ -96,6 +96,26 @@ def test_paths_of_their_own_are_found_again(tracker, tmp_path):
     assert is_found(tracker, 2, paths[1])
 
 
+def test_what_both_were_given_both_may_return(tracker, tmp_path):
+    """Also a file of a folder that is an input: neither wrote it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "table.csv").write_text("1")
+    both = threading.Barrier(2, timeout=60)
+
+    def choose(number, data, meeting):
+        meeting.wait()
+        return data / "table.csv"
+
+    def one(number):
+        options = ExecutionOptions(runtime_kwargs={"meeting": both}, runtime_only=["meeting"])
+        given = {"inputs": {"data": tmp_path / "data"}, "execution_options": options}
+        return tracker.run(choose, config={"number": number}, **given)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(one, (1, 2)))
+    assert None not in [result.run.signature for result in results]
+
+
 def test_one_after_the_other_is_found_again(tracker, tmp_path):
     def alone(number, path):
         path.write_text(f"{number}\n")
