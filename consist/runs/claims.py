@@ -10,7 +10,6 @@ own looks the same, and is meant. Of other processes nothing is known here.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from consist.runs.context import runs_under_way
 from consist.runs.places import is_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
 
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
@@ -59,21 +58,22 @@ class Claim:
     record: RunRecord | None = None
 
 
-@contextlib.contextmanager
-def claimed(draft: RunRecord, paths: Iterable[tuple[str, str]]) -> Iterator[Claim]:
-    """Mark a run as under way, with the paths that were declared by key, until the ``with`` block ends."""
-    around = tuple(run.run_id for run in runs_under_way())
-    claim = Claim(draft.id, draft.step, {os.path.realpath(path) for _, path in paths}, around)
+def claimed(draft: RunRecord, paths: Sequence[tuple[str, str]]) -> Claim:
+    """Mark a run as under way until `ended`, with the paths that were declared by key."""
+    around = tuple([run.run_id for run in runs_under_way()])
+    claim = Claim(draft.id, draft.step, {os.path.realpath(path) for _, path in paths} if paths else set(), around)
     with _lock:
         _under_way[claim.run_id] = claim
-    try:
-        yield claim
-    finally:
-        with _lock:
-            _under_way.pop(claim.run_id, None)
-            claim.met.clear()
-            for one in _beside(claim) if claim.paths else ():
-                one.met.append(claim)
+    return claim
+
+
+def ended(claim: Claim) -> None:
+    """Mark a run as under way no more."""
+    with _lock:
+        _under_way.pop(claim.run_id, None)
+        claim.met.clear()
+        for one in _beside(claim) if claim.paths else ():
+            one.met.append(claim)
 
 
 def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterable[str], store: Store) -> list[str]:
@@ -109,6 +109,8 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
 
 def was_published(claim: Claim, record: RunRecord, store: Store) -> None:
     """Say how a run was published; if another one says by then that it wrote to the same path, it is forgotten."""
+    if not claim.paths:
+        return  # as of most runs
     with _lock:
         claim.record = record
         shared = claim.shared
