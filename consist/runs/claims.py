@@ -130,6 +130,16 @@ def _beside(claim: Claim) -> list[Claim]:
     ]
 
 
+def _begin_anew() -> None:
+    """Let a forked process begin without the runs of threads that it does not have, and the lock that one may hold."""
+    global _lock  # noqa: PLW0603 - a lock that another thread held at the fork is never released
+    _lock = threading.Lock()
+    _under_way.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 def _forget(record: RunRecord, store: Store) -> None:
     if record.signature is None:
         return

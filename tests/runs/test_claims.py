@@ -1,5 +1,7 @@
 """Runs of one step that write to one path at the same time: nothing that they recorded is ever found again."""
 
+import os
+import signal
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -158,3 +160,23 @@ def test_a_claim_ends_with_its_run(tracker, tmp_path, fails):
     except KeyError:
         assert fails
     assert claims._under_way == {}
+
+
+def test_a_forked_process_begins_with_no_claims(tracker, tmp_path):
+    """Also if another thread was about to take one in that moment: its lock would never be released."""
+    from consist.runs import claims
+
+    def body():
+        (tmp_path / "out").write_text("x")
+        return tmp_path / "out"
+
+    tracker.close()
+    with claims._lock:
+        claims._under_way["other"] = claims.Claim("other", "body", {str(tmp_path / "out")}, ())
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # ends one that waits for the lock
+            signature = tracker.run(body).run.signature
+            os._exit(0 if signature is not None else 1)
+        del claims._under_way["other"]
+    assert os.waitpid(child, 0)[1] == 0
