@@ -3,8 +3,7 @@
 Of each case and round both have a process of their own, with the checkout as the first of its PYTHONPATH. The two take
 short turns, and which begins changes from round to round. What is compared is processor time, of the process and of
 those that it waited for: a machine with other work distorts it least. A round's ratio is the median of its turns'. The
-cases are those of `run.py` here, so they can
-measure only what both checkouts have; what the other one lacks is said and left out.
+cases are those of `run.py` here, so they can measure only what both checkouts have; what one lacks is left out.
 """
 
 from __future__ import annotations
@@ -27,40 +26,36 @@ def compare(here: Path, there: Path, *, rounds: int, only: str) -> None:
 
     print(f"{here} beside {there}: processor time, {rounds} rounds of {TURNS} turns\n")
     print("| what | here | there | ratio | lowest | highest |\n| --- | --- | --- | --- | --- | --- |")
-    for number in range(len(cases(here))):
-        print(row(number, (here, there), rounds, only), end="", flush=True)
+    for name in cases(here):
+        if only in name:
+            print(row(name, (here, there), rounds), flush=True)
 
 
-def row(number: int, checkouts: tuple[Path, Path], rounds: int, only: str) -> str:
-    """Measure a case in both, and say it as a row; an empty text if it was not asked for."""
+def row(name: str, checkouts: tuple[Path, Path], rounds: int) -> str:
+    """Measure a case in both, and say it as a row."""
     pairs, ratios = [], []
-    for turn in range(rounds):
-        name, unit, turns = one_round(number, checkouts, only, swapped=turn % 2 == 1)
+    for number in range(rounds):
+        unit, turns = one_round(name, checkouts, swapped=number % 2 == 1)
         if not turns:
-            return f"| {name} | {unit} | | | | |\n" if unit else ""
+            return f"| {name} | | not there | | | |"
         pairs += turns
         ratios.append(statistics.median(here / there for here, there in turns))
     scale = {"us": 1e6, "ms": 1e3}[unit]
     here, there = (statistics.median(side) * scale for side in zip(*pairs, strict=True))
     spread = f"{statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f}"
-    return f"| {name} | {here:.2f} {unit} | {there:.2f} {unit} | {spread} |\n"
+    return f"| {name} | {here:.2f} {unit} | {there:.2f} {unit} | {spread} |"
 
 
-def one_round(
-    number: int, checkouts: tuple[Path, Path], only: str, *, swapped: bool
-) -> tuple[str, str, list[tuple[float, float]]]:
-    """Measure a case in a new process of each checkout, in turns; return its name, its unit and the turns' seconds."""
+def one_round(name: str, checkouts: tuple[Path, Path], *, swapped: bool) -> tuple[str, list[tuple[float, float]]]:
+    """Measure a case in a new process of each checkout, in turns; return its unit and the turns' seconds."""
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        sides = [start(number, *one) for one in zip(checkouts, (first, second), strict=True)]
+        sides = [start(name, *one) for one in zip(checkouts, (first, second), strict=True)]
         try:
-            names = [line(side) for side in sides]
-            name, _, unit = names[0].partition("|")
-            if not name or only not in name:
-                return name, "", []
-            if not names[1]:
-                return name, "not in the other", []
-            turns = 1 if unit == "ms" else TURNS
-            return name, unit, [one_turn(sides, swapped=(turn % 2 == 1) != swapped) for turn in range(turns)]
+            units = [line(side) for side in sides]
+            if not all(units):
+                return "", []
+            turns = 1 if units[0] == "ms" else TURNS
+            return units[0], [one_turn(sides, swapped=(turn % 2 == 1) != swapped) for turn in range(turns)]
         finally:
             for side in sides:
                 side.communicate("")
@@ -74,11 +69,11 @@ def one_turn(sides: list[subprocess.Popen[str]], *, swapped: bool) -> tuple[floa
     return ask(sides[0]), ask(sides[1])
 
 
-def start(number: int, checkout: Path, folder: str) -> subprocess.Popen[str]:
+def start(name: str, checkout: Path, folder: str) -> subprocess.Popen[str]:
     """Start a process that measures a case of a checkout whenever it is asked to."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     return subprocess.Popen(
-        [sys.executable, __file__, str(number), folder, str(checkout)],
+        [sys.executable, __file__, name, folder, str(checkout)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -87,7 +82,7 @@ def start(number: int, checkout: Path, folder: str) -> subprocess.Popen[str]:
 
 
 def line(side: subprocess.Popen[str]) -> str:
-    """Read what a process says; nothing if it failed."""
+    """Read what a process says; nothing if it failed, as one does whose checkout lacks what is measured."""
     assert side.stdout is not None
     return side.stdout.readline().strip()
 
@@ -106,19 +101,19 @@ def processor_time() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def serve(number: int, folder: Path, checkout: Path) -> None:
-    """Make a case, say what it is called, and measure it once for each line that is read."""
+def serve(name: str, folder: Path, checkout: Path) -> None:
+    """Make a case, say what its unit is, and measure it once for each line that is read."""
     from run import cases
 
     import consist
 
     if not Path(consist.__file__).is_relative_to(checkout):
         sys.exit(f"consist was imported from {consist.__file__}, not from {checkout}")
-    case = cases(folder)[number]()
-    print(f"{case.name}|{case.unit}", flush=True)
+    case = cases(folder)[name]()
+    print(case.unit, flush=True)
     for _ in sys.stdin:
         print(case.measure(processor_time), flush=True)
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    serve(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

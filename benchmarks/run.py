@@ -43,7 +43,6 @@ result = tracker.run(process_data, name="square", config={"value": 5},
 class Case:
     """Something to time by a clock, and the floor that it is compared with."""
 
-    name: str
     floor_name: str
     measure: Callable[[Clock], float]
     floor: Callable[[Clock], float]
@@ -93,7 +92,7 @@ def hit_case(folder: Path) -> Case:
         with bare.begin() as txn:
             txn.get(b"k" * 32)
 
-    return Case("hit in process", "bare lmdb get", timed(hit, 2000), timed(get, 2000), "us")
+    return Case("bare lmdb get", timed(hit, 500), timed(get, 2000), "us")
 
 
 def module_text(number: int, value: str = "{n}", use: str = "", setup: str = "") -> str:
@@ -103,7 +102,7 @@ def module_text(number: int, value: str = "{n}", use: str = "", setup: str = "")
     return f"{setup}\n{text}def work(x): return {calls}\n"
 
 
-def identity_case(reached: str, text: str) -> Case:
+def identity_case(text: str) -> Case:
     """Time the identity of unchanged code, beside an empty call."""
     from consist.identity.code import code_identity
 
@@ -118,23 +117,25 @@ def identity_case(reached: str, text: str) -> Case:
         return
 
     identify()
-    name = f"code identity, {reached} reached, unchanged"
-    return Case(name, "an empty call", timed(identify, 2000), timed(nothing, 2000), "us")
+    return Case("an empty call", timed(identify, 2000), timed(nothing, 2000), "us")
 
 
-def identity_cases() -> list[Callable[[], Case]]:
+def identity_cases() -> dict[str, Callable[[], Case]]:
     """Functions and numbers are looked at; what may have changed in place is read again, so values cost more."""
     point = "import dataclasses\n@dataclasses.dataclass\nclass P:\n    a: int"
     arrays, frames = "import numpy as np", "import pandas as pd"
-    return [
-        partial(identity_case, "0 objects", module_text(0)),
-        partial(identity_case, "50 objects", module_text(25)),
-        partial(identity_case, "25 lists", module_text(25, "[{n}, 1, 2]", "[0]")),
-        partial(identity_case, "25 dicts", module_text(25, "{{'a': {n}, 'b': [1]}}", "['a']")),
-        partial(identity_case, "25 instances of a dataclass", module_text(25, "P({n})", ".a", point)),
-        partial(identity_case, "25 arrays of 10 numbers", module_text(25, "np.arange(10)", "[0]", arrays)),
-        partial(identity_case, "a DataFrame", module_text(1, "pd.DataFrame({{'a': [1, 2]}})", ".a.sum()", frames)),
-    ]
+    texts = {
+        "0 objects": module_text(0),
+        "50 objects": module_text(25),
+        "25 lists": module_text(25, "[{n}, 1, 2]", "[0]"),
+        "25 dicts": module_text(25, "{{'a': {n}, 'b': [1]}}", "['a']"),
+        "25 instances of a dataclass": module_text(25, "P({n})", ".a", point),
+        "25 arrays of 10 numbers": module_text(25, "np.arange(10)", "[0]", arrays),
+        "a DataFrame": module_text(1, "pd.DataFrame({{'a': [1, 2]}})", ".a.sum()", frames),
+    }
+    return {
+        f"code identity, {reached} reached, unchanged": partial(identity_case, text) for reached, text in texts.items()
+    }
 
 
 PACKAGES = ("pandas", "pydantic", "requests", "sklearn", "networkx")
@@ -163,21 +164,22 @@ def first_identity_case(folder: Path, package: str, source: str) -> Case:
         return float(done.stdout)
 
     imported = IMPORTED.format(package=package)
-    name = f"first identity, {package}"
-    return Case(name, "its import", partial(printed, FIRST_IDENTITY), partial(printed, imported), "ms")
+    return Case("its import", partial(printed, FIRST_IDENTITY), partial(printed, imported), "ms")
 
 
-def first_identity_cases(folder: Path) -> list[Callable[[], Case]]:
+def first_identity_cases(folder: Path) -> dict[str, Callable[[], Case]]:
     """Functions that use large packages; the same ones whose identity is tested to be one in every process."""
     steps = runpy.run_path(str(ROOT / "tests/identity/test_code_packages.py"))["STEPS"]
-    return [partial(first_identity_case, folder, package, steps[package]) for package in PACKAGES]
+    return {
+        f"first identity, {package}": partial(first_identity_case, folder, package, steps[package])
+        for package in PACKAGES
+    }
 
 
 def miss_case(folder: Path, *, durable: bool) -> Case:
     """Time a miss of a function that does nothing, beside a file written and renamed (and synced, if durable)."""
     from consist import Tracker
 
-    kind = "durable" if durable else "durable=False"
     tracker = Tracker(run_dir=folder / "runs", db_path=folder / f"miss-{durable}.lmdb", durable=durable)
     numbers = iter(range(10**9))
 
@@ -195,7 +197,6 @@ def miss_case(folder: Path, *, durable: bool) -> Case:
 
     miss()
     return Case(
-        f"miss, {kind}",
         "write, fsync, rename" if durable else "write, rename",
         timed(miss, 100),
         timed(write, 100),
@@ -203,42 +204,39 @@ def miss_case(folder: Path, *, durable: bool) -> Case:
     )
 
 
-def process_case(folder: Path, name: str, *arguments: str) -> Case:
+def process_case(folder: Path, *arguments: str) -> Case:
     """Time a whole process, beside a bare start of Python."""
     (folder / "quickstart.py").write_text(QUICKSTART)
     whole_process(["quickstart.py"], folder)
-    bare = partial(whole_process, ["-c", "pass"], folder)
-    return Case(
-        name, "bare Python start", timed(partial(whole_process, list(arguments), folder), 1), timed(bare, 1), "ms"
-    )
+    whole, bare = (partial(whole_process, list(given), folder) for given in (arguments, ("-c", "pass")))
+    return Case("bare Python start", timed(whole, 1), timed(bare, 1), "ms")
 
 
-def process_cases(folder: Path) -> list[Callable[[], Case]]:
+def process_cases(folder: Path) -> dict[str, Callable[[], Case]]:
     """Whole processes: those that begin, and two commands."""
-    needed = "from consist import ExecutionOptions, Tracker, run, use_tracker"
-    runs = ("-m", "consist.cli", "runs", "--db-path", "./provenance.duckdb", "--limit", "5")
-    return [
-        partial(process_case, folder, "hit in a new process", "quickstart.py"),
-        partial(process_case, folder, "import consist", "-c", "import consist"),
-        partial(process_case, folder, "import all that a run needs", "-c", needed),
-        partial(process_case, folder, "consist version", "-m", "consist.cli", "version"),
-        partial(process_case, folder, "consist runs", *runs),
-    ]
+    arguments = {
+        "hit in a new process": ("quickstart.py",),
+        "import consist": ("-c", "import consist"),
+        "import all that a run needs": ("-c", "from consist import ExecutionOptions, Tracker, run, use_tracker"),
+        "consist version": ("-m", "consist.cli", "version"),
+        "consist runs": ("-m", "consist.cli", "runs", "--db-path", "./provenance.duckdb", "--limit", "5"),
+    }
+    return {name: partial(process_case, folder, *given) for name, given in arguments.items()}
 
 
-def cases(folder: Path) -> list[Callable[[], Case]]:
-    """Return what makes each case; some of them import much, so each is made when its turn has come."""
-    return [
-        partial(hit_case, folder),
-        *identity_cases(),
-        *first_identity_cases(folder),
-        partial(miss_case, folder, durable=True),
-        partial(miss_case, folder, durable=False),
-        *process_cases(folder),
-    ]
+def cases(folder: Path) -> dict[str, Callable[[], Case]]:
+    """Return what makes each case, by name; some of them import much, so each is made when its turn has come."""
+    return {
+        "hit in process": partial(hit_case, folder),
+        **identity_cases(),
+        **first_identity_cases(folder),
+        "miss, durable": partial(miss_case, folder, durable=True),
+        "miss, durable=False": partial(miss_case, folder, durable=False),
+        **process_cases(folder),
+    }
 
 
-def row(case: Case, rounds: int) -> str:
+def row(name: str, case: Case, rounds: int) -> str:
     """Measure a case and its floor in turn, and say it as a row of the table."""
     clock = time.perf_counter
     pairs = [(case.measure(clock), case.floor(clock)) for _ in range(rounds)]
@@ -246,17 +244,16 @@ def row(case: Case, rounds: int) -> str:
     figure = statistics.median(pair[0] for pair in pairs) * scale
     floor = statistics.median(pair[1] for pair in pairs) * scale
     ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-    return f"| {case.name} | {figure:.2f} {case.unit} | {case.floor_name} | {floor:.2f} {case.unit} | {ratio:.1f} |"
+    return f"| {name} | {figure:.2f} {case.unit} | {case.floor_name} | {floor:.2f} {case.unit} | {ratio:.1f} |"
 
 
 def beside_floors(rounds: int, only: str) -> None:
     """Print the table of the cases and their floors."""
     print("| what | median | floor | median | ratio |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name:
-        for make in cases(Path(name)):
-            case = make()
-            if only in case.name:
-                print(row(case, rounds), flush=True)
+        for what, make in cases(Path(name)).items():
+            if only in what:
+                print(row(what, make(), rounds), flush=True)
 
 
 def main() -> None:

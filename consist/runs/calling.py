@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import an
@@ -11,6 +12,9 @@ from consist.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+
+_GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def refuse_generators(fn: Callable[..., Any], step: str) -> None:
@@ -21,6 +25,8 @@ def refuse_generators(fn: Callable[..., Any], step: str) -> None:
     UsageError
         If `fn` is one, also beneath partials or as the ``__call__`` of an object.
     """
+    if type(fn) is types.FunctionType and not fn.__code__.co_flags & _GENERATES:
+        return  # as on most misses
     while isinstance(fn, functools.partial):
         fn = fn.func
     called = fn if inspect.isroutine(fn) or inspect.isclass(fn) else type(fn).__call__

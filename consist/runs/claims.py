@@ -10,7 +10,6 @@ own looks the same, and is meant. Of other processes nothing is known here.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from dataclasses import dataclass, field
@@ -18,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, ConsistWarning, warn
 from consist.runs.context import runs_under_way
+from consist.runs.places import is_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
 
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
@@ -58,21 +58,22 @@ class Claim:
     record: RunRecord | None = None
 
 
-@contextlib.contextmanager
-def claimed(draft: RunRecord, paths: Iterable[tuple[str, str]]) -> Iterator[Claim]:
-    """Mark a run as under way, with the paths that were declared by key, until the ``with`` block ends."""
-    around = tuple(run.run_id for run in runs_under_way())
-    claim = Claim(draft.id, draft.step, {os.path.realpath(path) for _, path in paths}, around)
+def claimed(draft: RunRecord, paths: Sequence[tuple[str, str]]) -> Claim:
+    """Mark a run as under way until `ended`, with the paths that were declared by key."""
+    around = tuple([run.run_id for run in runs_under_way()])
+    claim = Claim(draft.id, draft.step, {os.path.realpath(path) for _, path in paths} if paths else set(), around)
     with _lock:
         _under_way[claim.run_id] = claim
-    try:
-        yield claim
-    finally:
-        with _lock:
-            _under_way.pop(claim.run_id, None)
-            claim.met.clear()
-            for one in _beside(claim) if claim.paths else ():
-                one.met.append(claim)
+    return claim
+
+
+def ended(claim: Claim) -> None:
+    """Mark a run as under way no more."""
+    with _lock:
+        _under_way.pop(claim.run_id, None)
+        claim.met.clear()
+        for one in _beside(claim) if claim.paths else ():
+            one.met.append(claim)
 
 
 def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterable[str], store: Store) -> list[str]:
@@ -92,7 +93,8 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
     places = {os.path.realpath(output.media["path"]) for output in outputs if "path" in output.media}
     if not places and not claim.paths:
         return []  # as of most runs
-    places.difference_update(os.path.realpath(path) for path in given)
+    known = [os.path.realpath(path) for path in given]
+    places = {place for place in places if not any(is_in(place, one) for one in known)}
     with _lock:
         claim.paths |= places
         rivals = [one for one in (*claim.met, *_beside(claim)) if one.paths & claim.paths]
@@ -107,6 +109,8 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
 
 def was_published(claim: Claim, record: RunRecord, store: Store) -> None:
     """Say how a run was published; if another one says by then that it wrote to the same path, it is forgotten."""
+    if not claim.paths:
+        return  # as of most runs
     with _lock:
         claim.record = record
         shared = claim.shared
@@ -124,6 +128,16 @@ def _beside(claim: Claim) -> list[Claim]:
         and one.run_id not in claim.around
         and claim.run_id not in one.around
     ]
+
+
+def _begin_anew() -> None:
+    """Let a forked process begin without the runs of threads that it does not have, and the lock that one may hold."""
+    global _lock  # noqa: PLW0603 - a lock that another thread held at the fork is never released
+    _lock = threading.Lock()
+    _under_way.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _forget(record: RunRecord, store: Store) -> None:

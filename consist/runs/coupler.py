@@ -83,6 +83,10 @@ class Coupler:
         """Return the artifact under a key, as `require` does."""
         return self.require(key)
 
+    def __setitem__(self, key: str, artifact: Artifact) -> None:
+        """Put an artifact under a key, as `set` does."""
+        self.set(key, artifact)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 

@@ -13,6 +13,7 @@ from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
 from consist.runs.context import runs_under_way
 from consist.runs.inputs import digest_of_inputs
 from consist.runs.machine import machine_facts
+from consist.runs.options import DEFAULT_CODE
 from consist.runs.request import terms
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def _option_notes(request: Request) -> list[str]:
     A store may be shared: names and paths are noted as they were given, of anything else what it is, not what it holds.
     """
     given = request.code
+    if given is DEFAULT_CODE:
+        return [f"{name}: {value!r:.200}" for name, value in terms(request)]
     used = {
         "version": given.version,
         "code": [os.fspath(item) if isinstance(item, Path) else label_of_any(item) for item in given.code],

@@ -22,6 +22,10 @@ _UNKEPT = frozenset({"off", "readonly"})
 """Cache modes whose results nobody finds again: nothing is lost there."""
 
 
+_PLAIN = frozenset({dict, list, tuple, set, str, int, float, bool, bytes})
+"""What needs no further look."""
+
+
 def refuse_unstorable(request: Request, *, allow_pickle: bool) -> None:
     """Refuse a function that says that it returns what cannot be stored, before it works for nothing.
 
@@ -40,7 +44,9 @@ def refuse_unstorable(request: Request, *, allow_pickle: bool) -> None:
     if allow_pickle or request.cache.cache_mode in _UNKEPT:
         return
     promised = _promised_class(request.fn)
-    if promised is not None and not any(map(may_have_format, _with_all_below(promised))):
+    if promised is None or promised in _PLAIN:
+        return
+    if not any(map(may_have_format, _with_all_below(promised))):
         raise OutputError(
             f"step {request.step!r} returns a {promised.__qualname__}, which has no format, so nothing would be kept",
             hint="return its fields as a dict, make it a dataclass, or register a format (consist.register_format);"

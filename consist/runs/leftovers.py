@@ -25,6 +25,10 @@ TICK = 20_000_000
 """Nanoseconds within which two changes of a file may get the same time: Linux counts them by ticks of 1 to 10 ms."""
 
 
+_LONGEST = 4096
+"""Characters of a path on Linux."""
+
+
 class Stamp(NamedTuple):
     """A file as it was last changed. Copying and unpacking can set back other times than the one of change (ctime)."""
 
@@ -109,6 +113,25 @@ def older_than_call(path: str, called: int, given: Iterable[str], *, symlinks: s
         ):
             return one.place
     return None
+
+
+def is_new_file(text: str, called: int) -> bool:
+    """Tell whether a text that a function returned is the name of a file that came or changed during its call.
+
+    Parameters
+    ----------
+    text : str
+        What it returned.
+    called : int
+        When it was called: microseconds since 1970.
+    """
+    if not 0 < len(text) < _LONGEST or "\0" in text:
+        return False
+    try:
+        found = os.stat(text)  # noqa: PTH116 - strings throughout
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_ctime_ns >= called * 1000 - TICK
 
 
 def _is_new_link(place: str, since: int) -> bool:

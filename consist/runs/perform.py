@@ -28,7 +28,7 @@ from consist.index.records import COMPLETED
 from consist.runs.artifact import Artifact
 from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
-from consist.runs.claims import Claim, claimed, shared_paths, was_published
+from consist.runs.claims import Claim, claimed, ended, shared_paths, was_published
 from consist.runs.collect import Collector, take_apart
 from consist.runs.context import RunContext, note_asked, note_found, running
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
@@ -36,7 +36,7 @@ from consist.runs.draft import draft_of, now, with_values
 from consist.runs.failure import failed_record, record_failure
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hooks import NO_HOOKS, Hooks
-from consist.runs.leftovers import NOTHING, older_than_call, what_is_there
+from consist.runs.leftovers import NOTHING, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.request import identity_of_code
@@ -149,8 +149,11 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
         restore_inputs(identified.inputs, workshop.library, str(workshop.run_dir))
     writes = request.cache.cache_mode != "readonly"
     logbook = _logbook(identified, workshop, writes=writes)
-    with claimed(logbook.draft, request.declared.paths) as claim:
+    claim = claimed(logbook.draft, request.declared.paths)
+    try:
         return _attempt(identified, workshop, Attempt(logbook, claim), replacing=replacing, writes=writes)
+    finally:
+        ended(claim)
 
 
 def _attempt(
@@ -216,7 +219,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         settle(lack, declared.policy)
     asked, wrong = asked_runs(logbook.asked, workshop.store)
     changed_files, changed_code = _code_changes(identified)
-    given = [os.fspath(path) for path in (*_given_files(identified, asked), workshop.library.copies)]
+    given = list(_given_files(identified, asked, workshop)) if asked or _has_files(returned, declared, logbook) else []
     made = (*attempt.outputs, *logbook.outputs.values())
     reasons = [
         *attempt.reasons,
@@ -272,10 +275,16 @@ def _collect(
     return lacking
 
 
-def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str | os.PathLike[str]]:
-    """Yield what a function may return as it is: its inputs, the files of its code, and what it asked for."""
-    yield from identified.request.code.depends_on
-    yield from (item.source for item in identified.inputs if isinstance(item.source, Path))
+def _has_files(returned: Returned, declared: Declared, logbook: Logbook) -> bool:
+    """Tell whether a function made files, for which what it was given must be known."""
+    return bool(declared.paths or logbook.outputs) or any(isinstance(made, Path) for _, made in returned.values)
+
+
+def _given_files(identified: Identified, asked: list[RunRecord], workshop: Workshop) -> Iterator[str]:
+    """Yield what a function may return as it is: its inputs, the files of its code, what it asked for, and copies."""
+    yield str(workshop.library.copies)
+    yield from map(os.fspath, identified.request.code.depends_on)
+    yield from (str(item.source) for item in identified.inputs if isinstance(item.source, Path))
     artifacts = [item.source.record for item in identified.inputs if isinstance(item.source, Artifact)]
     for output in (*artifacts, *(output for run in asked for output in run.outputs)):
         if isinstance(output.media.get("path"), str):
@@ -283,9 +292,13 @@ def _given_files(identified: Identified, asked: list[RunRecord]) -> Iterator[str
 
 
 def _left_over(returned: Returned, called: int, identified: Identified, given: list[str]) -> Iterator[str]:
-    """Warn of files that were returned and not written: they are perhaps another run's."""
+    """Warn of files that were returned and not written, perhaps another run's; and of those written and only named."""
     request = identified.request
     for key, made in returned.values:
+        if type(made) is str and is_new_file(made, called):
+            told = f"output {key!r} is the text {made!r:.200}, and the function wrote that file: only the text is kept"
+            warn(f"step {request.step!r}: {told} (return its Path, and the file is)", ConsistWarning)
+            yield told
         if not isinstance(made, Path):
             continue
         old = older_than_call(str(made), called, given, symlinks=request.declared.symlinks)
@@ -360,6 +373,8 @@ def _code_changes(identified: Identified) -> tuple[list[str], list[str]]:
         after = identity_of_code(identified.request, identified.config)
     except InputError as error:
         return [f"it could not be seen whether what it depends on changed: {error.message}"], []
+    if after is before:  # as the memo hands it out for what is unchanged
+        return [], []
     labels = before.manifest.keys() | after.manifest.keys()
     changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
     files = [label for label in changed if kind_of(label, labels) == FILE]

@@ -38,6 +38,7 @@ from consist.runs.options import (
     ExecutionOptions,
     OutputPolicyOptions,
 )
+from consist.runs.outputs import Outputs
 from consist.runs.run import RunResult
 
 if TYPE_CHECKING:
@@ -305,8 +306,8 @@ def identity_of_config(config: Any) -> ConfigIdentity:
         return config_identity(config)
     except UnencodableError:
         for name, value in config.items() if isinstance(config, Mapping) else ():
-            if isinstance(value, (Artifact, RunResult)):
-                where = "" if isinstance(value, Artifact) else ".outputs[…]"
+            if isinstance(value, (Artifact, RunResult, Outputs)):
+                where = {Artifact: "", Outputs: "[…]"}.get(type(value), ".outputs[…]")
                 hint = f"give it as an input: inputs={{{name!r:.60}: it{where}}}"
                 raise UsageError(f"config[{name!r:.60}] is {shown(value)}", hint=hint) from None
         raise

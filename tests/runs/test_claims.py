@@ -1,5 +1,7 @@
 """Runs of one step that write to one path at the same time: nothing that they recorded is ever found again."""
 
+import os
+import signal
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -96,6 +98,26 @@ def test_paths_of_their_own_are_found_again(tracker, tmp_path):
     assert is_found(tracker, 2, paths[1])
 
 
+def test_what_both_were_given_both_may_return(tracker, tmp_path):
+    """Also a file of a folder that is an input: neither wrote it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "table.csv").write_text("1")
+    both = threading.Barrier(2, timeout=60)
+
+    def choose(number, data, meeting):
+        meeting.wait()
+        return data / "table.csv"
+
+    def one(number):
+        options = ExecutionOptions(runtime_kwargs={"meeting": both}, runtime_only=["meeting"])
+        given = {"inputs": {"data": tmp_path / "data"}, "execution_options": options}
+        return tracker.run(choose, config={"number": number}, **given)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(one, (1, 2)))
+    assert None not in [result.run.signature for result in results]
+
+
 def test_one_after_the_other_is_found_again(tracker, tmp_path):
     def alone(number, path):
         path.write_text(f"{number}\n")
@@ -138,3 +160,23 @@ def test_a_claim_ends_with_its_run(tracker, tmp_path, fails):
     except KeyError:
         assert fails
     assert claims._under_way == {}
+
+
+def test_a_forked_process_begins_with_no_claims(tracker, tmp_path):
+    """Also if another thread was about to take one in that moment: its lock would never be released."""
+    from consist.runs import claims
+
+    def body():
+        (tmp_path / "out").write_text("x")
+        return tmp_path / "out"
+
+    tracker.close()
+    with claims._lock:
+        claims._under_way["other"] = claims.Claim("other", "body", {str(tmp_path / "out")}, ())
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # ends one that waits for the lock
+            signature = tracker.run(body).run.signature
+            os._exit(0 if signature is not None else 1)
+        del claims._under_way["other"]
+    assert os.waitpid(child, 0)[1] == 0

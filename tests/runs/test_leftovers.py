@@ -96,3 +96,24 @@ def test_a_link_that_was_made_in_the_call_was_meant(tracker, tmp_path):
         return tmp_path / "latest"
 
     assert tracker.run(link).run.record.notes == ()
+
+
+def test_a_file_that_is_only_named_is_told_of(tracker, tmp_path):
+    """A function that returns text for a Path: the next call finds the text, and no file."""
+    path = tmp_path / "made.csv"
+
+    def write():
+        path.write_text("x")
+        return {"file": str(path), "other": "made.csv", "long": "x" * 10_000, "odd": "a\0b"}
+
+    with pytest.warns(
+        errors.ConsistWarning, match=r"output 'file' is the text .* \(return its Path, and the file is\)"
+    ) as told:
+        result = tracker.run(write)
+    assert len(told) == 1
+    assert any("only the text is kept" in note for note in result.run.record.notes)
+    assert tracker.run(write).cache_hit
+    old = tmp_path / "old.csv"
+    old.write_text("x")
+    wait_out_the_tick(old)
+    assert tracker.run(lambda: str(old), name="names it").value == str(old)

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from consist import create_tracker
-from consist.errors import NotFoundError, OutputNotFoundError
+from consist.errors import NotFoundError, OutputNotFoundError, UsageError
 
 OUTPUTS = None
 
@@ -71,3 +71,16 @@ def test_what_a_block_captured_is_asked_the_same_way(tracker, tmp_path):
         (tmp_path / "out" / "note.txt").write_text("note")
     with pytest.raises(OutputNotFoundError, match="there are note"):
         captured.outputs["notes"]
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (lambda result: result.outputs, r"config\['x'\] is an Outputs .*inputs=\{'x': it\[…\]\}"),
+        (lambda result: result, r"config\['x'\] is a RunResult .*inputs=\{'x': it\.outputs\[…\]\}"),
+        (lambda result: result.outputs["table"], r"config\['x'\] is an Artifact .*inputs=\{'x': it\}"),
+    ],
+)
+def test_outputs_in_a_config_belong_into_inputs(tracker, given, written):
+    with pytest.raises(UsageError, match=written):
+        tracker.run(parts, config={"x": given(tracker.run(parts))})

@@ -440,4 +440,8 @@ def test_a_coupler_is_asked_like_a_dict(tracker):
         with pytest.raises(errors.OutputNotFoundError) as required:
             coupler.require("powers")
         assert str(subscripted.value) == str(required.value)
+        coupler["again"] = coupler["power"]
+        assert coupler.keys() == ["power", "again"]
+        with pytest.raises(errors.UsageError, match="32 is no artifact"):
+            coupler["again"] = 32
         assert "is it 'power'?" in str(required.value)
