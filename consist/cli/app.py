@@ -13,7 +13,7 @@ import importlib
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import typer
 import typer.main
@@ -124,11 +124,6 @@ def _root(
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         write_line(ctx.get_help())
-
-
-def main() -> NoReturn:
-    """Run the program, for a command that was installed before ``entry.py`` was there."""
-    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
