@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from consist.blobs import layout
-from consist.blobs.copying import filler, filler_of
+from consist.blobs.copying import filled, filler, filler_of
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
 from consist.blobs.looking import find_blob, list_blobs
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 T = TypeVar("T")
+
+_FIRST = 64 << 10
+"""Bytes read at first: most content is small, and room for 1 MiB takes a fifth of the time of putting a small file."""
 
 LARGE = BLOCK
 """Bytes from which content is cut into chunks."""
@@ -206,8 +209,9 @@ class BlobStore:
             If chunks that it shares with others were removed meanwhile; nothing but reading it again would help.
         """
         fill = filler(stream, seen)
-        room = memoryview(bytearray(LARGE))
-        head = bytes(room[: fill(room)])
+        head = filled(fill, _FIRST)
+        if len(head) == _FIRST:
+            head += filled(fill, LARGE - _FIRST)
         if len(head) < LARGE:
             return Stored(*self.whole.put(head))
         return self._put_large(fill, head, like)

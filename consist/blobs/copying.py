@@ -113,6 +113,19 @@ def filler(stream: BinaryIO, seen: Callable[[int], object] = int) -> Callable[[m
     return fill
 
 
+def filled(fill: Callable[[memoryview], int], size: int) -> bytes:
+    """Return the next bytes of a content, less than `size` only at its end.
+
+    Examples
+    --------
+    >>> import io
+    >>> filled(filler(io.BytesIO(b"content")), 100)
+    b'content'
+    """
+    room = memoryview(bytearray(size))
+    return bytes(room[: fill(room)])
+
+
 def filler_of(data: memoryview) -> Callable[[memoryview], int]:
     """Make what `filler` does of bytes in memory, without copying them more than once."""
     position = 0
