@@ -64,8 +64,9 @@ class Text(str):
 class Other:
     pass
 
-FLAT = [1, 0.0, "a", None, True, 1j]
-TABLE = {"a": 1, "b": 2.0}
+FLAT = [1, 0.0, "a", None, True, 1j, *range(20)]
+TABLE = {"a": 1, "b": 2.0, **{str(n): n for n in range(20)}}
+FEW = [1]
 ODD = {1: [1], (2, "b"): 2, Color.RED: 3}
 TUPLE = (1, [1, 2], {"a": 1})
 LISTS = [[1], [1], 5]
@@ -96,7 +97,8 @@ NUMBERS = [np.float64(1), np.int64(2)]
 
 def f():
     return (
-        FLAT, TABLE, ODD, TUPLE, LISTS, NAMES, RAW, QUEUE, COUNTS, ORDERED, DEFAULTS, POINT, FROZEN, SLOTTED, NAMED,
+        FEW, FLAT, TABLE,
+        ODD, TUPLE, LISTS, NAMES, RAW, QUEUE, COUNTS, ORDERED, DEFAULTS, POINT, FROZEN, SLOTTED, NAMED,
         CACHED, ANSWERS, MODEL, TEXT, SPACE, PARTIAL, GRID, VIEW, DATES, PAIRS, BIG, NUMBERS,
     )
 """
@@ -123,6 +125,8 @@ CHANGES = {
     "flat list: number to one of numpy's": lambda m: _put(m.FLAT, 0, np.int64(1)),
     "flat list: text to bytes": lambda m: _put(m.FLAT, 2, b"a"),
     "flat list: a list put in": lambda m: m.FLAT.append([]),
+    "few: 1 to True": lambda m: _put(m.FEW, 0, True),
+    "few: 1 to 1.0": lambda m: _put(m.FEW, 0, 1.0),
     "flat dict: order": lambda m: _rekey(m.TABLE, "a", "a"),
     "flat dict: a value becomes a container": lambda m: _put(m.TABLE, "a", [1]),
     "flat dict: key deleted": lambda m: m.TABLE.pop("b"),
@@ -241,9 +245,9 @@ def test_what_does_not_count_has_the_same_identity(change, project):
 
 
 def test_text_that_is_interned_later_costs_no_walk(project):
-    module = project(job="LIST = [''.join(['no', 'vel', ' text'])]\ndef f():\n    return LIST\n")
+    module = project(job="LIST = [*range(20), ''.join(['no', 'vel', ' text'])]\ndef f():\n    return LIST\n")
     before = code_identity(module.f)
-    module.LIST[0] = "novel text"
+    module.LIST[-1] = "novel text"
     assert code_identity(module.f) is before
 
 
@@ -276,10 +280,10 @@ def test_common_values_are_not_encoded_anew():
 
 def test_flat_containers_that_come_to_hold_each_other_are_seen(project):
     """As nodes do that are linked later; their bytes would be without end."""
-    module = project(job="A, B = {'up': None, 'down': None}, {'up': None, 'down': None}\ndef f():\n    return A, B\n")
+    module = project(job="A, B = dict.fromkeys(range(20)), dict.fromkeys(range(20))\ndef f():\n    return A, B\n")
     before = code_identity(module.f)
     for node, other in ((module.A, module.B), (module.B, module.A)):
-        node.update(up=other, down=other)
+        node.update(dict.fromkeys(range(20), other))
     assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest
 
 
