@@ -3,9 +3,12 @@
 import collections
 import dataclasses
 import enum
+import types
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from consist.identity.code import code_identity, fresh_code_identity
 from consist.identity.code.contents import Contents
@@ -61,8 +64,9 @@ class Text(str):
 class Other:
     pass
 
-FLAT = [1, 0.0, "a", None, True, 1j]
-TABLE = {"a": 1, "b": 2.0}
+FLAT = [1, 0.0, "a", None, True, 1j, *range(20)]
+TABLE = {"a": 1, "b": 2.0, **{str(n): n for n in range(20)}}
+FEW = [1]
 ODD = {1: [1], (2, "b"): 2, Color.RED: 3}
 TUPLE = (1, [1, 2], {"a": 1})
 LISTS = [[1], [1], 5]
@@ -93,7 +97,8 @@ NUMBERS = [np.float64(1), np.int64(2)]
 
 def f():
     return (
-        FLAT, TABLE, ODD, TUPLE, LISTS, NAMES, RAW, QUEUE, COUNTS, ORDERED, DEFAULTS, POINT, FROZEN, SLOTTED, NAMED,
+        FEW, FLAT, TABLE,
+        ODD, TUPLE, LISTS, NAMES, RAW, QUEUE, COUNTS, ORDERED, DEFAULTS, POINT, FROZEN, SLOTTED, NAMED,
         CACHED, ANSWERS, MODEL, TEXT, SPACE, PARTIAL, GRID, VIEW, DATES, PAIRS, BIG, NUMBERS,
     )
 """
@@ -120,6 +125,8 @@ CHANGES = {
     "flat list: number to one of numpy's": lambda m: _put(m.FLAT, 0, np.int64(1)),
     "flat list: text to bytes": lambda m: _put(m.FLAT, 2, b"a"),
     "flat list: a list put in": lambda m: m.FLAT.append([]),
+    "few: 1 to True": lambda m: _put(m.FEW, 0, True),
+    "few: 1 to 1.0": lambda m: _put(m.FEW, 0, 1.0),
     "flat dict: order": lambda m: _rekey(m.TABLE, "a", "a"),
     "flat dict: a value becomes a container": lambda m: _put(m.TABLE, "a", [1]),
     "flat dict: key deleted": lambda m: m.TABLE.pop("b"),
@@ -238,9 +245,9 @@ def test_what_does_not_count_has_the_same_identity(change, project):
 
 
 def test_text_that_is_interned_later_costs_no_walk(project):
-    module = project(job="LIST = [''.join(['no', 'vel', ' text'])]\ndef f():\n    return LIST\n")
+    module = project(job="LIST = [*range(20), ''.join(['no', 'vel', ' text'])]\ndef f():\n    return LIST\n")
     before = code_identity(module.f)
-    module.LIST[0] = "novel text"
+    module.LIST[-1] = "novel text"
     assert code_identity(module.f) is before
 
 
@@ -269,3 +276,78 @@ def test_common_values_are_not_encoded_anew():
     assert not contents.snapshots
     assert contents.instances
     assert contents.arrays
+
+
+def test_flat_containers_that_come_to_hold_each_other_are_seen(project):
+    """As nodes do that are linked later; their bytes would be without end."""
+    module = project(job="A, B = dict.fromkeys(range(20)), dict.fromkeys(range(20))\ndef f():\n    return A, B\n")
+    before = code_identity(module.f)
+    for node, other in ((module.A, module.B), (module.B, module.A)):
+        node.update(dict.fromkeys(range(20), other))
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest
+
+
+LEAVES = [0, 0.0, -0.0, 1, 1.0, True, None, "a", "b", b"a", 1j, (1,), Kind.A, np.float64(1), np.arange(2)]
+
+
+def _values():
+    leaves = st.sampled_from(LEAVES)
+
+    def containers(inner):
+        lists = st.lists(inner, max_size=3)
+        dicts = st.dictionaries(st.sampled_from(["a", "b", 1, True, 1.0, (1,)]), inner, max_size=3)
+        return st.one_of(
+            lists,
+            lists.map(tuple),
+            lists.map(collections.deque),
+            dicts,
+            dicts.map(collections.OrderedDict),
+            lists.map(lambda items: types.SimpleNamespace(**{f"x{place}": item for place, item in enumerate(items)})),
+            st.builds(Inner, inner, inner),
+        )
+
+    return st.recursive(leaves, containers, max_leaves=12)
+
+
+def _inside(value):
+    """List the containers in a value."""
+    found, waiting = {}, [value]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in found or not isinstance(
+            item, (list, tuple, dict, collections.deque, types.SimpleNamespace, Inner)
+        ):
+            continue
+        found[id(item)] = item
+        held = vars(item) if isinstance(item, (types.SimpleNamespace, Inner)) else item
+        waiting += held.values() if isinstance(held, dict) else held
+    return [item for item in found.values() if not isinstance(item, tuple)]
+
+
+def _change(container, new, draw):
+    """Change a container in place: put something in, in the place of something, or take something out."""
+    held = vars(container) if isinstance(container, (types.SimpleNamespace, Inner)) else container
+    places = list(held) if isinstance(held, dict) else list(range(len(held)))
+    deed = draw(st.sampled_from(["put", "replace", "remove"]))
+    if deed == "put" or not places:
+        held.setdefault("new", new) if isinstance(held, dict) else held.append(new)
+        return
+    place = draw(st.sampled_from(places))
+    if deed == "replace":
+        held[place] = new
+    else:
+        del held[place]
+
+
+@given(st.data(), _values())
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_changed_the_memo_agrees_with_a_walk(data, value):
+    outer = [value]
+    reader = types.FunctionType((lambda: V).__code__, {"__name__": "job", "V": outer})  # noqa: F821 - found in there
+    before = code_identity(reader)
+    assert code_identity(reader) is before
+    for _ in range(3):
+        containers = _inside(outer)
+        new = data.draw(st.one_of(st.sampled_from(LEAVES), st.sampled_from(containers)))
+        _change(data.draw(st.sampled_from(containers)), new, data.draw)
+        assert code_identity(reader).digest == fresh_code_identity(reader).digest

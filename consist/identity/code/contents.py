@@ -3,7 +3,7 @@
 A value is taken apart as the walk would: a container into its items, an instance into its attributes. What can change
 is kept in lists by the way in which it is looked at again, so that a hit checks each list in one go:
 
-- *flat* containers, whose items are plain, all by one `marshal.dumps`;
+- large *flat* containers, whose items are plain, all by one `marshal.dumps`;
 - other containers by the identity of their items, each of which has a guard of its own if it can change;
 - instances of ordinary classes by the identities of their class and of their attributes' dict, which is a container;
 - small arrays by dtype, shape and a copy of their bytes;
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Taker = Callable[["Contents", Any], Iterable[Any]]
 
 _FLAT_ITEMS = frozenset({type(None), bool, int, float, complex, str})
+_FEW = 16
+"""Items up to which their identities are compared, which is quicker; beyond, an equal number put anew costs no walk."""
 _SMALL = 64 << 10
 """Bytes up to which an array is copied; a larger one is hashed anew, since the copy would be kept."""
 _WITHOUT_POINTERS = frozenset("biufcSUmM")
@@ -56,7 +58,7 @@ class Contents:
     >>> contents, scale = Contents(), {"a": [1, 2], "b": 0}
     >>> contents.take(scale)
     >>> contents.items, contents.flat
-    (['a', 'b', [1, 2], 0], [[1, 2]])
+    (['a', 'b', [1, 2], 0, 1, 2], [])
     """
 
     def __init__(self) -> None:
@@ -135,7 +137,7 @@ def _sequence(contents: Contents, value: Any) -> Iterable[Any]:
 
 
 def _list(contents: Contents, value: list[Any]) -> Iterable[Any]:
-    return (_flat if _all_flat(value) else _sequence)(contents, value)
+    return (_flat if len(value) > _FEW and _all_flat(value) else _sequence)(contents, value)
 
 
 def _set(contents: Contents, value: set[Any]) -> Iterable[Any]:
@@ -147,7 +149,8 @@ def _mapping(contents: Contents, value: Any) -> Iterable[Any]:
 
 
 def _dict(contents: Contents, value: dict[Any, Any]) -> Iterable[Any]:
-    return (_flat if _all_flat(value) and _all_flat(value.values()) else _mapping)(contents, value)
+    is_flat = len(value) > _FEW and _all_flat(value) and _all_flat(value.values())
+    return (_flat if is_flat else _mapping)(contents, value)
 
 
 def _default_mapping(contents: Contents, value: Any) -> Iterable[Any]:
