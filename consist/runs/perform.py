@@ -46,7 +46,7 @@ from consist.store.latest import earlier_tree, earlier_version
 from consist.store.publish import keep, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.runs.declared import Declared, Returned
@@ -244,7 +244,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
             *draft.notes,
             *reasons,
             *(str(lack.error) for lack in lacking),
-            *_left_over(returned, started, identified, given),
+            *_left_over(returned, started, identified, given, made),
             *(told_of_unseen(request.step, asked, started, given) if leading is not None else ()),
             *changed_code,
         ),
@@ -291,11 +291,14 @@ def _given_files(identified: Identified, asked: list[RunRecord], workshop: Works
             yield output.media["path"]
 
 
-def _left_over(returned: Returned, called: int, identified: Identified, given: list[str]) -> Iterator[str]:
+def _left_over(
+    returned: Returned, called: int, identified: Identified, given: list[str], kept: Sequence[ArtifactRecord]
+) -> Iterator[str]:
     """Warn of files that were returned and not written, perhaps another run's; and of those written and only named."""
     request = identified.request
+    places = {output.media.get("path") for output in kept}
     for key, made in returned.values:
-        if type(made) is str and is_new_file(made, called):
+        if type(made) is str and is_new_file(made, called) and os.path.abspath(made) not in places:  # noqa: PTH100 - text
             told = f"output {key!r} is the text {made!r:.200}, and the function wrote that file: only the text is kept"
             warn(f"step {request.step!r}: {told} (return its Path, and the file is)", ConsistWarning)
             yield told

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from pathlib import Path  # noqa: TC003 - an annotation that a step is asked for
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,18 @@ def test_a_file_that_is_only_named_is_told_of(tracker, tmp_path):
     old.write_text("x")
     wait_out_the_tick(old)
     assert tracker.run(lambda: str(old), name="names it").value == str(old)
+
+
+def test_the_name_of_a_file_that_is_kept_may_be_returned(tracker, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("source").write_text("x")
+    call = {"config": {"src": "source", "dst": "made"}, "output_paths": {"made": "made"}}
+    assert tracker.run(shutil.copyfile, **call).run.record.notes == ()
+
+    def write():
+        Path("logged").write_text("y")
+        consist.log_output("logged", key="table")
+        return "logged"
+
+    with consist.use_tracker(tracker):
+        assert tracker.run(write).run.record.notes == ()
