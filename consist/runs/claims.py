@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 _lock = threading.Lock()
-_under_way: dict[str, Claim] = {}
+_under_way: set[Claim] = set()
 
 
 @dataclass(slots=True, eq=False)
 class Claim:
-    """A run that is under way, and the paths that it is known to write to.
+    """A run that is under way, or is put in place again, and the paths that it is known to write to.
 
     Parameters
     ----------
@@ -41,8 +41,12 @@ class Claim:
         Absolute; those that were declared, from its end on all.
     around : tuple of str
         The runs that it is run in, whose files it may write.
+    store : Store
+        Where it is recorded.
     met : list of Claim
         Runs of the step that ended meanwhile.
+    within : list of str
+        Why what it asked for in its body is not to be relied on.
     shared : bool
         Whether another one says that it wrote to a path of this one.
     record : RunRecord or None
@@ -53,30 +57,33 @@ class Claim:
     step: str
     paths: set[str]
     around: tuple[str, ...]
+    store: Store
     met: list[Claim] = field(default_factory=list)
+    within: list[str] = field(default_factory=list)
     shared: bool = False
     record: RunRecord | None = None
 
 
-def claimed(draft: RunRecord, paths: Sequence[tuple[str, str]]) -> Claim:
+def claimed(run: RunRecord, paths: Sequence[tuple[str, str]], store: Store) -> Claim:
     """Mark a run as under way until `ended`, with the paths that were declared by key."""
     around = tuple([run.run_id for run in runs_under_way()])
-    claim = Claim(draft.id, draft.step, {os.path.realpath(path) for _, path in paths} if paths else set(), around)
+    places = {os.path.realpath(path) for _, path in paths} if paths else set()
+    claim = Claim(run.id, run.step, places, around, store)
     with _lock:
-        _under_way[claim.run_id] = claim
+        _under_way.add(claim)
     return claim
 
 
 def ended(claim: Claim) -> None:
     """Mark a run as under way no more."""
     with _lock:
-        _under_way.pop(claim.run_id, None)
+        _under_way.discard(claim)
         claim.met.clear()
         for one in _beside(claim) if claim.paths else ():
             one.met.append(claim)
 
 
-def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterable[str], store: Store) -> list[str]:
+def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterable[str]) -> list[str]:
     """Say why no signature may lead to a run that has made its outputs; what was published meanwhile is forgotten.
 
     Parameters
@@ -87,27 +94,29 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
         What it made.
     given : iterable of str
         Files and folders that it may hand on as they are.
-    store : Store
-        Where runs are forgotten.
     """
     places = {os.path.realpath(output.media["path"]) for output in outputs if "path" in output.media}
     if not places and not claim.paths:
-        return []  # as of most runs
+        return claim.within  # as of most runs, with nothing in it
     known = [os.path.realpath(path) for path in given]
     places = {place for place in places if not any(is_in(place, one) for one in known)}
     with _lock:
         claim.paths |= places
-        rivals = [one for one in (*claim.met, *_beside(claim)) if one.paths & claim.paths]
+        common = {one: _common(claim.paths, one.paths) for one in (*claim.met, *_beside(claim))}
+        rivals = [one for one, paths in common.items() if paths]
         for one in rivals:
             one.shared = True
-        published = [one.record for one in rivals if one.record is not None]
-    for record in published:
+        published = [(one.record, one.store) for one in rivals if one.record is not None]
+        if rivals:
+            _tell_those_around(claim)
+    for record, store in published:
         _forget(record, store)
     hint = "write to a path of its own, such as one in the run_dir of consist.current_run()"
-    return [f"run {one.run_id} wrote {min(one.paths & claim.paths)} at the same time ({hint})" for one in rivals]
+    told = [f"run {one.run_id} wrote {min(common[one])} at the same time ({hint})" for one in rivals]
+    return [*claim.within, *told]
 
 
-def was_published(claim: Claim, record: RunRecord, store: Store) -> None:
+def was_published(claim: Claim, record: RunRecord) -> None:
     """Say how a run was published; if another one says by then that it wrote to the same path, it is forgotten."""
     if not claim.paths:
         return  # as of most runs
@@ -115,14 +124,26 @@ def was_published(claim: Claim, record: RunRecord, store: Store) -> None:
         claim.record = record
         shared = claim.shared
     if shared:
-        _forget(record, store)
+        _forget(record, claim.store)
+
+
+def _common(some: set[str], others: set[str]) -> set[str]:
+    """Return those paths of some that are one of the others, lie below one, or have one below them."""
+    return {one for one in some if any(is_in(one, other) or is_in(other, one) for other in others)}
+
+
+def _tell_those_around(claim: Claim) -> None:
+    """Tell the runs that asked for this one: what they got may be another config's, and so is what they make of it."""
+    for one in _under_way:
+        if one.run_id in claim.around:
+            one.within.append(f"run {claim.run_id}, which it asked for, wrote to a path at the same time as another")
 
 
 def _beside(claim: Claim) -> list[Claim]:
     """Return the claims of other runs of the step that are under way, neither in this one nor round it."""
     return [
         one
-        for one in _under_way.values()
+        for one in _under_way
         if one.step == claim.step
         and one is not claim
         and one.run_id not in claim.around

@@ -115,8 +115,11 @@ def _delivers(record: RunRecord, request: Request) -> bool:
 
 def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: set[str]) -> bool:
     """Put outputs where they are wanted; content that turns out damaged makes the call a miss, which heals."""
+    from consist.runs.claims import claimed, ended
     from consist.runs.hydrate import restore_outputs
 
+    paths = request.declared.paths if request.cache.cache_hydration == OUTPUTS_REQUESTED else ()
+    claim = claimed(record, paths, workshop.store)  # what is put in place is written there as by a body
     try:
         restore_outputs(request, record, workshop.library, workshop.store.blobs)
     except (DamagedError, BlobNotFoundError) as error:
@@ -127,6 +130,8 @@ def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: set[
             said,
         )
         return False
+    finally:
+        ended(claim)
     return True
 
 

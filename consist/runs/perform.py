@@ -149,7 +149,7 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
         restore_inputs(identified.inputs, workshop.library, str(workshop.run_dir))
     writes = request.cache.cache_mode != "readonly"
     logbook = _logbook(identified, workshop, writes=writes)
-    claim = claimed(logbook.draft, request.declared.paths)
+    claim = claimed(logbook.draft, request.declared.paths, workshop.store)
     try:
         return _attempt(identified, workshop, Attempt(logbook, claim), replacing=replacing, writes=writes)
     finally:
@@ -166,6 +166,7 @@ def _attempt(
         record, returned, value = _call(identified, workshop, attempt)
     except BaseException as error:
         attempt.logbook.close()
+        shared_paths(attempt.claim, attempt.logbook.outputs.values(), ())  # of what it logged, others are to know
         failed = failed_record(attempt.so_far(), error)
         if writes:
             record_failure(failed, workshop.store)
@@ -173,7 +174,8 @@ def _attempt(
         raise
     replacing = replacing or identified.request.cache.cache_mode == "overwrite"
     published = _record(record, workshop.store, overwrite=replacing) if writes else record
-    was_published(attempt.claim, published, workshop.store)
+    if writes:
+        was_published(attempt.claim, published)
     if published.id == record.id:
         if writes:
             note_asked(published)
@@ -223,7 +225,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     made = (*attempt.outputs, *logbook.outputs.values())
     reasons = [
         *attempt.reasons,
-        *shared_paths(attempt.claim, made, given, workshop.store),
+        *shared_paths(attempt.claim, made, given),
         *logbook.contradicted(tuple(attempt.outputs)),
         *_input_changes(logbook, workshop.run_dir),
         *changed_files,
