@@ -299,6 +299,7 @@ def _left_over(
     """Warn of files that were returned and not written, perhaps another run's; and of those written and only named."""
     request = identified.request
     places = {output.media.get("path") for output in kept}
+    places.update(os.path.abspath(item.source) for item in identified.inputs if isinstance(item.source, Path))  # noqa: PTH100 - text
     for key, made in returned.values:
         if type(made) is str and is_new_file(made, called) and os.path.abspath(made) not in places:  # noqa: PTH100 - text
             told = f"output {key!r} is the text {made!r:.200}, and the function wrote that file: only the text is kept"

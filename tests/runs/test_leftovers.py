@@ -133,3 +133,6 @@ def test_the_name_of_a_file_that_is_kept_may_be_returned(tracker, tmp_path, monk
 
     with consist.use_tracker(tracker):
         assert tracker.run(write).run.record.notes == ()
+
+    Path("in").write_text("in")
+    assert tracker.run(Path.read_text, name="read", inputs={"self": Path("in")}).run.record.notes == ()
