@@ -27,6 +27,7 @@ from consist.hashing.digest import Digest
 from consist.store.opening import open_store
 from consist.store.rebuild import rebuild
 from consist.testing import FaultyBackend, faults
+from tests.packpage import check_pack
 
 PACK = 256 << 10
 CONTENT = random.Random(5).randbytes(6 * PACK)  # noqa: S311 - any bytes that do not compress
@@ -70,7 +71,7 @@ def whole_packs(folder: Path) -> set[str]:
     """Name the packs of a store, each of which is what it is called."""
     packs = objects(folder, "packs")
     for key in packs:
-        assert blake3((folder / "store" / key).read_bytes()).hexdigest() == key.partition("/")[2].replace("/", "")
+        check_pack((folder / "store" / key).read_bytes(), bytes.fromhex(key.partition("/")[2].replace("/", "")))
     return packs
 
 
