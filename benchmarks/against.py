@@ -24,11 +24,15 @@ def compare(here: Path, there: Path, *, rounds: int, only: str) -> None:
     """Print a table of this checkout beside another: medians of the rounds, and the rounds' ratios."""
     from run import cases
 
+    if not (there / "consist" / "__init__.py").is_file():
+        sys.exit(f"{there} is no checkout of consist")
+    chosen = [name for name in cases(here) if only in name]
+    if not chosen or rounds < 1:
+        sys.exit(f"nothing to measure: no case has {only!r} in its name, or there are no rounds")
     print(f"{here} beside {there}: processor time, {rounds} rounds of {TURNS} turns\n")
     print("| what | here | there | ratio | lowest | highest |\n| --- | --- | --- | --- | --- | --- |")
-    for name in cases(here):
-        if only in name:
-            print(row(name, (here, there), rounds), flush=True)
+    for name in chosen:
+        print(row(name, (here, there), rounds), flush=True)
 
 
 def row(name: str, checkouts: tuple[Path, Path], rounds: int) -> str:
@@ -52,7 +56,9 @@ def one_round(name: str, checkouts: tuple[Path, Path], *, swapped: bool) -> tupl
         sides = [start(name, *one) for one in zip(checkouts, (first, second), strict=True)]
         try:
             units = [line(side) for side in sides]
-            if not all(units):
+            if not units[0]:
+                sys.exit(f"{name} cannot be measured here: what it wrote says why")
+            if not units[1]:
                 return "", []
             turns = 1 if units[0] == "ms" else TURNS
             return units[0], [one_turn(sides, swapped=(turn % 2 == 1) != swapped) for turn in range(turns)]
