@@ -6,8 +6,10 @@ import itertools
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import consist
 from consist import Tracker, errors
 from consist.blobs import layout
 from consist.runs import collect
@@ -150,3 +152,40 @@ def test_a_folder_puts_each_at_its_turn(tracker):
     assert sorted(path.stat().st_size for path in Path(tracker.store_url, "blobs").rglob("*") if path.is_file()) == [
         len(text(0))
     ] * len(result.outputs)
+
+
+def test_small_tables_and_arrays_are_in_the_batch_too(bucket):
+    tracker, counted = bucket
+
+    def make():
+        return {"array": np.arange(2000.0), "bytes": text(1), "other": np.ones(1500)}
+
+    result = tracker.run(make)
+    assert blobs_put(counted) == [("put_many", 3)]
+    assert result.outputs["other"].load().sum() == 1500
+
+
+def test_what_is_logged_meanwhile_is_put_at_once(bucket, tmp_path):
+    """Another thread that logs while a batch is filled does not wait for it, nor get into it."""
+    tracker, counted = bucket
+    (tmp_path / "logged").write_bytes(text(9))
+
+    def make():
+        consist.log_output(tmp_path / "logged")
+        assert blobs_put(counted) == [("put", 1)]
+        return many(3)
+
+    with consist.use_tracker(tracker):
+        assert list(tracker.run(make).outputs) == ["k000", "k001", "k002", "logged"]
+    assert blobs_put(counted) == [("put", 1), ("put_many", 3)]
+
+
+def test_in_a_folder_nothing_is_gathered(tmp_path):
+    with Tracker(tmp_path / "runs", tmp_path / "index.lmdb", tmp_path / "store", durable=False) as tracker:
+        workshop = tracker._open()
+        counted = Counted(workshop.store.backend)
+        store = replace(workshop.store, backend=counted)
+        store.blobs.backend = store.blobs.whole._backend = counted
+        tracker._workshop = workshop._replace(store=store)
+        tracker.run(many, config={"count": 5})
+    assert "put_many" not in [how for how, _ in counted.done]

@@ -12,6 +12,7 @@ from servers import BUCKET
 
 from consist.blobs.wrappers.base import Wrapper
 from consist.errors import UnreachableError
+from consist.hashing.digest import Digest
 from consist.index.index import Index
 from consist.store import opening
 from consist.store.listing import list_path
@@ -200,3 +201,12 @@ def test_a_list_of_blobs_in_a_bucket_begins_with_the_first_page(request, make_st
         assert [line.name for line in list_path(store, f"blobs/{ask}")] == [
             name for name in expected if name.startswith(ask)
         ]
+
+
+def test_blobs_of_one_subfolder_come_in_order(store, by_hand):
+    wanted = sorted(f"ab{number:062x}" for number in (7, 3, 9, 1, 8, 2))
+    for name in (wanted[number] for number in (3, 0, 5, 1, 4, 2)):
+        path = by_hand.path(store, "blobs", Digest.parse(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert [line.digest.hex for line in list_path(store, "blobs/ab")] == wanted
