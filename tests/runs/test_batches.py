@@ -180,7 +180,8 @@ def test_what_is_logged_meanwhile_is_put_at_once(bucket, tmp_path):
     assert blobs_put(counted) == [("put", 1), ("put_many", 3)]
 
 
-def test_in_a_folder_nothing_is_gathered(tmp_path):
+def test_in_a_folder_nothing_is_gathered(tmp_path, monkeypatch):
+    monkeypatch.setattr(Counted, "capabilities", property(lambda self: self.inner.capabilities))
     with Tracker(tmp_path / "runs", tmp_path / "index.lmdb", tmp_path / "store", durable=False) as tracker:
         workshop = tracker._open()
         counted = Counted(workshop.store.backend)
