@@ -106,7 +106,7 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     yield from _contract(record)
     for note in record.notes:
         yield "note", note
-    yield "signature", record.signature
+    yield "signature", record.signature, *_why_none(store, record)
     for name, digest in record.parts.items():
         yield f"part.{name}", digest
     for name, digest in record.code.items():
@@ -135,6 +135,36 @@ def _course(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
     yield "hits", hits.count
     if hits.last:
         yield "last_hit", Time(hits.last)
+
+
+def _why_none(store: "Store", record: "RunRecord") -> tuple[str, ...]:
+    """Say why no signature leads to a run, as one cell; nothing of a run that has one."""
+    from consist.index.records import FAILED, FORGOTTEN, RUN
+
+    if record.signature is not None:
+        return ()
+    if record.kind != RUN:
+        return (f"a {record.kind} is executed each time",)
+    if not record.parts:
+        return ("it was put, not computed",)
+    if record.status in {FAILED, FORGOTTEN}:
+        return ("a failure is not cached" if record.status == FAILED else "it was called wrong, and forgotten",)
+    instead = _found_instead(store, record)
+    if instead is None:
+        return ("it was not cached, or another run took its place",)
+    return (f"run {instead} is found instead: it is equal, and was published before, or took its place",)
+
+
+def _found_instead(store: "Store", record: "RunRecord") -> str | None:
+    """Return the id of the run that the signature of an equal call leads to, as far as the index can say."""
+    from consist.errors import DamagedError
+    from consist.identity.signature import signature
+
+    try:
+        found = store.index.find(signature(record.step, record.parts))
+    except (KeyError, DamagedError):  # a record of another make, or one that cannot be read
+        return None
+    return None if found is None else found.id
 
 
 def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":

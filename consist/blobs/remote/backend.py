@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Range
 
 
-_inexact: set[str] = set()
+_inexact: dict[str, str] = {}
 """Stores of which it was said that they do not create exclusively."""
 
 
