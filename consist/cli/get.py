@@ -43,7 +43,10 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         typer.Option("--to", metavar="TARGET", help="The target; every argument is a path then.", show_default=False),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace what is there: a file by a file, a folder by a folder.")
+        bool,
+        typer.Option(
+            "--force", help="Replace what is there: a file, or a link to one, by a file; a folder by a folder."
+        ),
     ] = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -55,7 +58,8 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     In a folder it is called as it was when it was made; other outputs by their key, blobs by their digest. What has a
     name that no file can have is called by its key or its digest, which is said. It appears whole, or not at all. With
-    --force a file replaces a regular file, and a folder a folder with all that is in it; nothing else is ever replaced.
+    --force a file replaces a regular file, or a symbolic link to one or to nothing, whose end is left as it is; and a
+    folder replaces a folder with all that is in it. Nothing else is ever replaced.
 
     A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
     one to be read, use `consist cat PATH > FILE`.

@@ -142,6 +142,10 @@ def test_get_replaces_a_link_to_a_file_and_not_the_file(world, ask):
     assert (world.folder / "table.csv").read_bytes() == TABLE
 
 
+def test_the_help_of_get_says_that_force_replaces_links(call):
+    assert "symbolic link to one" in " ".join(call("get", "--help").out.split())
+
+
 def test_get_writes_a_plain_value_as_it_is_stored_and_its_help_says_so(world, ask, call):
     (document,) = json.loads(ask("get", "steps/clean/rows", "--json").out)["restored"]
     assert (world.folder / "rows").read_bytes() == b"\x03"  # msgpack's fixint
