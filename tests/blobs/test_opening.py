@@ -62,6 +62,11 @@ def test_relative_and_home_paths(tmp_path, monkeypatch):
         ("dir::file:///data", "chained"),
         ("memory://team/store::x", "chained"),
         ("nosuchthing://team/store", "nosuchthing"),
+        ("s3:/cas/x", r"write s3://cas/x; a folder of that name is \./s3:/cas/x"),
+        ("s3//cas/x", r"write s3://cas/x; a folder of that name is \./s3//cas/x"),
+        ("GS:/user:pw@cas/x", r"\AGS:/cas/x is .*write gs://cas/x"),
+        (Path("s3://cas/x"), "write s3://cas/x"),
+        ("file:/data/x", "write file:///data/x"),
     ],
 )
 def test_what_is_refused(given, said, tmp_path, monkeypatch):
@@ -69,6 +74,12 @@ def test_what_is_refused(given, said, tmp_path, monkeypatch):
     with pytest.raises(SettingsError, match=said):
         open_backend(given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_may_have_the_name_of_a_slip(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("./s3:/x", "./s3//x", "s3/x", "s3", "files:/x", str(tmp_path / "s3:/x")):
+        assert normalise_url(name) == os.path.abspath(name)  # noqa: PTH100
 
 
 def test_a_path_or_a_file_url_is_a_folder(tmp_path):
