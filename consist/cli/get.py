@@ -44,9 +44,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     ] = None,
     force: Annotated[
         bool,
-        typer.Option(
-            "--force", help="Replace what is there: a file, or a link to one, by a file; a folder by a folder."
-        ),
+        typer.Option("--force", help="Replace what is there: a file or a link by a file, a folder by a folder."),
     ] = False,
     as_json: AsJson = False,
     db_path: DbPath = None,

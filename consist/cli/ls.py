@@ -74,7 +74,8 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     runs/ID/OUTPUT.
 
     Filters are on size, time, name, format, kind and stored; ~ means "holds". Sizes may have units, of ten (GB) and of
-    two (GiB, G); times are UTC. A list is shown as it is read; --sort waits for the end of it.
+    two (GiB, G). Times without a zone are local, as a terminal shows them; elsewhere they are UTC, and end in Z. A list
+    is shown as it is read; --sort waits for the end of it.
     """
     from consist.cli.choosing import chosen
     from consist.cli.nearby import or_hint

@@ -1,12 +1,15 @@
 """`search`, `artifacts`, `diff`, `summary`, `scenarios`, `lineage`, `export`, against what the runs are known to be."""
 
+import datetime as dt
 import json
 import random
+import time
 
 import pyarrow.parquet as pq
 import pytest
 
 import consist
+from consist.cli.text import Time, shown
 from consist.index.records import COMPLETED, SCENARIO, Event, RunRecord, encode_record
 from consist.index.schema import name
 from consist.store.publish import keep
@@ -169,6 +172,24 @@ def test_runs_can_be_chosen_by_when_they_began(world, ask):
     began = world.runs["big"].started_at
     assert steps_of(ask("runs", "--since", began.isoformat())) == ["fail", "big"]
     assert steps_of(ask("runs", "--since", "2200-01-01")) == []
+
+
+def test_a_time_without_a_zone_is_local_as_a_terminal_shows_it(world, ask, monkeypatch):
+    began = world.runs["big"].started_at
+    monkeypatch.setenv("TZ", "Etc/GMT-12")  # twelve hours before Greenwich's clocks
+    time.tzset()
+    try:
+        cell = shown(Time(world.runs["big"].record.started))
+        assert cell == f"{began + dt.timedelta(hours=12):%Y-%m-%d %H:%M:%S}"
+        assert "big" in steps_of(ask("runs", "--since", cell))
+        later = f"{began + dt.timedelta(hours=12, seconds=60)}".partition("+")[0]
+        assert steps_of(ask("runs", "--since", later)) == []
+        paths = [row["name"] for row in ask("ls", "steps/big", "-l", "--filter", f"time>={cell}").rows()]
+        assert len(paths) == 1
+        assert ask("ls", "steps/big", "-l", "--filter", f"time>={later}").rows() == []
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_lineage_leads_from_a_result_to_what_it_was_made_from_and_back(world, ask):
