@@ -282,7 +282,7 @@ def _checked_inline(found: Found, content: bytes) -> bytes:
     if hash_bytes(content) != found.digest:
         raise DamagedError(
             f"the inline content of {found.name!r} is not what its digest {found.digest.short} says",
-            hint="run the step that made it again, and the store heals",
+            hint=HINT,
         )
     return content
 
