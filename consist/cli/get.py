@@ -73,6 +73,8 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     paths, target = (path, to) if to is not None else (path[:-1] or path, path[-1] if len(path) > 1 else ".")
     opened = open_to_read(find_place(db_path, store))
     found = [find_output(opened, each) for each in paths]
+    if to is None:
+        _refuse_path_as_target(target)
     files = _targets(found, target)
     _say_renamed(paths, found, files, target)
 
@@ -86,6 +88,26 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         write_json_list(head("get"), "restored", done)
     else:
         write_lines(escape(document["target"]) for document in done)
+
+
+def _refuse_path_as_target(target: str) -> None:
+    """Say what to do to whoever named outputs only, of which the last was taken for the target.
+
+    Raises
+    ------
+    UsageError
+        If the target is spelt as a path of the store, and there is no folder here that it could lie in.
+    """
+    import os
+
+    from consist.errors import UsageError
+    from consist.store.names import is_store_path
+
+    if is_store_path(target) and not os.path.isdir(os.path.dirname(target) or "."):  # noqa: PTH112, PTH120 - plain strings
+        raise UsageError(
+            f"the last argument is the target, and there is no folder here for {target:.200}",
+            hint="if that is a path of the store too, name the target by --to: --to . is this folder",
+        )
 
 
 def _targets(found: "Sequence[Found]", target: str) -> list[str]:

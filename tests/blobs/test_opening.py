@@ -76,6 +76,12 @@ def test_what_is_refused(given, said, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_is_no_store(tmp_path):
+    (tmp_path / "raw.csv").write_text("a,b")
+    with pytest.raises(SettingsError, match=r"raw.csv is a file, and a store is a folder \(name a folder"):
+        open_backend(tmp_path / "raw.csv")
+
+
 def test_a_folder_may_have_the_name_of_a_slip(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("./s3:/x", "./s3//x", "s3/x", "s3", "files:/x", str(tmp_path / "s3:/x")):

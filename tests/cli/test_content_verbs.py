@@ -142,6 +142,14 @@ def test_get_replaces_a_link_to_a_file_and_not_the_file(world, ask):
     assert (world.folder / "table.csv").read_bytes() == TABLE
 
 
+def test_get_of_outputs_alone_names_the_target_s_option(world, call, ask):
+    paths = ("steps/clean/table", "steps/clean/rows")
+    answer = call("get", *paths, "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert "--to . is this folder" in answer.err
+    assert ask("get", *paths, "--to", ".").lines == ["table.csv", "rows"]
+
+
 def test_the_help_of_get_says_that_force_replaces_links(call):
     assert "symbolic link to one" in " ".join(call("get", "--help").out.split())
 

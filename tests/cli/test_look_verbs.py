@@ -174,6 +174,14 @@ def test_runs_can_be_chosen_by_when_they_began(world, ask):
     assert steps_of(ask("runs", "--since", "2200-01-01")) == []
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_step_that_there_is_not_is_named_with_the_nearest(world, call, form):
+    answer = call("runs", "--step", "claen", *form, "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (0, "consist: no step is called 'claen' (did you mean 'clean'?)\n")
+    answer = call("runs", "--step", "clean", "--status", "failed", *form, "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (0, "")
+
+
 def test_a_time_without_a_zone_is_local_as_a_terminal_shows_it(world, ask, monkeypatch):
     began = world.runs["big"].started_at
     monkeypatch.setenv("TZ", "Etc/GMT-12")  # twelve hours before Greenwich's clocks
@@ -252,4 +260,4 @@ def test_an_empty_list_says_if_the_store_has_runs_that_the_index_lacks(world, ca
         assert answer.err == (
             "consist: the store has runs that this index does not know; `consist index rebuild` reads them in\n"
         ), verb
-    assert call("runs", "--step", "nobody", "--db-path", world.db_path).err == ""
+    assert call("runs", "--tag", "nobody", "--db-path", world.db_path).err == ""

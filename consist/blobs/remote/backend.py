@@ -76,6 +76,11 @@ class RemoteBackend:
         return self._place.url
 
     @property
+    def endpoint(self) -> str:
+        """Which server is asked, for messages."""
+        return self._place.endpoint
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the place does. On a server that has to be tried, looking at `create` or `replace` may write.
 
