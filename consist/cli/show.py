@@ -50,7 +50,7 @@ def show(
     steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest, which has 16 digits or more, or fewer after
     blake3:; then as a file or folder here, which is hashed: ./NAME is always one. If several runs made that content
     the newest is shown, and the others are named as also_made_by. A file that is no output of its own is looked for in
-    the folders that runs made.
+    the folders that runs made. Of what was found as an output found_as says which, in a folder found_in.
 
     A line is a fact: what it is about, a tab, and its values.
     """
@@ -81,10 +81,7 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
 
     record = origin.run
     yield from _course(store, record)
-    if origin.inner:
-        yield "found_in", f"{origin.output}/{origin.inner}"
-    for run_id in origin.also:
-        yield "also_made_by", RunId(run_id)
+    yield from _place(origin)
     yield from _labels(store, record)
     yield from _named("config", record.config)
     yield from _named("facet", record.facet)
@@ -113,6 +110,18 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
         yield f"code.{name}", digest
     for name, value in record.machine.items():
         yield f"machine.{name}", one_line(value)
+
+
+def _place(origin: "Origin") -> "Iterator[tuple[Any, ...]]":
+    """Yield what of a run was meant, and who else made it."""
+    from consist.cli.text import RunId
+
+    if origin.inner:
+        yield "found_in", f"{origin.output}/{origin.inner}"
+    elif origin.output is not None:
+        yield "found_as", origin.output
+    for run_id in origin.also:
+        yield "also_made_by", RunId(run_id)
 
 
 def _course(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":

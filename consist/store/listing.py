@@ -223,7 +223,8 @@ def _child(child: Child, above: str, run: RunRecord, digest: Digest | None) -> E
     if child.file is not None:
         digest = child.file.digest
     path = f"{above}/{child.name}"
-    return Entry(child.name, path, kind, child.size, digest, None, stored, run.started, run.id, run.step)
+    form = None if child.file is None else FILE
+    return Entry(child.name, path, kind, child.size, digest, form, stored, run.started, run.id, run.step)
 
 
 def _output(run: RunRecord, output: ArtifactRecord, folder: str) -> Entry:
