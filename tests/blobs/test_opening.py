@@ -111,9 +111,14 @@ def test_the_settings_of_a_folder_arrive(tmp_path):
 )
 def test_a_storage_option_that_is_misspelt_opens_no_other_store(url, option, near):
     given = {"key": "k3y", "secret": "s3cr3t"} if url.startswith("s3") else {}
-    backend = open_backend(url, storage_options={**given, option: "x"})
     with pytest.raises(SettingsError, match=rf"storage option '{option}' \(did you mean '{near}'\?\)"):
-        backend.stat("consist.json")
+        open_backend(url, storage_options={**given, option: "x"}).stat("consist.json")
+
+
+def test_a_slip_in_a_usual_storage_option_is_told_before_anything_is_asked():
+    with pytest.raises(SettingsError, match=r"storage option 'endpont_url' \(did you mean 'endpoint_url'"):
+        open_backend("s3://bucket/store", storage_options={"endpont_url": "x"})
+    open_backend("s3://bucket/store", storage_options={"use_ssl": True, "requester_pays": False})
 
 
 def test_a_storage_option_like_none_is_the_drivers():
