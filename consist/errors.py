@@ -102,7 +102,7 @@ def warn(message: str, category: type[ConsistWarning]) -> None:
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, name, registry)
 
 
-def warn_once(message: str, category: type[ConsistWarning], about: str, said: set[str]) -> None:
+def warn_once(message: str, category: type[ConsistWarning], about: str, said: dict[str, str]) -> None:
     """Warn, unless something was said of the same thing in the same call, which may look at it several times.
 
     Parameters
@@ -111,11 +111,11 @@ def warn_once(message: str, category: type[ConsistWarning], about: str, said: se
         As of `warn`.
     about : str
         What it is about: the id of a run, a signature.
-    said : set of str
-        What something was said of; `about` is added.
+    said : dict of str to str
+        What was said, by what it was about; `message` is added.
     """
     if about not in said:
-        said.add(about)
+        said[about] = message
         warn(message, category)
 
 

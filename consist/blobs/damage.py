@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Backend
     from consist.hashing.digest import Digest
 
-HINT = "run the step that made it again, and the store heals"
+HINT = "run the step that made it again, or put it again, and the store heals"
 
 
 def damaged_blob(backend: Backend, suspects: MutableSet[Digest], digest: Digest, why: str) -> DamagedError:

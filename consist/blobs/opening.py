@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs.local import LocalBackend
@@ -9,7 +10,6 @@ from consist.blobs.urls import clean_url, is_remote, normalise_url
 from consist.errors import SettingsError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from consist.blobs.backend import Backend
@@ -65,6 +65,10 @@ def open_backend(
         if storage_options:
             names = ", ".join(sorted(storage_options))
             raise SettingsError(f"storage_options ({names}) are for remote stores; {url} is a folder")
+        if os.path.isfile(url):  # noqa: PTH113 - paths are plain strings in this layer
+            raise SettingsError(
+                f"{url} is a file, and a store is a folder", hint="name a folder: it is made if need be"
+            )
         return LocalBackend(url, durable=durable, sharing=sharing)
     from consist.blobs.remote import RemoteBackend
     from consist.blobs.wrappers import Retrying

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
 from consist.blobs.backend import Range
+from consist.blobs.damage import HINT
 from consist.blobs.newfolder import NewFolder
 from consist.blobs.tree import Tree, decode_tree
 from consist.blobs.treeput import BATCH_BYTES, BATCH_FILES
@@ -89,7 +90,7 @@ def noticing(blobs: BlobStore, digest: Digest, path: str) -> Iterator[None]:
         blobs.suspects.add(digest)
         raise DamagedError(
             f"{path} in the tree {digest.short} cannot be read: {error.message}",
-            hint="run the step that made it again, and the store heals",
+            hint=HINT,
         ) from error
 
 

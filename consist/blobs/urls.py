@@ -13,6 +13,10 @@ from consist.errors import SettingsError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _CHAIN = re.compile(r"[A-Za-z0-9+.\-:]*::[A-Za-z0-9+.\-:]*://|[A-Za-z][A-Za-z0-9+.\-]*://.*::", re.DOTALL)
 _USER_INFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.\-]*://)[^/]*@")
+_SLIP = re.compile(
+    r"(s3a?|gs|gcs|az|abfss?|adl|hdfs|memory|file|ftp|sftp|https?)(:/(?!/)|//)(.*)", re.DOTALL | re.IGNORECASE
+)
+"""A known scheme with a colon or a slash too few, as `pathlib` and hasty fingers leave it."""
 _LOCAL = frozenset({"file", "local"})
 
 
@@ -62,6 +66,7 @@ def clean_url(url_or_path: str | os.PathLike[str]) -> str:
         raise SettingsError(f"not the place of a store: {url_or_path!r:.80}", hint="give a folder or a URL")
     if _CHAIN.match(text):
         raise SettingsError("a chained URL (with ::) cannot hold a store", hint="name the place of the objects itself")
+    refuse_slip(text)
     found = _SCHEME.match(text)
     if found is None:
         return os.path.abspath(os.path.expanduser(text))
@@ -71,6 +76,26 @@ def clean_url(url_or_path: str | os.PathLike[str]) -> str:
     if not rest.strip("/"):
         raise SettingsError(f"{scheme}:// names no bucket or folder", hint=f"write {scheme}://name/folder")
     return f"{scheme}://{rest.rstrip('/')}"
+
+
+def refuse_slip(text: str) -> None:
+    """Refuse what looks like a URL that was mistyped: it would be a folder here, and nobody would notice.
+
+    Raises
+    ------
+    SettingsError
+        With the right spelling.
+    """
+    slip = _SLIP.match(text)
+    if slip is None:
+        return
+    scheme, between, rest = slip.groups()
+    rest = rest.rpartition("@")[2]  # no user-info
+    right = f"{scheme.lower()}://{'/' if scheme.lower() in _LOCAL else ''}{rest.lstrip('/')}"
+    raise SettingsError(
+        f"{scheme}{between}{rest:.200} is no URL, and is likely meant as one",
+        hint=f"write {right:.200}; a folder of that name is ./{scheme}{between}{rest:.200}",
+    )
 
 
 def _local_path(rest: str, text: str) -> str:

@@ -64,8 +64,9 @@ Look into a store of consist: which runs there are, what made them, and what the
 Paths name what is in a store: blobs/DIGEST, runs/RUN/OUTPUT, steps/STEP/OUTPUT (the newest run's). Any beginning of a
 digest, with blake3: before it or without, or of a run id will do, if nothing else begins so.
 
-On a terminal lists are tables. Elsewhere they are plain text for other programs: a line that names the columns, then
-a record a line, tabs between, sizes in bytes, times in UTC. With --json every verb prints JSON instead.
+On a terminal lists are tables, and times are local. Elsewhere they are plain text for other programs: a line that
+names the columns, then a record a line, tabs between, sizes in bytes, times in UTC. With --json every verb prints JSON
+instead.
 """
 
 _CLICK_USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]

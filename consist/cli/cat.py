@@ -41,7 +41,10 @@ def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         list[str],
         typer.Argument(metavar="PATH", help="What to write.", show_default=False, autocompletion=complete_path),
     ],
-    raw: Annotated[bool, typer.Option("--raw", help="Write values as the bytes that are stored, too.")] = False,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Write values as the bytes that are stored, too; and binary content to a terminal."),
+    ] = False,
     form: Annotated[
         str | None,
         typer.Option(
@@ -63,7 +66,8 @@ def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     that is a folder name a file.
 
     On a terminal control characters in the text of values and cells are escaped, so that they cannot steer it; through
-    a pipe they pass. Files and bytes are written as they are in any case, but for --as text, which escapes them.
+    a pipe they pass. Files and bytes are written as they are in any case, but for --as text, which escapes them; what
+    is binary goes to a terminal only with --raw.
 
     With --as, a table is written as CSV, as a JSON array with an object a row, or as lines with tabs (on a terminal as
     a table); an array as CSV (a row a line), as nested JSON arrays, or as text, of which the first rows are shown; a
@@ -90,7 +94,7 @@ def cat(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         elif _is_value(item) and not raw:
             _write_value(opened, item, _TEXT)
         else:
-            _copy(opened, item)
+            _copy(opened, item, binary=raw)
 
 
 def _is_value(found: "Found") -> bool:
@@ -99,7 +103,8 @@ def _is_value(found: "Found") -> bool:
     return kind_of(found) == VALUE
 
 
-def _copy(store: "Store", found: "Found") -> None:
+def _copy(store: "Store", found: "Found", *, binary: bool) -> None:
+    """Write content as it is; what no terminal can show goes to none, unless that is wanted."""
     import sys
 
     from consist.cli.output import on_terminal
@@ -108,9 +113,35 @@ def _copy(store: "Store", found: "Found") -> None:
 
     sys.stdout.flush()
     with progress(f"writing {found.name}", total=found.size, shown=not on_terminal()) as seen:
-        for piece in pieces_of(store, found):
+        pieces = pieces_of(store, found)
+        for number, piece in enumerate(pieces):
+            if number == 0 and not binary and on_terminal():
+                _refuse_binary(found, piece)
             sys.stdout.buffer.write(piece)
             seen(len(piece))
+
+
+def _refuse_binary(found: "Found", piece: bytes) -> None:
+    """Raise if the first piece of a content is no text.
+
+    Raises
+    ------
+    RefusedError
+        With the ways to see it.
+    """
+    import codecs
+
+    from consist.errors import RefusedError
+
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(piece)  # a letter may be cut at the end
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise RefusedError(
+            f"{found.name!r:.80} is binary, which a terminal cannot show",
+            hint="`consist preview` shows what it is, --as csv a table, > FILE keeps it; --raw writes it all the same",
+        )
 
 
 def _write_value(store: "Store", found: "Found", form: str) -> None:

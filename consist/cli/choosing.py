@@ -1,12 +1,11 @@
 """Which lines of a listing are shown, and in which order: ``--filter "size>1GB"``, ``--sort size``.
 
 A filter is a field, an operator and a value. Sizes have units: those of ten (kB, MB, GB, TB) and of two (KiB, MiB, GiB,
-TiB, or only the letter). A line that has no such field fits no filter on it.
+TiB, or only the letter). A time without a zone is this machine's. A line that has no such field fits no filter on it.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import heapq
 import itertools
 import operator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.arguments import nearest
 from consist.errors import UsageError
+from consist.store.finding import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -99,28 +99,7 @@ def parse_size(text: str) -> int:
     return int(float(number) * base ** _POWERS[letter.lower()])
 
 
-def parse_time(text: str) -> int:
-    """Read a date or a time, in UTC if it says nothing else, as microseconds since 1970.
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-
-    Examples
-    --------
-    >>> parse_time("1970-01-02"), parse_time("1970-01-01T01:00:00+01:00")
-    (86400000000, 0)
-    """
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r:.40} is no time", hint="write 2026-11-26 or 2026-11-26T08:30") from None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
-    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-
-
-_VALUES: dict[str, Callable[[str], Any]] = {"size": parse_size, "time": parse_time}
+_VALUES: dict[str, Callable[[str], Any]] = {"size": parse_size, "time": moment}
 
 
 def chosen(

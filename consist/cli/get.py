@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consist.store.names import Found
+    from consist.store.store import Store
 
 
 def command() -> Any:
@@ -23,6 +24,7 @@ def command() -> Any:
             "consist get runs/3f2a/table old/table.csv",
             "consist get steps/plots/charts steps/clean/table results/",
             "consist get steps/clean/table steps/clean/log --to .",
+            "consist get runs/3f2a results/",
             "consist get blobs/9afe02 /tmp/",
         ),
     )
@@ -43,7 +45,8 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         typer.Option("--to", metavar="TARGET", help="The target; every argument is a path then.", show_default=False),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace what is there: a file by a file, a folder by a folder.")
+        bool,
+        typer.Option("--force", help="Replace what is there: a file or a link by a file, a folder by a folder."),
     ] = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -51,11 +54,14 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 ) -> None:
     """Restore outputs or blobs, byte for byte, and print the path of each file or folder that was made.
 
-    Of several arguments the last is the target, unless --to names it. Several paths go into a folder that is there.
+    Of several arguments the last is the target, unless --to names it. Several paths go into a folder that is there, as
+    do a run and a step, which stand for all outputs that `consist ls` lists in them.
 
-    In a folder it is called as it was when it was made; other outputs by their key, blobs by their digest. What has a
-    name that no file can have is called by its key or its digest, which is said. It appears whole, or not at all. With
-    --force a file replaces a regular file, and a folder a folder with all that is in it; nothing else is ever replaced.
+    In a folder it is called as it was when it was made; what was no file by its key with the suffix of its format, such
+    as table.parquet, as the path of an artifact is in Python; blobs by their digest. What has a name that no file can
+    have is called by its key or its digest, which is said. It appears whole, or not at all. With
+    --force a file replaces a regular file, or a symbolic link to one or to nothing, whose end is left as it is; and a
+    folder replaces a folder with all that is in it. Nothing else is ever replaced.
 
     A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
     one to be read, use `consist cat PATH > FILE`.
@@ -70,7 +76,12 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     paths, target = (path, to) if to is not None else (path[:-1] or path, path[-1] if len(path) > 1 else ".")
     opened = open_to_read(find_place(db_path, store))
-    found = [find_output(opened, each) for each in paths]
+    _refuse_target(target, said=to is not None)
+    named = [(given, _outputs_of(opened, given)) for given in paths]
+    paths = [each for _, several in named for each in several]
+    found = [_with_suffix(find_output(opened, each)) for each in paths]
+    if any(several != [given] for given, several in named):  # one output of a run goes into a folder, too
+        _require_folder(target, len(paths))
     files = _targets(found, target)
     _say_renamed(paths, found, files, target)
 
@@ -86,6 +97,54 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         write_lines(escape(document["target"]) for document in done)
 
 
+def _outputs_of(store: "Store", path: str) -> list[str]:
+    """Return the paths of all outputs of a run or a step; of anything else, the path itself."""
+    from consist.store.listing import list_path
+    from consist.store.names import RUNS, STEPS, parse_path
+
+    place = parse_path(path)
+    if place.area not in {RUNS, STEPS} or not place.name or place.key:
+        return [path]
+    return [entry.path for entry in list_path(store, path)]
+
+
+def _with_suffix(found: "Found") -> "Found":
+    """Name what was no file as `Artifact.path` does: by its key, with the suffix of its format."""
+    from dataclasses import replace
+
+    from consist.runs.formats.registry import suffix_of
+
+    record = found.record
+    if record is None or found.inner or found.name != record.key or "path" in record.media:
+        return found
+    suffix = suffix_of(record.format)
+    return found if found.name.endswith(suffix) else replace(found, name=found.name + suffix)
+
+
+def _refuse_target(target: str, *, said: bool) -> None:
+    """Say what to do to whoever meant standard output, or named outputs only, of which the last was taken for a target.
+
+    Raises
+    ------
+    UsageError
+        If the target is spelt as a path of the store, and there is no folder here that it could lie in.
+    """
+    import os
+
+    from consist.errors import UsageError
+    from consist.store.names import is_store_path
+
+    if target == "-":
+        raise UsageError(
+            "get makes files, and - is none", hint="`consist cat PATH --raw` writes to standard output; or name it ./-"
+        )
+    if not said and is_store_path(target) and not os.path.isdir(os.path.dirname(target) or "."):  # noqa: PTH112, PTH120 - plain strings
+        raise UsageError(
+            f"the last argument is the target, and there is no folder here for {target:.200}",
+            hint="if that is a path of the store too, name the target by --to: --to . is this folder",
+        )
+
+
 def _targets(found: "Sequence[Found]", target: str) -> list[str]:
     """Choose the files and folders that are made, before the first of them is.
 
@@ -94,18 +153,27 @@ def _targets(found: "Sequence[Found]", target: str) -> list[str]:
     UsageError
         If several would have one name, or there is no folder for them.
     """
-    import os
-
     from consist.errors import UsageError
     from consist.store.restore import target_of
 
-    if len(found) > 1 and not os.path.isdir(target):  # noqa: PTH112 - plain strings throughout
-        raise UsageError(f"there is no folder {target} for {len(found)} paths", hint="make it first")
+    if len(found) > 1:
+        _require_folder(target, len(found))
     files = [target_of(item, target) for item in found]
     for file in files:
         if files.count(file) > 1:
             raise UsageError(f"two of them would be called {file}", hint="get them one by one, each with a name")
     return files
+
+
+def _require_folder(target: str, count: int) -> None:
+    """Raise unless there is a folder that several outputs, or all of a run, can go into."""
+    import os
+
+    from consist.cli.text import counted
+    from consist.errors import UsageError
+
+    if not os.path.isdir(target):  # noqa: PTH112 - plain strings throughout
+        raise UsageError(f"there is no folder {target} for {counted(count, 'path')}", hint="make it first")
 
 
 def _say_renamed(paths: "Sequence[str]", found: "Sequence[Found]", files: "Sequence[str]", target: str) -> None:

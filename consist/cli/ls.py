@@ -69,8 +69,13 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     Names stand one a line, without a heading; what is a folder of files ends in a slash, and content that lies in a
     record, and is no object of its own, is marked as inline. With -l the columns are headed by their names.
 
+    In steps/STEP is the newest of each output: of the runs that were executed (a hit moves nothing), as far as this
+    machine's index knows them. `consist index rebuild` reads in those of other machines. What a certain call gave is
+    runs/ID/OUTPUT.
+
     Filters are on size, time, name, format, kind and stored; ~ means "holds". Sizes may have units, of ten (GB) and of
-    two (GiB, G); times are UTC. A list is shown as it is read; --sort waits for the end of it.
+    two (GiB, G). Times without a zone are local, as a terminal shows them; elsewhere they are UTC, and end in Z. A list
+    is shown as it is read; --sort waits for the end of it.
     """
     from consist.cli.choosing import chosen
     from consist.cli.nearby import or_hint

@@ -24,7 +24,7 @@ _SCANNED = 64 << 20
 _SUFFIXES = (".lmdb", ".duckdb")
 
 
-def or_hint(store: Store, found: Iterable[T]) -> Iterator[T]:
+def or_hint(store: Store, found: Iterable[T], *, step: str | None = None) -> Iterator[T]:
     """Yield what was found; where that is nothing, say on standard error that the index may not know it.
 
     Parameters
@@ -33,6 +33,8 @@ def or_hint(store: Store, found: Iterable[T]) -> Iterator[T]:
         Where it was looked for.
     found : iterable
         The lines of a listing.
+    step : str, optional
+        The step that they are of. One that there is not is said, with the nearest.
     """
     nothing = True
     for item in found:
@@ -42,6 +44,13 @@ def or_hint(store: Store, found: Iterable[T]) -> Iterator[T]:
         from consist.cli.output import complain
         from consist.store.unknown import lacks_runs
 
+        names = [] if step is None else [known for known, _ in store.index.steps()]
+        if step is not None and step not in names:
+            from consist.arguments import nearest
+            from consist.identity.names import escape
+
+            near = nearest(step, names, "`consist ls steps` lists them")
+            complain(f"no step is called {escape(repr(step)):.80} ({near})")
         if lacks_runs(store):
             complain("the store has runs that this index does not know; `consist index rebuild` reads them in")
 

@@ -4,7 +4,7 @@ What is done is ``store/places.py``'s and ``store/reading.py``'s. Nothing is mad
 """
 
 # Paths are plain strings: pathlib would be imported for this alone.
-# ruff: noqa: PTH112
+# ruff: noqa: PTH100, PTH112
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import NotFoundError, SettingsError
 from consist.store import places
-from consist.store.settings import resolve
+from consist.store.settings import DEFAULTS, resolve
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -93,8 +93,12 @@ def require_index(place: Located) -> None:
     if file_kind(place.db_path) is not Kind.NEW:
         return
     others = indexes_in(".")
+    if resolve()["db_path"].origin == "default" and place.db_path == os.path.abspath(DEFAULTS["db_path"]):
+        missing = "no consist.toml here or above says where the index is; check --db-path or CONSIST_DB"
+    else:
+        missing = "check --db-path"
     hint = " or ".join(f"try --db-path ./{other}" if n == 0 else f"./{other}" for n, other in enumerate(others))
-    places.require_index(place, hint or "check --db-path; a Tracker makes the index with its first run")
+    places.require_index(place, hint or f"{missing}; a Tracker makes the index with its first run")
 
 
 def require_store(place: Located) -> None:

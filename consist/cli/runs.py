@@ -47,7 +47,9 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         str | None,
         typer.Option(metavar="RUN", help="Only runs in this one: a scenario.", autocompletion=complete_run),
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only runs that began then or later (UTC).")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only runs that began then or later, in local time.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
@@ -57,28 +59,31 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     The model is the step's name; the execution time is in seconds; hits say how often the run was found again; the
     kind is run, trace (a block that always runs) or scenario (it holds others).
+
+    On a terminal times are local, without a zone; elsewhere they are UTC, and end in Z. --since takes both as they
+    stand.
     """
-    from consist.cli.choosing import parse_time
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import on_terminal, write_json_list, write_table
     from consist.cli.shapes import head, run_line
     from consist.errors import UsageError
     from consist.index.records import COMPLETED, FAILED, FORGOTTEN
+    from consist.store.finding import moment
     from consist.store.names import find_run
 
     limit = checked_limit(limit)
     if status not in {None, COMPLETED, FAILED, FORGOTTEN}:
         raise UsageError(f"no run has the status {status!r:.60}", hint=f"write {COMPLETED}, {FAILED} or {FORGOTTEN}")
-    begin = None if since is None else parse_time(since)
+    begin = None if since is None else moment(since)
     opened = open_to_read(find_place(db_path, store))
     inside = None if parent is None else find_run(opened, parent).id
     chosen: dict[str, Any] = {"step": step, "status": status, "tag": tag, "parent": inside, "since": begin}
     if as_json:
-        found = or_hint(opened, opened.index.runs(**chosen, limit=limit))
+        found = or_hint(opened, opened.index.runs(**chosen, limit=limit), step=step)
         write_json_list(head("runs"), "runs", (run_line(opened, record) for record in found))
         return
-    records = or_hint(opened, opened.index.rows(**chosen, limit=limit))
+    records = or_hint(opened, opened.index.rows(**chosen, limit=limit), step=step)
     if on_terminal():
         rows = ((run_id, _named(record), *rest) for record, (run_id, _, *rest) in _rows(opened, records))
         write_table(COLUMNS, rows, flexible=("model",))

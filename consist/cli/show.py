@@ -50,7 +50,7 @@ def show(
     steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest, which has 16 digits or more, or fewer after
     blake3:; then as a file or folder here, which is hashed: ./NAME is always one. If several runs made that content
     the newest is shown, and the others are named as also_made_by. A file that is no output of its own is looked for in
-    the folders that runs made.
+    the folders that runs made. Of what was found as an output found_as says which, in a folder found_in.
 
     A line is a fact: what it is about, a tab, and its values.
     """
@@ -81,10 +81,7 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
 
     record = origin.run
     yield from _course(store, record)
-    if origin.inner:
-        yield "found_in", f"{origin.output}/{origin.inner}"
-    for run_id in origin.also:
-        yield "also_made_by", RunId(run_id)
+    yield from _place(origin)
     yield from _labels(store, record)
     yield from _named("config", record.config)
     yield from _named("facet", record.facet)
@@ -106,13 +103,25 @@ def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     yield from _contract(record)
     for note in record.notes:
         yield "note", note
-    yield "signature", record.signature
+    yield "signature", record.signature, *_why_none(store, record)
     for name, digest in record.parts.items():
         yield f"part.{name}", digest
     for name, digest in record.code.items():
         yield f"code.{name}", digest
     for name, value in record.machine.items():
         yield f"machine.{name}", one_line(value)
+
+
+def _place(origin: "Origin") -> "Iterator[tuple[Any, ...]]":
+    """Yield what of a run was meant, and who else made it."""
+    from consist.cli.text import RunId
+
+    if origin.inner:
+        yield "found_in", f"{origin.output}/{origin.inner}"
+    elif origin.output is not None:
+        yield "found_as", origin.output
+    for run_id in origin.also:
+        yield "also_made_by", RunId(run_id)
 
 
 def _course(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
@@ -135,6 +144,36 @@ def _course(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
     yield "hits", hits.count
     if hits.last:
         yield "last_hit", Time(hits.last)
+
+
+def _why_none(store: "Store", record: "RunRecord") -> tuple[str, ...]:
+    """Say why no signature leads to a run, as one cell; nothing of a run that has one."""
+    from consist.index.records import FAILED, FORGOTTEN, RUN
+
+    if record.signature is not None:
+        return ()
+    if record.kind != RUN:
+        return (f"a {record.kind} is executed each time",)
+    if not record.parts:
+        return ("it was put, not computed",)
+    if record.status in {FAILED, FORGOTTEN}:
+        return ("a failure is not cached" if record.status == FAILED else "it was called wrong, and forgotten",)
+    instead = _found_instead(store, record)
+    if instead is None:
+        return ("it was not cached, or another run took its place",)
+    return (f"run {instead} is found instead: it is equal, and was published before, or took its place",)
+
+
+def _found_instead(store: "Store", record: "RunRecord") -> str | None:
+    """Return the id of the run that the signature of an equal call leads to, as far as the index can say."""
+    from consist.errors import DamagedError
+    from consist.identity.signature import signature
+
+    try:
+        found = store.index.find(signature(record.step, record.parts))
+    except (KeyError, DamagedError):  # a record of another make, or one that cannot be read
+        return None
+    return None if found is None else found.id
 
 
 def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from consist.blobs.damage import HINT
 from consist.errors import BlobNotFoundError, DamagedError, FolderError, RunNotFoundError, UsageError
 from consist.identity.names import is_name
-from consist.store.listing import FILE, OUTPUT, STEP, look
+from consist.store.listing import OUTPUT, STEP, look
 from consist.store.names import RUNS, STEPS, find_output, parse_path
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def info_of(entry: Entry, name: str) -> dict[str, Any]:
     created = None if entry.time is None else entry.time / 1_000_000
     known = {
         "digest": None if entry.digest is None else entry.digest.hex,
-        "format": FILE if entry.kind == FILE else entry.format,
+        "format": entry.format,
         "run": entry.run,
         "step": entry.step,
         "stored": entry.stored,

@@ -146,16 +146,17 @@ class Artifact:
 
     def __repr__(self) -> str:
         what = described(self.format, self._record.media)
-        return f"<Artifact {self.key}{self._shown()} ({what}, {human_size(self.size)}, {self.digest.short})>"
+        name = " = ".join(filter(None, (self.key, self._shown())))
+        return f"<Artifact {name} ({what}, {human_size(self.size)}, {self.digest.short})>"
 
     def _repr_html_(self) -> str:
         from consist.runs.html import artifact_html
 
-        return artifact_html(self._record, self.run_id, self.read_bytes)
+        return artifact_html(self._record, self.run_id, self.read_bytes, self._shown())
 
     def _shown(self) -> str:
         """Show a small value as it is, so that a printed result can be read; only what is no code and needs none."""
         if self._record.inline is None or self.format not in SHOWN:
             return ""
         text = repr(SHOWN[self.format].decode(self._record.inline))
-        return f" = {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
+        return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

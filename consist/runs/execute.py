@@ -14,7 +14,7 @@ from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
 from consist.store.config import GROUP
 from consist.store.flight import single_flight
-from consist.store.lookup import find
+from consist.store.lookup import AGAIN, find
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -46,17 +46,17 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     mode = request.cache.cache_mode
     if signature is None or mode in {"off", "overwrite"}:
         return run_body(identified, workshop)
-    said: set[str] = set()
+    said: dict[str, str] = {}
     hit, _ = _look_up(identified, workshop, said)
     if hit is not None:
         return hit
     if mode == "readonly" or _is_under_way_around_us(signature):
-        return run_body(identified, workshop)
+        return run_body(identified, workshop, notes=tuple(said.values()))
     shared = workshop.store.config.sharing == GROUP
     with single_flight(workshop.store.locks, signature, shared=shared):
         # Whoever held the lock before us may have published what we want.
         hit, falls_short = _look_up(identified, workshop, said)
-        return hit or run_body(identified, workshop, replacing=falls_short)
+        return hit or run_body(identified, workshop, replacing=falls_short, notes=tuple(said.values()))
 
 
 def _identified(request: Request, workshop: Workshop) -> Identified:
@@ -73,7 +73,7 @@ def _identified(request: Request, workshop: Workshop) -> Identified:
     return identify(request, workshop.store.files)
 
 
-def _look_up(identified: Identified, workshop: Workshop, said: set[str]) -> tuple[RunResult | None, bool]:
+def _look_up(identified: Identified, workshop: Workshop, said: dict[str, str]) -> tuple[RunResult | None, bool]:
     """Return the result of an earlier run, if there is one that is all that the caller wants of a hit.
 
     What is found damaged is warned of once a call: `said` has what the first look said to the second.
@@ -113,7 +113,7 @@ def _delivers(record: RunRecord, request: Request) -> bool:
     return True
 
 
-def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: set[str]) -> bool:
+def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: dict[str, str]) -> bool:
     """Put outputs where they are wanted; content that turns out damaged makes the call a miss, which heals."""
     from consist.runs.claims import claimed, ended
     from consist.runs.hydrate import restore_outputs
@@ -124,7 +124,7 @@ def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: set[
         restore_outputs(request, record, workshop.library, workshop.store.blobs)
     except (DamagedError, BlobNotFoundError) as error:
         warn_once(
-            f"run {record.id} of {record.step!r}: {error.message}; it is computed again",
+            f"run {record.id} of {record.step!r}: {error.message}{AGAIN}",
             DamagedWarning,
             record.id,
             said,

@@ -9,6 +9,7 @@ from consist.identity.explain import Difference, differences, summary
 from consist.identity.names import escape
 from consist.index.records import FAILED, FORGOTTEN, RUN
 from consist.runs.run import Run
+from consist.store.lookup import AGAIN
 from consist.store.nearest import nearest_run
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def explain_run(store: Store, run: RunRecord, other: RunRecord | None = None) ->
     found = other or nearest_run(store, run)
     if run.kind != RUN:
         return _of_a_block(run, found)
-    return compared(run, found, remark_on_absence(run.step) if found is None else None)
+    noted = next((note for note in run.notes if note.endswith(AGAIN)), None)
+    return compared(run, found, remark_on_absence(run.step) if found is None and noted is None else noted)
 
 
 def _of_a_block(run: RunRecord, other: RunRecord | None) -> Explanation:
@@ -132,4 +134,4 @@ def _fate(other: RunRecord) -> str:
         return "but was called wrong, and forgotten"
     if other.signature is None:
         return "but no signature leads to it: it was not cached, or another run took its place"
-    return "and a signature leads to it: the later run was told not to look, or came at the same time"
+    return "and a signature leads to it: the later run was told not to look, found it damaged, or came at the same time"

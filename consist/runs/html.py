@@ -60,7 +60,7 @@ def run_html(run: RunRecord, tags: Iterable[str], *, found: str = "") -> str:
     )
 
 
-def artifact_html(output: ArtifactRecord, run_id: str, read: Callable[[], bytes]) -> str:
+def artifact_html(output: ArtifactRecord, run_id: str, read: Callable[[], bytes], shown: str = "") -> str:
     """Return an output as a table of facts, and an image as what it shows.
 
     Parameters
@@ -71,8 +71,11 @@ def artifact_html(output: ArtifactRecord, run_id: str, read: Callable[[], bytes]
         The run that made it.
     read : callable
         Returns its content.
+    shown : str
+        A small value, as text.
     """
     facts = [
+        *([("value", shown)] if shown else []),
         ("format", described(output.format, output.media)),
         ("size", human_size(output.content_size)),
         ("digest", output.digest.hex),

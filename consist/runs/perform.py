@@ -118,7 +118,9 @@ class Attempt:
         return self.logbook.written_into(replace(self.logbook.draft, outputs=tuple(self.outputs)))
 
 
-def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = False) -> RunResult:
+def run_body(
+    identified: Identified, workshop: Workshop, *, replacing: bool = False, notes: tuple[str, ...] = ()
+) -> RunResult:
     """Call the function of a request and record the run.
 
     Parameters
@@ -129,6 +131,8 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
         Where.
     replacing : bool
         Replace what the signature leads to.
+    notes : tuple of str
+        What was said when it was looked up: why an earlier run was not found.
 
     Returns
     -------
@@ -148,7 +152,7 @@ def run_body(identified: Identified, workshop: Workshop, *, replacing: bool = Fa
 
         restore_inputs(identified.inputs, workshop.library, str(workshop.run_dir))
     writes = request.cache.cache_mode != "readonly"
-    logbook = _logbook(identified, workshop, writes=writes)
+    logbook = _logbook(identified, workshop, notes, writes=writes)
     claim = claimed(logbook.draft, request.declared.paths, workshop.store)
     try:
         return _attempt(identified, workshop, Attempt(logbook, claim), replacing=replacing, writes=writes)
@@ -187,8 +191,10 @@ def _attempt(
     return result
 
 
-def _logbook(identified: Identified, workshop: Workshop, *, writes: bool) -> Logbook:
+def _logbook(identified: Identified, workshop: Workshop, notes: tuple[str, ...], *, writes: bool) -> Logbook:
     draft = draft_of(identified)
+    if notes:
+        draft = with_values(draft, notes=(*draft.notes, *notes))
     collector = workshop.collector(draft.step, writes=writes)
     logbook = Logbook(draft, collector, workshop.store, workshop.library, identified.inputs)
     logbook.symlinks = identified.request.declared.symlinks

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from consist.arguments import texts
+from consist.arguments import nearest, texts
+from consist.errors import UsageError
 from consist.runs.formats.needs import needed
 from consist.runs.run import artifacts_of
 
@@ -77,10 +78,14 @@ class RunSet(Sequence["Run"]):
 
         Raises
         ------
+        UsageError
+            If runs have outputs, and none has one of that key.
         DamagedError, BlobNotFoundError
             If the content of one is damaged or missing.
         """
         wanted = texts("values", values)
+        if wanted:
+            self._refuse_unknown(wanted)
         for run in self._runs:
             yield self._row(run, wanted)
 
@@ -117,6 +122,19 @@ class RunSet(Sequence["Run"]):
         rows = list(self.rows(values))
         columns = {name: [row.get(name) for row in rows] for name in _columns(rows, values)}
         return polars.DataFrame({name: _of_one_type(column) for name, column in columns.items()}, strict=False)
+
+    def _refuse_unknown(self, wanted: tuple[str, ...]) -> None:
+        """Refuse a key that no run has, unless no run has any: those may all have failed."""
+        lacking, known = set(wanted), set[str]()
+        for run in self._runs:
+            made = self._shelf.outputs(run)
+            known.update(made)
+            lacking.difference_update(made)
+            if not lacking:
+                return
+        if known:
+            key = next(key for key in wanted if key in lacking)
+            raise UsageError(f"no run of these has an output {key!r:.80}", hint=nearest(key, sorted(known)))
 
     def _row(self, run: Run, values: tuple[str, ...]) -> dict[str, Any]:
         row = {

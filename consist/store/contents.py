@@ -62,6 +62,8 @@ class Contents:
         What is damaged or missing.
     unneeded : list of Finding
         What is damaged, and no blob needs it.
+    affected : dict of str to set of bytes
+        The raw digests of the blobs that a finding affects, by its key.
     """
 
     sizes: dict[bytes, int] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Contents:
     packs: int = 0
     findings: list[Finding] = field(default_factory=list)
     unneeded: list[Finding] = field(default_factory=list)
+    affected: dict[str, set[bytes]] = field(default_factory=dict)
     _reported: set[bytes] = field(default_factory=set)
 
     def size(self, store: Store, digest: Digest) -> int | None:
@@ -87,6 +90,7 @@ class Contents:
     def report(self, key: str, problem: str, digest: Digest) -> None:
         """Add a finding about the object of a blob."""
         self._reported.add(digest.raw)
+        self.affected.setdefault(key, set()).add(digest.raw)
         self.findings.append(Finding(key, problem))
 
 
@@ -117,13 +121,13 @@ def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object
     for raw, state in packs.items():
         if state.rows is not None and state.problem is None:
             store.blobs.suspects.discard(Digest(raw))
-    needed_by: dict[bytes, list[str]] = {}
+    needed_by: dict[bytes, list[Digest]] = {}
     for manifest in _manifests(store, contents):
         contents.sizes[manifest.digest.raw] = manifest.size
         contents.chunk_lists[manifest.digest.raw] = manifest.chunk_list().raw
         harmed, foreign = harmed_and_foreign(store.backend, manifest, packs)
         for number in harmed:
-            needed_by.setdefault(manifest.packs[number].digest, []).append(manifest.digest.short)
+            needed_by.setdefault(manifest.packs[number].digest, []).append(manifest.digest)
         if foreign:
             name = manifest.packs[min(foreign)].name.short
             contents.report(manifest.key, f"it names chunks that pack {name} does not have", manifest.digest)
@@ -136,11 +140,12 @@ def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object
     return contents
 
 
-def _conclude(store: Store, contents: Contents, pack: Digest, state: PackState, blobs: list[str]) -> None:
+def _conclude(store: Store, contents: Contents, pack: Digest, state: PackState, blobs: list[Digest]) -> None:
     """Report a pack that is wrong, and note it."""
     if state.problem is None:
         return
     finding = Finding(layout.digest_key(layout.PACKS, pack), state.problem + _needed_by(blobs))
+    contents.affected.setdefault(finding.key, set()).update(blob.raw for blob in blobs)
     (contents.findings if blobs or state.is_unknown else contents.unneeded).append(finding)
     if not state.is_unknown:
         store.blobs.suspects.add(pack)
@@ -194,9 +199,9 @@ def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
             contents.report(found.key, error.message, digest)
 
 
-def _needed_by(blobs: list[str]) -> str:
+def _needed_by(blobs: list[Digest]) -> str:
     if not blobs:
         return ""
     more = f" and {len(blobs) - _NAMED} more" if len(blobs) > _NAMED else ""
     needed = "blob" if len(blobs) == 1 else "blobs"
-    return f"; needed by {needed} {', '.join(blobs[:_NAMED])}{more}"
+    return f"; needed by {needed} {', '.join(blob.short for blob in blobs[:_NAMED])}{more}"

@@ -144,4 +144,8 @@ def moment(value: object) -> int:
         value = value.to_pydatetime()
     if not isinstance(value, dt.datetime):
         raise UsageError(f"{shown(value)} is no time", hint="give a datetime, a date, a timedelta or text")
-    return (value.astimezone(dt.UTC) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+    try:
+        value = value.astimezone(dt.UTC)
+    except (OverflowError, ValueError):
+        raise UsageError(f"{value} is before or after all time", hint="leave it out for all runs") from None
+    return (value - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)

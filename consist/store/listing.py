@@ -18,6 +18,7 @@ from consist.errors import BlobNotFoundError, DamagedError, RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
 from consist.index.records import COMPLETED, TREE
 from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, parse_path
+from consist.store.unknown import or_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -161,7 +162,7 @@ def _steps(store: Store) -> Iterator[Entry]:
 
 def _step(store: Store, step: str, newest: int | None = None) -> tuple[Entry, Iterator[Entry]]:
     if next(store.index.runs(step=step, limit=1), None) is None:
-        raise RunNotFoundError(f"there is no step {step!r:.200}", hint="see `consist ls steps`")
+        raise RunNotFoundError(f"there is no step {step!r:.200}", hint=or_elsewhere(store, "see `consist ls steps`"))
     entry = Entry(step, f"{STEPS}/{step}", STEP, step=step)
     return entry, _outputs(_newest_with_each(store, step, newest), folder=entry.path)
 
@@ -222,7 +223,8 @@ def _child(child: Child, above: str, run: RunRecord, digest: Digest | None) -> E
     if child.file is not None:
         digest = child.file.digest
     path = f"{above}/{child.name}"
-    return Entry(child.name, path, kind, child.size, digest, None, stored, run.started, run.id, run.step)
+    form = None if child.file is None else FILE
+    return Entry(child.name, path, kind, child.size, digest, form, stored, run.started, run.id, run.step)
 
 
 def _output(run: RunRecord, output: ArtifactRecord, folder: str) -> Entry:

@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 RECHECK_MICROSECONDS = 24 * 3600 * 1_000_000
 """For so long a record that the store was known to have is believed to be there still, over a network."""
 
+AGAIN = "; it is computed again"
+"""How a message ends that says why a run was not found; it becomes a note of the run that takes its place."""
+
 _SEEN_LIMIT = 100_000
 """Records that a process remembers to have compared; 24 MB."""
 
 
 def find(
-    store: Store, signature: Digest, *, validate: bool | str | None = None, said: set[str] | None = None
+    store: Store, signature: Digest, *, validate: bool | str | None = None, said: dict[str, str] | None = None
 ) -> RunRecord | None:
     """Return the completed run of a signature, or None.
 
@@ -49,23 +52,21 @@ def find(
     validate : bool or str, optional
         True: look for each output in the store, also over a network, and for each file of a folder. ``eager``: read
         each, and compare it with its digest. Else as `missing_output` does.
-    said : set of str, optional
-        What something was said of before: whoever looks a second time for the same call hands it on.
+    said : dict of str to str, optional
+        What was said before, by what it is about: whoever looks a second time for the same call hands it on.
 
     Raises
     ------
     StorageError
         If the store cannot be read. Damage is no error: it is warned of, and a miss.
     """
-    said = set() if said is None else said
+    said = {} if said is None else said
     record = _from_index(store, signature, said) or _from_store(store, signature, said)
     if record is None:
         return None
     missing = _what_is_not_whole(store, record, validate)
     if missing is not None:
-        warn_once(
-            f"run {record.id} of {record.step!r}: {missing}; it is computed again", DamagedWarning, record.id, said
-        )
+        warn_once(f"run {record.id} of {record.step!r}: {missing}{AGAIN}", DamagedWarning, record.id, said)
         return None
     return record
 
@@ -151,7 +152,7 @@ def _known(store: Store, signature: Digest) -> RunRecord | None:
         return None
 
 
-def _from_index(store: Store, signature: Digest, said: set[str]) -> RunRecord | None:
+def _from_index(store: Store, signature: Digest, said: dict[str, str]) -> RunRecord | None:
     try:
         record = store.index.find(signature)
     except DamagedError as error:
@@ -230,7 +231,7 @@ def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
     store.seen[signature] = version
 
 
-def _from_store(store: Store, signature: Digest, said: set[str]) -> RunRecord | None:
+def _from_store(store: Store, signature: Digest, said: dict[str, str]) -> RunRecord | None:
     """Ask the store itself, which other machines write to, and take what it has into the index."""
     try:
         framed = store.backend.get(layout.digest_key(layout.RESULTS, signature))
@@ -238,7 +239,7 @@ def _from_store(store: Store, signature: Digest, said: set[str]) -> RunRecord | 
     except BlobNotFoundError:
         return None
     except DamagedError as error:
-        told = f"the record of signature {signature.short} is damaged ({error.message}); it is computed again"
+        told = f"the record of signature {signature.short} is damaged ({error.message}){AGAIN}"
         warn_once(told, DamagedWarning, signature.hex, said)
         return None
     store.index.put_run(record, framed)

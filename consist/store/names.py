@@ -33,6 +33,7 @@ from consist.errors import (
 from consist.hashing.digest import SIZE, Digest, parse_prefix
 from consist.hashing.hasher import BLOCK, Hasher, hash_bytes
 from consist.index.records import TREE
+from consist.store.unknown import or_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -182,7 +183,9 @@ def find_run(store: Store, prefix: str) -> RunRecord:
         record = store.index.get_run(prefix if prefix in matches else matches[0]) if matches else None
         if record is not None:
             return record
-    raise RunNotFoundError(f"no run has an id that begins with {prefix!r}", hint="`consist runs` lists them")
+    raise RunNotFoundError(
+        f"no run has an id that begins with {prefix!r}", hint=or_elsewhere(store, "`consist runs` lists them")
+    )
 
 
 def find_output(store: Store, path: str) -> Found:
@@ -279,7 +282,7 @@ def _checked_inline(found: Found, content: bytes) -> bytes:
     if hash_bytes(content) != found.digest:
         raise DamagedError(
             f"the inline content of {found.name!r} is not what its digest {found.digest.short} says",
-            hint="run the step that made it again, and the store heals",
+            hint=HINT,
         )
     return content
 
@@ -308,7 +311,7 @@ def _newest(store: Store, place: Place) -> RunRecord:
             f"no completed run of step {place.name!r} has an output {place.key!r}"
             if known
             else f"there is no step {place.name!r}",
-            hint=f"see `consist ls steps/{place.name}`" if known else "see `consist ls steps`",
+            hint=or_elsewhere(store, f"see `consist ls steps/{place.name}`" if known else "see `consist ls steps`"),
         )
     return record
 

@@ -30,6 +30,7 @@ from consist.hashing.digest import Digest
 from consist.hashing.hasher import hash_file
 from consist.store.infolders import Sought, find_in_folders
 from consist.store.names import BLOBS, RUNS, SCHEME, find_output, find_run, parse_path
+from consist.store.unknown import or_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -105,7 +106,7 @@ def find_origin(store: Store, target: str, *, seen: Callable[[int], object] = in
     if not os.path.lexists(target):
         raise RunNotFoundError(
             f"no run has an id that begins with {target!r:.200}, and there is no file of that name",
-            hint="`consist runs` lists the runs",
+            hint=or_elsewhere(store, "`consist runs` lists the runs"),
         )
     return _maker(store, _sought(target, seen), target)
 
@@ -138,7 +139,8 @@ def _blob(store: Store, text: str) -> Digest:
         if not _RUN.match(text):
             raise
         raise RunNotFoundError(
-            f"no run has an id, and no blob a digest, that begins with {text!r}", hint=error.hint
+            f"no run has an id, and no blob a digest, that begins with {text!r}",
+            hint=or_elsewhere(store, error.hint or ""),
         ) from None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from consist.arguments import COUNT, MAPPING, PATH, check, nearest
+from consist.blobs.urls import refuse_slip
 from consist.errors import SettingsError
 
 ENVIRONMENT = {
@@ -166,6 +167,8 @@ def _checked(table: Any, path: Path) -> dict[str, Setting]:
 def _relative_to(folder: Path, key: str, value: Any) -> Any:
     if _KINDS[key] is not PATH or "://" in value:
         return value
+    if key == "store":
+        refuse_slip(value)  # what it is joined to would hide it
     return str(folder / _home(value))
 
 

@@ -53,6 +53,16 @@ def lacks_runs(store: Store) -> bool:
     return any(not _is_known(store.index, each.key) for each in found)
 
 
+def or_elsewhere(store: Store, hint: str) -> str:
+    """Complete a hint about something that the index does not know: of a shared store the index may be behind.
+
+    A folder is taken for this machine's own: there, lists that are empty look for themselves (`lacks_runs`).
+    """
+    if store.backend.capabilities.files:
+        return hint
+    return f"{hint}, or another machine made it: `consist index rebuild`"
+
+
 def unknown(backend: Backend, index: Index) -> Unknown:
     """Count the records of a store, and those of them that an index does not have; no content is read.
 

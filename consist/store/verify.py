@@ -14,6 +14,7 @@ from consist.hashing.hasher import hash_bytes
 from consist.index.records import TREE, RunRecord, decode_events, decode_record
 from consist.store.config import load
 from consist.store.contents import Finding, look_at_contents, object_key
+from consist.store.needing import Needing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,10 +77,12 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
     findings.extend(contents.findings)
     records = 0
     trees: set[Digest] = set()
+    needing = Needing(set().union(*contents.affected.values()))
     for key, record in _records(store, findings):
         records += 1
+        needing.look_at(record)
         findings.extend(_outputs(store, key, record, contents))
-        findings.extend(_trees(store, record, contents, trees))
+        findings.extend(_trees(store, record, contents, trees, needing))
     findings.extend(_framed(store, layout.LOG, decode_events))
     findings.extend(_framed(store, layout.LATEST, _check_pointer))
     return Verified(
@@ -87,7 +90,7 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
         len(contents.sizes),
         contents.packs,
         contents.stored,
-        tuple(dict.fromkeys(findings)),
+        tuple(needing.named(found, contents.affected.get(found.key, ())) for found in dict.fromkeys(findings)),
         tuple(contents.unneeded),
     )
 
@@ -140,7 +143,9 @@ def _outputs(store: Store, key: str, record: RunRecord, contents: Contents) -> I
             yield Finding(blob, f"lists other chunks than output {output.key!r} of run {record.id} has")
 
 
-def _trees(store: Store, record: RunRecord, contents: Contents, done: set[Digest]) -> Iterator[Finding]:
+def _trees(
+    store: Store, record: RunRecord, contents: Contents, done: set[Digest], needing: Needing
+) -> Iterator[Finding]:
     """Check the folders that a run made, each once. One that is not whole is noted, so that its run heals it."""
     for output in record.outputs:
         if output.format != TREE or output.digest in done:
@@ -155,6 +160,7 @@ def _trees(store: Store, record: RunRecord, contents: Contents, done: set[Digest
                 yield Finding(object_key(output.digest, output.size), error.message)
             continue
         for file in tree.files:
+            needing.note(file.digest, record, f"{file.path!r} of output {output.key!r}")
             problem = _problem(store, file, contents)
             if problem is not None:
                 store.blobs.suspects.add(output.digest)

@@ -62,6 +62,11 @@ def test_relative_and_home_paths(tmp_path, monkeypatch):
         ("dir::file:///data", "chained"),
         ("memory://team/store::x", "chained"),
         ("nosuchthing://team/store", "nosuchthing"),
+        ("s3:/cas/x", r"write s3://cas/x; a folder of that name is \./s3:/cas/x"),
+        ("s3//cas/x", r"write s3://cas/x; a folder of that name is \./s3//cas/x"),
+        ("GS:/user:pw@cas/x", r"\AGS:/cas/x is .*write gs://cas/x"),
+        (Path("s3://cas/x"), "write s3://cas/x"),
+        ("file:/data/x", "write file:///data/x"),
     ],
 )
 def test_what_is_refused(given, said, tmp_path, monkeypatch):
@@ -69,6 +74,18 @@ def test_what_is_refused(given, said, tmp_path, monkeypatch):
     with pytest.raises(SettingsError, match=said):
         open_backend(given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_no_store(tmp_path):
+    (tmp_path / "raw.csv").write_text("a,b")
+    with pytest.raises(SettingsError, match=r"raw.csv is a file, and a store is a folder \(name a folder"):
+        open_backend(tmp_path / "raw.csv")
+
+
+def test_a_folder_may_have_the_name_of_a_slip(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("./s3:/x", "./s3//x", "s3/x", "s3", "files:/x", str(tmp_path / "s3:/x")):
+        assert normalise_url(name) == os.path.abspath(name)  # noqa: PTH100
 
 
 def test_a_path_or_a_file_url_is_a_folder(tmp_path):
@@ -94,9 +111,14 @@ def test_the_settings_of_a_folder_arrive(tmp_path):
 )
 def test_a_storage_option_that_is_misspelt_opens_no_other_store(url, option, near):
     given = {"key": "k3y", "secret": "s3cr3t"} if url.startswith("s3") else {}
-    backend = open_backend(url, storage_options={**given, option: "x"})
     with pytest.raises(SettingsError, match=rf"storage option '{option}' \(did you mean '{near}'\?\)"):
-        backend.stat("consist.json")
+        open_backend(url, storage_options={**given, option: "x"}).stat("consist.json")
+
+
+def test_a_slip_in_a_usual_storage_option_is_told_before_anything_is_asked():
+    with pytest.raises(SettingsError, match=r"storage option 'endpont_url' \(did you mean 'endpoint_url'"):
+        open_backend("s3://bucket/store", storage_options={"endpont_url": "x"})
+    open_backend("s3://bucket/store", storage_options={"use_ssl": True, "requester_pays": False})
 
 
 def test_a_storage_option_like_none_is_the_drivers():

@@ -177,12 +177,34 @@ def test_where_nobody_listens_nobody_waits(closed_port, driver, monkeypatch):
     monkeypatch.setattr(time, "sleep", slept.append)
     options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{closed_port}", "consist_driver": driver}
     backend = Retrying(RemoteBackend("s3://bucket/store", options))
-    with pytest.raises(UnreachableError, match=r"nobody listens there \(start the server"):
+    with pytest.raises(UnreachableError, match=rf"nobody listens there, .* http://127.0.0.1:{closed_port} \(start"):
         backend.get("consist.json")
     assert len(slept) == 2
     with pytest.raises(UnreachableError, match="nobody listens there"):
         backend.stat_many(["a", "b"])
     assert len(slept) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "variable", "said"),
+    [
+        ("s3://bucket/x", {}, "", "no endpoint is set, so AWS was asked"),
+        ("gs://bucket/x", {}, "", "no endpoint is set, so Google was asked"),
+        ("s3://bucket/x", {}, "https://user:pw@host:1/path", "the endpoint is https://host:1"),
+        (
+            "s3://bucket/x",
+            {"client_kwargs": {"endpoint_url": "http://other"}},
+            "http://host",
+            "the endpoint is http://other",
+        ),
+        ("memory://bucket/x", {}, "http://host", ""),
+    ],
+)
+def test_the_endpoint_is_named_without_what_it_hides(url, options, variable, said, monkeypatch):
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", variable)
+    assert RemoteBackend(url, options).endpoint == said
 
 
 class HalfDone(Wrapper):

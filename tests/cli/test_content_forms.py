@@ -199,9 +199,9 @@ def test_ls_sorts_by_time_the_newest_first_and_what_has_none_last(world, ask):
 
 def test_several_paths_go_into_a_folder(world, ask, call):
     (world.folder / "to").mkdir()
-    assert ask("get", "steps/clean/rows", "steps/clean/note", "to").lines == ["to/rows", "to/note"]
-    assert ask("get", "steps/clean/raw", "--to", "to").lines == ["to/raw"]
-    assert (world.folder / "to" / "raw").read_bytes() == b"\x00\xff\n"
+    assert ask("get", "steps/clean/rows", "steps/clean/note", "to").lines == ["to/rows.msgpack", "to/note.msgpack"]
+    assert ask("get", "steps/clean/raw", "--to", "to").lines == ["to/raw.bin"]
+    assert (world.folder / "to" / "raw.bin").read_bytes() == b"\x00\xff\n"
     before = sorted(path.name for path in world.folder.rglob("*"))
     for arguments, said in (
         (("steps/clean/rows", "steps/clean/note", "nowhere"), "there is no folder nowhere"),

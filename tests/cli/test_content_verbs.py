@@ -6,7 +6,10 @@ import socket
 import stat
 
 import blake3
+import pandas as pd
 import pytest
+
+import consist
 
 TABLE = b"a,b\n" + b"1,2\n" * 3
 BIG = bytes(range(256)) * (3 << 12)
@@ -71,8 +74,8 @@ def test_get_restores_under_the_name_that_a_file_had(world, ask):
     assert answer.out == "table.csv\n"
     assert (world.folder / "table.csv").read_bytes() == TABLE
     (world.folder / "there").mkdir()
-    assert ask("get", "steps/clean/raw", "there").out == "there/raw\n"
-    assert (world.folder / "there" / "raw").read_bytes() == b"\x00\xff\n"
+    assert ask("get", "steps/clean/raw", "there").out == "there/raw.bin\n"
+    assert (world.folder / "there" / "raw.bin").read_bytes() == b"\x00\xff\n"
     digest = blake3.blake3(BIG).hexdigest()
     assert ask("get", f"blobs/{digest[:9]}", "there/").out == f"there/{digest}\n"
     assert (world.folder / "there" / digest).read_bytes() == BIG
@@ -142,9 +145,47 @@ def test_get_replaces_a_link_to_a_file_and_not_the_file(world, ask):
     assert (world.folder / "table.csv").read_bytes() == TABLE
 
 
+def test_get_of_outputs_alone_names_the_target_s_option(world, call, ask):
+    paths = ("steps/clean/table", "steps/clean/rows")
+    answer = call("get", *paths, "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert "--to . is this folder" in answer.err
+    assert ask("get", *paths, "--to", ".").lines == ["table.csv", "rows.msgpack"]
+
+
+def test_get_of_a_run_or_a_step_brings_all_outputs_into_a_folder(world, call, ask):
+    (world.folder / "all").mkdir()
+    names = {"table.csv", "rows.msgpack", "raw.bin", "note.msgpack"}
+    for place in (f"runs/{world.runs['clean'].id[:9]}", "steps/clean"):
+        ask("get", place, "all/", "--force")
+        assert {path.name for path in (world.folder / "all").iterdir()} == names
+    answer = call("get", "steps/big", "nowhere", "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (2, "consist: there is no folder nowhere for 1 path (make it first)\n")
+
+
+def test_a_table_is_called_in_a_folder_as_its_artifact_is(world, ask):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        made = tracker.run(lambda: pd.DataFrame({"n": [1]}), name="tabled", outputs=["cleaned"])
+        path = made.outputs["cleaned"].path
+    assert ask("get", "steps/tabled/cleaned").lines == [path.name] == ["cleaned.parquet"]
+    assert ask("get", "steps/tabled/cleaned", "as_said").lines == ["as_said"]
+
+
+@pytest.mark.parametrize("to", [("-",), ("--to", "-")])
+def test_get_to_standard_output_names_cat(world, call, to):
+    answer = call("get", "steps/clean/table", *to, "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert "`consist cat PATH --raw` writes to standard output" in answer.err
+    assert not (world.folder / "-").exists()
+
+
+def test_the_help_of_get_says_that_force_replaces_links(call):
+    assert "symbolic link to one" in " ".join(call("get", "--help").out.split())
+
+
 def test_get_writes_a_plain_value_as_it_is_stored_and_its_help_says_so(world, ask, call):
     (document,) = json.loads(ask("get", "steps/clean/rows", "--json").out)["restored"]
-    assert (world.folder / "rows").read_bytes() == b"\x03"  # msgpack's fixint
+    assert (world.folder / "rows.msgpack").read_bytes() == b"\x03"  # msgpack's fixint
     assert document["digest"] == blake3.blake3(b"\x03").hexdigest()
     said = " ".join(call("get", "--help").out.split())
     assert "A plain value is written as it is stored, which is msgpack" in said

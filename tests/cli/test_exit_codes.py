@@ -250,6 +250,15 @@ def test_a_folder_as_the_index_is_told_with_where_it_was_set(world, call, monkey
     assert "environment variable CONSIST_DB" in one_line(answer)
 
 
+def test_where_no_settings_say_where_the_index_is_that_is_said(tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    said = "no consist.toml here or above says where the index is"
+    assert said in one_line(call("runs"))
+    assert said not in one_line(call("runs", "--db-path", "x.lmdb"))
+    (tmp_path / "consist.toml").write_text('db_path = "y.lmdb"')
+    assert said not in one_line(call("runs"))
+
+
 def test_where_there_is_no_index_those_in_the_folder_are_named(world, call):
     hint = one_line(call("runs"))
     assert "there is no index " in hint

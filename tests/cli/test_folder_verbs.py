@@ -288,3 +288,8 @@ def test_a_rebuilt_index_knows_folders_as_before(drawn, ask, world):
     before = ask("ls", "-l", "steps/draw/charts").out
     ask("index", "rebuild")
     assert ask("ls", "-l", "steps/draw/charts").out == before
+
+
+def test_a_file_in_a_folder_is_listed_as_what_it_is_read_as(drawn, ask):
+    formats = {row["name"]: row["format"] for row in ask("ls", "steps/draw/charts", "-l").rows()}
+    assert (formats["index.html"], formats["2026/"]) == ("file", "-")

@@ -1,12 +1,15 @@
 """`search`, `artifacts`, `diff`, `summary`, `scenarios`, `lineage`, `export`, against what the runs are known to be."""
 
+import datetime as dt
 import json
 import random
+import time
 
 import pyarrow.parquet as pq
 import pytest
 
 import consist
+from consist.cli.text import Time, shown
 from consist.index.records import COMPLETED, SCENARIO, Event, RunRecord, encode_record
 from consist.index.schema import name
 from consist.store.publish import keep
@@ -171,6 +174,32 @@ def test_runs_can_be_chosen_by_when_they_began(world, ask):
     assert steps_of(ask("runs", "--since", "2200-01-01")) == []
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_step_that_there_is_not_is_named_with_the_nearest(world, call, form):
+    answer = call("runs", "--step", "claen", *form, "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (0, "consist: no step is called 'claen' (did you mean 'clean'?)\n")
+    answer = call("runs", "--step", "clean", "--status", "failed", *form, "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (0, "")
+
+
+def test_a_time_without_a_zone_is_local_as_a_terminal_shows_it(world, ask, monkeypatch):
+    began = world.runs["big"].started_at
+    monkeypatch.setenv("TZ", "Etc/GMT-12")  # twelve hours before Greenwich's clocks
+    time.tzset()
+    try:
+        cell = shown(Time(world.runs["big"].record.started))
+        assert cell == f"{began + dt.timedelta(hours=12):%Y-%m-%d %H:%M:%S}"
+        assert "big" in steps_of(ask("runs", "--since", cell))
+        later = f"{began + dt.timedelta(hours=12, seconds=60)}".partition("+")[0]
+        assert steps_of(ask("runs", "--since", later)) == []
+        paths = [row["name"] for row in ask("ls", "steps/big", "-l", "--filter", f"time>={cell}").rows()]
+        assert len(paths) == 1
+        assert ask("ls", "steps/big", "-l", "--filter", f"time>={later}").rows() == []
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_lineage_leads_from_a_result_to_what_it_was_made_from_and_back(world, ask):
     clean, summarise = world.runs["clean"].id, world.runs["summarise"].id
     lines = ask("lineage", "steps/summarise/summary").lines
@@ -231,4 +260,4 @@ def test_an_empty_list_says_if_the_store_has_runs_that_the_index_lacks(world, ca
         assert answer.err == (
             "consist: the store has runs that this index does not know; `consist index rebuild` reads them in\n"
         ), verb
-    assert call("runs", "--step", "nobody", "--db-path", world.db_path).err == ""
+    assert call("runs", "--tag", "nobody", "--db-path", world.db_path).err == ""

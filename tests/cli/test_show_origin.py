@@ -205,3 +205,9 @@ def test_a_folder_that_is_gone_from_the_store_is_passed_over(world, drawn, place
 
 def test_the_help_has_an_example_with_a_file(call):
     assert "consist show plot.png" in call("show", "--help").out
+
+
+def test_a_file_is_said_to_be_an_output_of_the_run(world, ask):
+    (world.folder / "copy").write_bytes(b"a,b\n" + b"1,2\n" * 3)
+    assert "found_as\ttable" in ask("show", "copy").lines
+    assert not any(line.startswith("found_as") for line in ask("show", world.runs["clean"].id).lines)

@@ -18,7 +18,7 @@ from consist.hashing.hasher import hash_bytes
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def on_terminal(*arguments, width=80, **variables):
+def on_terminal(*arguments, width=80, code=0, **variables):
     """Run the program on a terminal of its own, and return what came there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
@@ -37,8 +37,8 @@ def on_terminal(*arguments, width=80, **variables):
     while piece := _read(ours):
         pieces.append(piece)
     os.close(ours)
-    assert process.wait(60) == 0
-    return b"".join(pieces).decode().replace("\r\n", "\n")
+    assert process.wait(60) == code
+    return b"".join(pieces).decode(errors="replace").replace("\r\n", "\n")
 
 
 def _read(descriptor):
@@ -129,7 +129,7 @@ def test_colours_follow_no_color(world):
 
 
 def test_an_empty_list_still_names_its_columns(world):
-    text = _ESCAPE.sub("", on_terminal("runs", "--step", "nobody", "--db-path", world.db_path))
+    text = _ESCAPE.sub("", on_terminal("runs", "--tag", "nobody", "--db-path", world.db_path))
     assert text.split() == ["run", "id", "model", "status", "started", "execution", "time", "hits"]
 
 
@@ -165,3 +165,12 @@ def test_text_that_is_written_steers_no_terminal_and_passes_through_a_pipe(steer
     assert "one\\x1b[2J\ttab\n\\x9b31mtwo\\u202e" in shown
     assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
     assert STEERING in start(*arguments).stdout.decode()
+
+
+def test_binary_content_goes_to_a_terminal_only_if_that_is_wanted(world, start):
+    said = on_terminal("cat", "steps/clean/raw", "--db-path", world.db_path, width=200, code=5)
+    assert "'raw' is binary, which a terminal cannot show" in said
+    assert "--raw writes it all the same" in said
+    assert "binary" not in on_terminal("cat", "steps/clean/raw", "--raw", "--db-path", world.db_path, width=200)
+    assert "1,2" in on_terminal("cat", "steps/clean/table", "--db-path", world.db_path)
+    assert start("cat", "steps/clean/raw", "--db-path", world.db_path, text=False).stdout == b"\x00\xff\n"

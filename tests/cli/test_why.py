@@ -1,10 +1,12 @@
 """`consist why`: one run against the nearest earlier one, or two against each other."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 import consist
+from consist.errors import DamagedWarning
 
 
 @pytest.fixture
@@ -127,6 +129,29 @@ def test_a_run_that_was_replaced(history, why):
     run, other, (remark,) = why(second)
     assert (run, other) == (second, first)
     assert remark.endswith("but no signature leads to it: it was not cached, or another run took its place")
+
+
+def test_a_run_after_damage_says_what_was_damaged(history, call, why):
+    def step():
+        return b"x" * 50_000
+
+    with consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False) as tracker:
+        first = tracker.run(step)
+        digest = first.outputs["value"].digest.hex
+        blob = Path("i.store", "blobs", digest[:2], digest[2:])
+        blob.chmod(0o600)
+        blob.write_bytes(b"y" + blob.read_bytes()[1:])
+    assert call("verify", "--read-data", "--db-path", "i.lmdb").code == 1
+    with consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False) as tracker:
+        with pytest.warns(DamagedWarning):
+            assert not tracker.run(step).cache_hit
+        again = tracker.find_runs(step="step")[0].id
+        assert tracker.run(step).run.id == first.run.id != again
+    note = f"run {first.run.id} of 'step': output 'value' was found damaged; it is computed again"
+    assert why(again) == (again, first.run.id, [note])
+    facts = call("show", again, "--db-path", "i.lmdb").lines
+    assert f"note\t{note}" in facts
+    assert any(fact.startswith(f"signature\t-\trun {first.run.id} is found instead") for fact in facts)
 
 
 @pytest.mark.parametrize(

@@ -198,10 +198,11 @@ def test_what_is_asked_about_a_result_is_answered_under_either(either):
     assert either.lineage(artifact, depth=0).root.as_dict()["digest"] == artifact.digest.hex
     assert either.lineage(Path("raw.txt"), "both").root.size == 3
     for given in (results, [result.run for result in results]):
-        table = either.run_set(given).to_pandas(values=["level", "none"])
+        table = either.run_set(given).to_pandas(values=["level"])
         assert table["level"].tolist() == [3, 4]
         pandas.testing.assert_series_equal(table["hits"], pandas.Series([0, 0], name="hits"))
-        assert table["none"].tolist() == [None, None]
+        with pytest.raises(errors.UsageError, match=r"has an output 'levle' \(did you mean 'level'"):
+            either.run_set(given).to_pandas(values=["level", "levle"])
     with pytest.raises(errors.RunNotFoundError, match="has no output 'none'"):
         either.load_run_output(run, "none")
     found = either.diff_runs(results[0], results[1].run)

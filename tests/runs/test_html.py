@@ -92,6 +92,13 @@ def test_a_lineage_and_a_comparison(tracker, result):
     checked(tracker.diff_runs(result, result)._repr_html_(), NAME)
 
 
+def test_a_small_value_is_shown(tracker):
+    made = tracker.run(lambda: {"small": 0.125, "large": "x" * 50_000}, name="values", outputs=["small", "large"])
+    assert "value0.125" in Parsed(made.outputs["small"]._repr_html_()).text
+    assert "value" not in Parsed(made.outputs["large"]._repr_html_()).text
+    assert repr(made.outputs["small"]).startswith("<Artifact small = 0.125 (plain")
+
+
 def test_a_failed_run(tracker):
     def fail():
         raise ValueError(HOSTILE)

@@ -139,6 +139,7 @@ def test_an_unknown_key_like_none_lists_all(project):
         ("cache_limit = true", "the setting 'cache_limit' in .* is bool, not int"),
         ("cache_limit = -1", r"the setting 'cache_limit' in .* is -1 \(give a whole number, 0 or more\)"),
         ("db_path = []", "the setting 'db_path' in .* is list, not str"),
+        ('store = "s3:/cas/x"', r"s3:/cas/x is no URL.*\(write s3://cas/x;"),
         ("store = ", "cannot read the settings in .*consist.toml"),
     ],
 )

@@ -61,6 +61,24 @@ def check(tmp_path, filled):
         store.index.close()
 
 
+@pytest.fixture
+def folder_of(tmp_path):
+    def folder_of(content):
+        folder = tmp_path / hash_bytes(content).short
+        folder.mkdir()
+        (folder / "file").write_bytes(content)
+        return folder
+
+    return folder_of
+
+
+def harm(path):
+    path.chmod(0o600)
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+
+
 def named(verified) -> set[str]:
     return {finding.key for finding in verified.findings}
 
@@ -220,6 +238,26 @@ def test_an_inline_output_that_is_not_its_digest_is_named(store, by_hand):
     (finding,) = verify(store).findings
     assert finding.key.startswith("results/")
     assert "the inline output 'out' does not match its digest" in finding.problem
+
+
+def test_damage_is_told_by_the_outputs_that_need_it(filled, check, tmp_path, folder_of):
+    with Tracker(run_dir=tmp_path / "runs", db_path=tmp_path / "index.lmdb", durable=False) as tracker:
+        run = tracker.run(make, config={"value": 9})
+        big = put(tracker.store, io.BytesIO(random.Random(1).randbytes(3 << 20)), "big", origin="", machine={})  # noqa: S311 - no secret
+        tree = put_folder(tracker.store, str(folder_of(b"y" * 50_000)), "tree", machine={})
+        needed = {
+            run.outputs["large"].digest: f"output 'large' of run {run.run.id} (step make)",
+            hash_bytes(b"y" * 50_000): f"'file' of output 'tree' of run {tree.id} (step put)",
+        }
+    for digest in needed:
+        harm(filled / "blobs" / digest.hex[:2] / digest.hex[2:])
+    (pack,) = (path for path in filled.rglob("packs/*/*") if path.is_file())
+    harm(pack)
+    needed[pack.parent.name + pack.name] = f"output 'big' of run {big.id} (step put)"
+    problems = {finding.key.partition("/")[2].replace("/", ""): finding.problem for finding in check().findings}
+    assert len(problems) == len(needed)
+    for digest, who in needed.items():
+        assert problems[getattr(digest, "hex", digest)].endswith(f"; needed for {who}")
 
 
 def test_what_is_found_heals_by_running_again(by_hand, filled, tmp_path):

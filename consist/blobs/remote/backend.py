@@ -14,7 +14,7 @@ from consist.blobs import layout
 from consist.blobs.backend import Capabilities, LazyCapabilities, ObjectStat, Versioned
 from consist.blobs.remote import probe
 from consist.blobs.remote.choose import choose
-from consist.blobs.remote.drivers import require_driver
+from consist.blobs.remote.drivers import refuse_likely_slips, require_driver
 from consist.blobs.remote.s3 import DRIVER
 from consist.blobs.remote.strategy import Place, Strategy
 from consist.blobs.spool import Spool
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Range
 
 
-_inexact: set[str] = set()
+_inexact: dict[str, str] = {}
 """Stores of which it was said that they do not create exclusively."""
 
 
@@ -66,6 +66,7 @@ class RemoteBackend:
         driver = options.pop(DRIVER, None)
         self._place = Place(url, strip_user_info(url), options, driver)
         require_driver(self._place.protocol)
+        refuse_likely_slips(self._place)
         self._memory = memory
         self._able: dict[str, bool] = {}
         self._made: tuple[int, Strategy] | None = None
@@ -74,6 +75,11 @@ class RemoteBackend:
     def url(self) -> str:
         """Where it is, without user-info."""
         return self._place.url
+
+    @property
+    def endpoint(self) -> str:
+        """Which server is asked, for messages."""
+        return self._place.endpoint
 
     @property
     def capabilities(self) -> Capabilities:

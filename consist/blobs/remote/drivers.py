@@ -19,6 +19,10 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 
 _NEAR = 0.8
 """How alike two names are of which one is a typing error: 0.6 would take any ``…_timeout`` for another one."""
+_USUAL = frozenset(
+    {"anon", "client_kwargs", "config_kwargs", "endpoint_url", "key", "profile", "project", "secret", "token"}
+)
+"""Options that are usual with buckets: what nearly is one is looked at before the driver is needed."""
 _FRESH = {"use_listings_cache": False, "skip_instance_cache": True}
 """With the defaults a driver may not see what another process wrote, and may still see what it deleted."""
 
@@ -55,6 +59,27 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
             raise SettingsError(f"{protocol}:// does not take these storage_options: {names}") from error
         raise
     return driver, str(cls._strip_protocol(place.full_url)).rstrip("/")
+
+
+def refuse_likely_slips(place: Place) -> None:
+    """Refuse misspelt options before anything is asked: what the index or a copy can answer needs no driver.
+
+    The driver, whose import takes long, is asked for its options only where one is nearly a usual one.
+
+    Raises
+    ------
+    SettingsError
+        With the right name.
+    """
+    unusual = [option for option in place.options if option not in _USUAL]
+    if any(difflib.get_close_matches(option, _USUAL, n=1, cutoff=_NEAR) for option in unusual):
+        import fsspec
+
+        try:
+            cls = fsspec.get_filesystem_class(place.protocol)
+        except (ImportError, ValueError):  # told when it is needed
+            return
+        _refuse_misspelt(cls, place)
 
 
 def _refuse_misspelt(cls: type, place: Place) -> None:

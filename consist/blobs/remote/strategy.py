@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import abc
 import os
+import re
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,13 +20,22 @@ from consist.errors import AlreadyExistsError, ConsistError, UnsupportedError
 from consist.fileops import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import ParamSpec, TypeVar
 
     from consist.blobs.backend import ObjectStat, Range, Versioned
 
     P = ParamSpec("P")
     T = TypeVar("T")
+
+
+_SERVERS = {
+    "s3": (("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "AWS"),
+    "s3a": (("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "AWS"),
+    "gs": (("STORAGE_EMULATOR_HOST",), "Google"),
+    "gcs": (("STORAGE_EMULATOR_HOST",), "Google"),
+}
+"""Where the drivers look for an endpoint if no option has one, and whose they ask if nothing has."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,21 @@ class Place:
     def protocol(self) -> str:
         """What is before the ``://``."""
         return self.url.partition("://")[0]
+
+    @property
+    def endpoint(self) -> str:
+        """Which server is asked, for messages: nothing but scheme and host; ``""`` where it cannot be said."""
+        client = self.options.get("client_kwargs")
+        given = self.options.get("endpoint_url") or (
+            client.get("endpoint_url") if isinstance(client, Mapping) else None
+        )
+        variables, usual = _SERVERS.get(self.protocol, ((), ""))
+        given = given or next((os.environ[name] for name in variables if os.environ.get(name)), None)
+        if isinstance(given, str):
+            scheme, _, rest = given.rpartition("://")
+            host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+            return f"the endpoint is {scheme}://{host}" if scheme else f"the endpoint is {host}"
+        return usual and f"no endpoint is set, so {usual} was asked"
 
 
 class Strategy(abc.ABC):

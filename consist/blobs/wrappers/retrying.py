@@ -217,18 +217,20 @@ class Retrying(Wrapper):
             return _Patience(self._deadline)
         # Who was waited for in vain once, and never answered, is not waited for by each operation that follows.
         if self._first is not None and self._first.is_over:
-            return _Patience(0.0, 1)
-        self._first = _Patience(min(self._deadline, FIRST_DEADLINE), FIRST_ATTEMPTS)
+            return _Patience(0.0, 1, getattr(self.inner, "endpoint", ""))
+        where = getattr(self.inner, "endpoint", "")  # of a server; no part of the port
+        self._first = _Patience(min(self._deadline, FIRST_DEADLINE), FIRST_ATTEMPTS, where)
         return self._first
 
 
 class _Patience:
     """How long one operation goes on trying, and how long it pauses before each further attempt."""
 
-    def __init__(self, seconds: float, if_nobody: float = math.inf) -> None:
+    def __init__(self, seconds: float, if_nobody: float = math.inf, where: str = "") -> None:
         self.is_over = False
         self._seconds = seconds
         self._if_nobody = if_nobody
+        self._where = where
         self._ends = time.monotonic() + seconds
         self._pause = FIRST_WAIT
         self._attempts = 0
@@ -245,7 +247,7 @@ class _Patience:
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         if self._attempts >= self._if_nobody and is_nobody(error):
             self.is_over = True
-            said = f"{error.message}: nobody listens there"
+            said = f"{error.message}: nobody listens there" + (f", {self._where}" if self._where else "")
             raise UnreachableError(said, hint="start the server, or correct the endpoint") from error
         if self._seconds == 0:
             raise error
