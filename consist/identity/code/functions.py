@@ -18,6 +18,7 @@ from consist.identity.code.owners import is_a, is_own, label_of, module_label, o
 from consist.identity.code.state import WRITE_ONLY
 from consist.identity.code.uses import Use
 from consist.identity.code.values import ValueEncoder
+from consist.identity.code.variables import Variable, variable_of, variables_of
 
 if TYPE_CHECKING:
     from consist.identity.code.state import WalkState
@@ -47,11 +48,14 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
         if name not in _ATTRIBUTE_NOISE:
             walk.value(f"{label}.{name}", value)
     uses = [*facts.uses, *_late_uses(facts)]
-    used_cells = {use.name for use in uses if use.kind == "cell"}
+    used_cells = {use.name for use in uses if use.kind == "cell" and not use.sets}
     # ``super()`` reads its cell without an instruction that says so.
     uses += [Use("cell", name) for name in function.__code__.co_freevars if name not in used_cells]
     for use in uses:
-        _describe_use(walk, label, use, function)
+        if use.sets:
+            walk.variables.used(function, label, [_variable(use.name, function)], sets=True)
+        else:
+            _describe_use(walk, label, use, function)
     if facts.names & features.READS_NAMESPACE:
         _describe_namespace(walk, label, function)
 
@@ -93,6 +97,7 @@ def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType
 def _describe_use(walk: WalkState, label: str, use: Use, function: types.FunctionType) -> None:
     """Describe what one name in a function stands for."""
     found = references.find(use, function)
+    _note_variables(walk, label, use, found, function)
     name = f"{found.where}:{found.name}" if found.name else found.where
     if _is_ignored(walk, use, found, function):
         walk.watch.names(found.bindings[:-1])
@@ -118,6 +123,22 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
         _describe_library_attribute(walk, label, found)
     else:
         walk.value(f"{name} (used by {label})", found.value)
+
+
+def _variable(name: str, function: types.FunctionType) -> Variable:
+    """Return the variable of a name that a function sets: of its closure, or else a global."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
+    return variable_of(cells[name]) if name in cells else variable_of(function.__globals__, name)
+
+
+def _note_variables(
+    walk: WalkState, label: str, use: Use, found: references.Found, function: types.FunctionType
+) -> None:
+    """Take down which variables a name goes through, and which one of a module's is set."""
+    cell = [_variable(use.name, function)] if use.kind == "cell" else []
+    walk.variables.used(function, label, cell + variables_of(found.bindings))
+    if use.target and is_a(found.value, types.ModuleType):
+        walk.variables.used(function, label, [variable_of(vars(found.value), use.target)], sets=True)
 
 
 def _is_ignored(walk: WalkState, use: Use, found: references.Found, function: types.FunctionType) -> bool:
@@ -178,6 +199,8 @@ def _describe_namespace(walk: WalkState, label: str, function: types.FunctionTyp
         walk.value(f"{module_label(function.__globals__)} (used by {label})", module)
     else:
         walk.watch.namespace(function.__globals__)
+        names = sorted(function.__globals__)
+        walk.variables.used(function, label, [variable_of(function.__globals__, name) for name in names])
         for name, value in sorted(function.__globals__.items()):
             if not name.startswith("__"):
                 walk.value(f"{label}:{name}", value)

@@ -194,7 +194,7 @@ def _walked(walk: Walk, fn: Any, code: tuple[Any, ...], version: str | None) -> 
         walk.piece(f"version {version}").data = encode((str(version), _name(fn)))
     for item in code:
         _add_code(walk, item)
-    walk.drain()
+    walk.finish()
     for name in sorted(walk.ignored - walk.ignored_used):
         walk.warnings[f"ignore={name!r} names nothing that the function reaches"] = None
     return CodeIdentity(walk.digest(), walk.manifest(), tuple(walk.warnings), tuple(walk.uncacheable))
