@@ -95,7 +95,9 @@ def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     if "__pydantic_fields__" in vars(cls):
         yield from _pydantic(walk, cls)
     elif _annotations_matter(cls):
-        yield "annotations", dict(vars(cls).get("__annotations__") or {})
+        annotations = vars(cls).get("__annotations__") or {}
+        walk.watch.namespace(annotations)
+        yield "annotations", dict(annotations)
 
 
 def _member(walk: WalkState, name: str, member: enum.Enum) -> tuple[Any, ...]:
@@ -145,7 +147,12 @@ def _pydantic(walk: WalkState, cls: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _annotations_matter(cls: type) -> bool:
-    """Tell whether somebody else's base class or metaclass may have read the annotations."""
+    """Tell whether somebody else's base class or metaclass may have read the annotations.
+
+    What takes named tuples, typed dicts and protocols by their annotations is nowhere near their class.
+    """
+    if (issubclass(cls, tuple) and "_fields" in vars(cls)) or vars(cls).keys() & {"__total__", "_is_protocol"}:
+        return True
     above = (*cls.__mro__[1:], type(cls))
     return any(origin_of_class(base).kind in {Kind.INSTALLED, Kind.NATIVE} for base in above) or hasattr(
         cls, "__attrs_attrs__"

@@ -106,6 +106,7 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
     walk.watch.names(found.bindings)
     for module, asked, answer in found.asked:
         walk.watch.asked(functools.partial(references.made_when_asked, module, asked), answer)
+    _note_reading(walk, features.names_behind(found.value))
     feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
@@ -210,8 +211,13 @@ def _note_features(walk: WalkState, label: str, facts: CodeFacts) -> None:
     for feature in features.features_of_names(facts):
         walk.warnings[f"{label} {feature}"] = None
     walk.reads_subclasses = walk.reads_subclasses or "__subclasses__" in facts.names
-    walk.reads_docs = walk.reads_docs or bool(facts.names & features.READS_DOCS)
-    walk.reads_annotations = walk.reads_annotations or bool(facts.names & features.READS_ANNOTATIONS)
+    _note_reading(walk, features.names_in_text(facts))
+
+
+def _note_reading(walk: WalkState, names: frozenset[str]) -> None:
+    """Let docstrings or annotations count, if something goes by a name that reads them."""
+    walk.reads_docs = walk.reads_docs or bool(names & features.READS_DOCS)
+    walk.reads_annotations = walk.reads_annotations or bool(names & features.READS_ANNOTATIONS)
 
 
 def _late_uses(facts: CodeFacts) -> list[Use]:
