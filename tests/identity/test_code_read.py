@@ -66,4 +66,3 @@ def test_an_annotation_that_is_changed_in_place_counts(project):
     before = code_identity(module.f).digest
     module.Own.__annotations__["x"] = float
     assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before
-

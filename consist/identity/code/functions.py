@@ -47,7 +47,7 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
     for name, value in sorted(function.__dict__.items()):
         if name not in _ATTRIBUTE_NOISE:
             walk.value(f"{label}.{name}", value)
-    uses = [*facts.uses, *_late_uses(facts)]
+    uses = [*facts.uses, *_late_uses(walk, facts)]
     used_cells = {use.name for use in uses if use.kind == "cell" and not use.sets}
     # ``super()`` reads its cell without an instruction that says so.
     uses += [Use("cell", name) for name in function.__code__.co_freevars if name not in used_cells]
@@ -220,7 +220,7 @@ def _note_reading(walk: WalkState, names: frozenset[str]) -> None:
     walk.reads_annotations = walk.reads_annotations or bool(names & features.READS_ANNOTATIONS)
 
 
-def _late_uses(facts: CodeFacts) -> list[Use]:
+def _late_uses(walk: WalkState, facts: CodeFacts) -> list[Use]:
     """List what constant text in a function refers to, if it makes code of text or looks modules up by name."""
     uses: list[Use] = []
     if any(use.kind == "global" and use.name in features.RUNS_TEXT for use in facts.uses):
@@ -229,6 +229,7 @@ def _late_uses(facts: CodeFacts) -> list[Use]:
     if facts.names & features.READS_NAMES_IN_TEXT:
         uses += [Use("global", name) for string in facts.strings for name in re.findall(r"@([A-Za-z_]\w*)", string)]
     if "modules" in facts.names:
+        walk.watch.names(references.loaded(name) for name in facts.strings)
         # Only what is imported already: text may be the name of any file, and importing one runs it.
         loaded = [sys.modules.get(string) for string in facts.strings]
         names = [module.__name__ for module in loaded if module and origin_of(module).kind is Kind.PROJECT]

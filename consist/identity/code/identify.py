@@ -161,11 +161,15 @@ def _with_options(fn: Any, key: Any, options: _Options) -> CodeIdentity:
     version, code, ignore, files = options
     if version is not None or any(isinstance(item, Path) for item in code):
         return _with_files(_walked(_walk_for(ignore), fn, code, version), files)
-    full_key = (key, tuple(item if isinstance(item, str) else id(item) for item in (*code, None, *ignore)))
+    full_key = (key, _identities(code), _identities(ignore))
     found = _memo.get(full_key)
     if found is not None and hold(found[1]):
         return _with_files(found[2], files)
     return _with_files(_remember(full_key, fn, _walk_for(ignore, remember=True), code, ignore), files)
+
+
+def _identities(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(item if isinstance(item, str) else id(item) for item in items)
 
 
 def _walk_for(ignore: Sequence[Any], *, remember: bool = False) -> Walk:

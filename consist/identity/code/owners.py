@@ -20,7 +20,7 @@ PROJECT = Origin(Kind.PROJECT)
 CONSIST = Origin(Kind.CONSIST)
 _MAIN = frozenset({"__main__", "__mp_main__", "__worker__"})
 _MAKERS = frozenset({"abc", "dataclasses", "types"})
-"""Modules that the classes claim to be of which their functions make: `new_class`, `make_dataclass`, `ABCMeta` itself."""
+"""The modules that classes claim to be of which `new_class`, `make_dataclass` or a call of `ABCMeta` made."""
 _HEAP_TYPE = 1 << 9
 
 

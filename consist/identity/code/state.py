@@ -121,7 +121,10 @@ class WalkState:
             return []
         self._searched.add(id(value))
         self.watch.intruders(value)
-        return intruders_in(value)
+        found = intruders_in(value)
+        for _, item in found:
+            self.watch.value(item)
+        return found
 
     # --- pieces
 
