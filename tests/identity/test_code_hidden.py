@@ -122,6 +122,40 @@ def test_a_generator_of_the_projects_counts_with_code_and_attributes(base, made,
     assert code_identity(after.f).digest != identity
 
 
+TOKENS = ["logging.Handler", "logging.Formatter", "threading.Event", "queue.Queue", "concurrent.futures.Executor"]
+DERIVED = """
+import concurrent.futures, logging, queue, threading
+class Own({base}):
+    def __init__(self, k, level):
+        super().__init__()
+        self.k, self.level, self.me = k, level, self
+        self.thread = threading.Thread()
+X = Own({k}, 10)
+def f():
+    return X.k
+"""
+
+
+@pytest.mark.parametrize("base", TOKENS)
+def test_what_a_class_of_the_project_adds_to_a_token_counts(base, project):
+    """Loggers, locks and executors count by their type, but not what the project's own class keeps beside them."""
+    first, second, again = (project(job=DERIVED.format(base=base, k=k)) for k in (1, 2, 1))
+    before = code_identity(first.f)
+    assert before.digest == code_identity(again.f).digest != code_identity(second.f).digest
+    assert not before.uncacheable
+    first.X.level = 20  # which the project's own method sets, too
+    assert code_identity(first.f).digest == fresh_code_identity(first.f).digest != before.digest
+
+
+@pytest.mark.parametrize("deed", [lambda event: event.set(), lambda event: event.wait(0)], ids=["set", "wait"])
+def test_what_a_token_keeps_itself_does_not_count(deed, project):
+    source = "import threading\nclass Own(threading.Event):\n    k = 1\nX = Own()\ndef f():\n    return X.k\n"
+    module = project(job=source)
+    before = fresh_code_identity(module.f).digest
+    deed(module.X)
+    assert fresh_code_identity(module.f).digest == before
+
+
 @pytest.mark.parametrize("make", [random.Random, np.random.default_rng, np.random.RandomState])
 def test_a_generator_of_the_project_counts_by_its_state(make):
     assert _digest(make(3)) == _digest(make(3)) != _digest(make(4))

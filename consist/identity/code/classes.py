@@ -46,6 +46,7 @@ def describe(walk: WalkState, cls: type) -> None:
     """Describe a class of the project."""
     label = label_of(cls)
     walk.watch.a_class(cls)
+    _watch_made_methods(walk, cls)
     piece = walk.piece(label)
     names = sorted(name for name, _ in _attributes(cls))
     piece.data = b"T" + text(cls.__name__) + encode(names)
@@ -56,6 +57,15 @@ def describe(walk: WalkState, cls: type) -> None:
             walk.value(f"{label}.{name} (attribute)" if is_a(value, *_METHODS) else f"{label}.{name}", value)
     for name, value in _declared(walk, cls):
         walk.value(f"{label} ({name})", value, lenient=True)
+
+
+def _watch_made_methods(walk: WalkState, cls: type) -> None:
+    """Watch what counts by what it was made of, and that nobody puts another in its place."""
+    for value in vars(cls).values():
+        if type(value) is functools.cached_property:
+            walk.watch.some_of(value, "func")
+        elif "__attrs_attrs__" in vars(cls) and is_a(value, types.FunctionType):
+            walk.watch.function(value)
 
 
 def _attributes(cls: type) -> Iterator[tuple[str, Any]]:
@@ -83,6 +93,7 @@ def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     if slots:
         yield "slots", tuple(sorted(slots))
     if issubclass(cls, enum.Enum):
+        walk.watch.namespace(cls._member_map_)
         yield "members", tuple(_member(walk, name, member) for name, member in cls._member_map_.items())
     if "_abc_impl" in vars(cls):
         registered = [found() for found in _abc._get_dump(cls)[0]]  # noqa: SLF001 - the same
@@ -95,7 +106,9 @@ def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     if "__pydantic_fields__" in vars(cls):
         yield from _pydantic(walk, cls)
     elif _annotations_matter(cls):
-        yield "annotations", dict(vars(cls).get("__annotations__") or {})
+        annotations = vars(cls).get("__annotations__") or {}
+        walk.watch.namespace(annotations)
+        yield "annotations", dict(annotations)
 
 
 def _member(walk: WalkState, name: str, member: enum.Enum) -> tuple[Any, ...]:
@@ -107,7 +120,7 @@ def _member(walk: WalkState, name: str, member: enum.Enum) -> tuple[Any, ...]:
 
 def _field(walk: WalkState, found: dataclasses.Field[Any]) -> tuple[Any, ...]:
     """Describe a field, with stand-ins that cannot change for what most fields have: a hit looks at the rest anew."""
-    walk.watch.some_of(found, *_FIELD)
+    walk.watch.some_of(found, "name", *_FIELD)
     values = {name: getattr(found, name, None) for name in _FIELD}
     metadata = values["metadata"]
     if metadata is _NO_METADATA:
@@ -145,7 +158,12 @@ def _pydantic(walk: WalkState, cls: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _annotations_matter(cls: type) -> bool:
-    """Tell whether somebody else's base class or metaclass may have read the annotations."""
+    """Tell whether somebody else's base class or metaclass may have read the annotations.
+
+    What takes named tuples, typed dicts and protocols by their annotations is nowhere near their class.
+    """
+    if (issubclass(cls, tuple) and "_fields" in vars(cls)) or vars(cls).keys() & {"__total__", "_is_protocol"}:
+        return True
     above = (*cls.__mro__[1:], type(cls))
     return any(origin_of_class(base).kind in {Kind.INSTALLED, Kind.NATIVE} for base in above) or hasattr(
         cls, "__attrs_attrs__"

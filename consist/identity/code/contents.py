@@ -32,6 +32,8 @@ from consist.identity.code.values import library_base
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from consist.identity.code.snapshots import Taken
+
     Taker = Callable[["Contents", Any], Iterable[Any]]
 
 _FLAT_ITEMS = frozenset({type(None), bool, int, float, complex, str})
@@ -83,7 +85,7 @@ class Contents:
         self.dtypes: list[Any] = []
         self.shapes: list[tuple[int, ...]] = []
         self.copies: list[bytes] = []
-        self.snapshots: list[tuple[Any, tuple[bytes, tuple[int, ...]]]] = []
+        self.snapshots: list[tuple[Any, Taken]] = []
         self._known: dict[int, Any] = {}
         self._takers: dict[type, Taker] = {}
 
@@ -161,6 +163,10 @@ def _partial(contents: Contents, value: Any) -> Iterable[Any]:
     return _attributes(contents, value, map(operator.attrgetter, ("func", "args", "keywords", "__dict__")))
 
 
+def _cached(contents: Contents, value: Any) -> Iterable[Any]:
+    return _attributes(contents, value, [operator.attrgetter("__wrapped__")])
+
+
 def _attributes(contents: Contents, value: Any, getters: Iterable[Callable[[Any], Any]]) -> list[Any]:
     taken = [(get, value, get(value)) for get in getters]
     contents.attributes += taken
@@ -213,6 +219,7 @@ _TAKERS: dict[type, Taker] = {
     collections.Counter: _mapping,
     collections.defaultdict: _default_mapping,
     functools.partial: _partial,
+    type(functools.lru_cache(abs)): _cached,
     types.SimpleNamespace: _instance,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,10 @@ READS_NAMES_IN_TEXT = frozenset({"query", "eval"})
 """Methods of tables in whose text ``@name`` is a variable."""
 
 READS_NAMESPACE = frozenset({"globals"})
-READS_DOCS = frozenset({"__doc__", "getdoc", "help"})
+READS_DOCS = frozenset(
+    {"__doc__", "getdoc", "help", "model_json_schema", "models_json_schema", "json_schema", "schema_json"}
+)
+"""Among others of pydantic, which puts a model's docstring into its schema."""
 READS_ANNOTATIONS = frozenset(
     {"__annotations__", "get_type_hints", "get_annotations", "signature", "getfullargspec", "validate_call"}
 )
@@ -126,6 +130,18 @@ def features_of_names(facts: CodeFacts) -> list[str]:
     if any(use.kind != "import" and use.name == "open" for use in facts.uses):
         names -= {"open"}  # a variable: what it stands for is known
     return [_BY_ATTRIBUTE[name] for name in sorted(names)]
+
+
+def names_in_text(facts: CodeFacts) -> frozenset[str]:
+    """Return the names of a code object and the text in it, by which ``getattr`` or ``vars`` may be asked."""
+    return facts.names.union(facts.strings)
+
+
+def names_behind(value: Any) -> frozenset[str]:
+    """Return the names that a function of the standard library goes by, or that a getter of `operator` asks for."""
+    if type(value) is types.FunctionType:
+        return frozenset({value.__name__})
+    return frozenset(value.__reduce__()[1]) if type(value) is operator.attrgetter else frozenset()
 
 
 def feature_of(found: Found, facts: CodeFacts) -> str | None:

@@ -18,6 +18,7 @@ from consist.identity.code.owners import is_a, is_own, label_of, module_label, o
 from consist.identity.code.state import WRITE_ONLY
 from consist.identity.code.uses import Use
 from consist.identity.code.values import ValueEncoder
+from consist.identity.code.variables import Variable, variable_of, variables_of
 
 if TYPE_CHECKING:
     from consist.identity.code.state import WalkState
@@ -46,12 +47,15 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
     for name, value in sorted(function.__dict__.items()):
         if name not in _ATTRIBUTE_NOISE:
             walk.value(f"{label}.{name}", value)
-    uses = [*facts.uses, *_late_uses(facts)]
-    used_cells = {use.name for use in uses if use.kind == "cell"}
+    uses = [*facts.uses, *_late_uses(walk, facts)]
+    used_cells = {use.name for use in uses if use.kind == "cell" and not use.sets}
     # ``super()`` reads its cell without an instruction that says so.
     uses += [Use("cell", name) for name in function.__code__.co_freevars if name not in used_cells]
     for use in uses:
-        _describe_use(walk, label, use, function)
+        if use.sets:
+            walk.variables.used(function, label, [_variable(use.name, function)], sets=True)
+        else:
+            _describe_use(walk, label, use, function)
     if facts.names & features.READS_NAMESPACE:
         _describe_namespace(walk, label, function)
 
@@ -93,6 +97,7 @@ def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType
 def _describe_use(walk: WalkState, label: str, use: Use, function: types.FunctionType) -> None:
     """Describe what one name in a function stands for."""
     found = references.find(use, function)
+    _note_variables(walk, label, use, found, function)
     name = f"{found.where}:{found.name}" if found.name else found.where
     if _is_ignored(walk, use, found, function):
         walk.watch.names(found.bindings[:-1])
@@ -101,6 +106,7 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
     walk.watch.names(found.bindings)
     for module, asked, answer in found.asked:
         walk.watch.asked(functools.partial(references.made_when_asked, module, asked), answer)
+    _note_reading(walk, features.names_behind(found.value))
     feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
@@ -118,6 +124,22 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
         _describe_library_attribute(walk, label, found)
     else:
         walk.value(f"{name} (used by {label})", found.value)
+
+
+def _variable(name: str, function: types.FunctionType) -> Variable:
+    """Return the variable of a name that a function sets: of its closure, or else a global."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
+    return variable_of(cells[name]) if name in cells else variable_of(function.__globals__, name)
+
+
+def _note_variables(
+    walk: WalkState, label: str, use: Use, found: references.Found, function: types.FunctionType
+) -> None:
+    """Take down which variables a name goes through, and which one of a module's is set."""
+    cell = [_variable(use.name, function)] if use.kind == "cell" else []
+    walk.variables.used(function, label, cell + variables_of(found.bindings))
+    if use.target and is_a(found.value, types.ModuleType):
+        walk.variables.used(function, label, [variable_of(vars(found.value), use.target)], sets=True)
 
 
 def _is_ignored(walk: WalkState, use: Use, found: references.Found, function: types.FunctionType) -> bool:
@@ -178,6 +200,8 @@ def _describe_namespace(walk: WalkState, label: str, function: types.FunctionTyp
         walk.value(f"{module_label(function.__globals__)} (used by {label})", module)
     else:
         walk.watch.namespace(function.__globals__)
+        names = sorted(function.__globals__)
+        walk.variables.used(function, label, [variable_of(function.__globals__, name) for name in names])
         for name, value in sorted(function.__globals__.items()):
             if not name.startswith("__"):
                 walk.value(f"{label}:{name}", value)
@@ -187,11 +211,16 @@ def _note_features(walk: WalkState, label: str, facts: CodeFacts) -> None:
     for feature in features.features_of_names(facts):
         walk.warnings[f"{label} {feature}"] = None
     walk.reads_subclasses = walk.reads_subclasses or "__subclasses__" in facts.names
-    walk.reads_docs = walk.reads_docs or bool(facts.names & features.READS_DOCS)
-    walk.reads_annotations = walk.reads_annotations or bool(facts.names & features.READS_ANNOTATIONS)
+    _note_reading(walk, features.names_in_text(facts))
 
 
-def _late_uses(facts: CodeFacts) -> list[Use]:
+def _note_reading(walk: WalkState, names: frozenset[str]) -> None:
+    """Let docstrings or annotations count, if something goes by a name that reads them."""
+    walk.reads_docs = walk.reads_docs or bool(names & features.READS_DOCS)
+    walk.reads_annotations = walk.reads_annotations or bool(names & features.READS_ANNOTATIONS)
+
+
+def _late_uses(walk: WalkState, facts: CodeFacts) -> list[Use]:
     """List what constant text in a function refers to, if it makes code of text or looks modules up by name."""
     uses: list[Use] = []
     if any(use.kind == "global" and use.name in features.RUNS_TEXT for use in facts.uses):
@@ -200,6 +229,7 @@ def _late_uses(facts: CodeFacts) -> list[Use]:
     if facts.names & features.READS_NAMES_IN_TEXT:
         uses += [Use("global", name) for string in facts.strings for name in re.findall(r"@([A-Za-z_]\w*)", string)]
     if "modules" in facts.names:
+        walk.watch.names(references.loaded(name) for name in facts.strings)
         # Only what is imported already: text may be the name of any file, and importing one runs it.
         loaded = [sys.modules.get(string) for string in facts.strings]
         names = [module.__name__ for module in loaded if module and origin_of(module).kind is Kind.PROJECT]

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from consist.hashing.canonical import blob, text
 from consist.identity.code import codevalues, libraryvalues, stdvalues
 from consist.identity.code.distributions import Kind
-from consist.identity.code.instances import state_of
+from consist.identity.code.instances import added_by, state_of
 from consist.identity.code.owners import origin_of_class
 
 if TYPE_CHECKING:
@@ -142,11 +142,33 @@ def by_base(cls: type) -> Handler | None:
     if handler is None or origin_of_class(cls).kind is not Kind.PROJECT:
         return handler
 
+    if handler is stdvalues.token:
+        return _token_of_project
+
     def with_class(encoder: CodeEncoder, value: Any) -> bytes:
-        state = b"" if handler is stdvalues.token else encoder.attributes(state_of(value))
-        return b"@8" + encoder.encode(cls) + handler(encoder, value) + state
+        return b"@8" + encoder.encode(cls) + handler(encoder, value) + encoder.attributes(state_of(value))
 
     return with_class
+
+
+def _token_of_project(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode an instance of a project's class that derives from a token: the class, and what it added to the base.
+
+    A thread or file among that is the base's business, and counts by its type.
+    """
+
+    def encode() -> bytes:
+        lenient, encoder.lenient = encoder.lenient, True
+        try:
+            return encoder.attributes(added_by(value, _is_of_project))
+        finally:
+            encoder.lenient = lenient
+
+    return b"@8" + encoder.encode(type(value)) + stdvalues.token(encoder, value) + encoder.shared(value, encode)
+
+
+def _is_of_project(cls: type) -> bool:
+    return origin_of_class(cls).kind is Kind.PROJECT
 
 
 def _by_name(cls: type) -> Handler | None:

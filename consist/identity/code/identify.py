@@ -161,11 +161,15 @@ def _with_options(fn: Any, key: Any, options: _Options) -> CodeIdentity:
     version, code, ignore, files = options
     if version is not None or any(isinstance(item, Path) for item in code):
         return _with_files(_walked(_walk_for(ignore), fn, code, version), files)
-    full_key = (key, tuple(item if isinstance(item, str) else id(item) for item in (*code, None, *ignore)))
+    full_key = (key, _identities(code), _identities(ignore))
     found = _memo.get(full_key)
     if found is not None and hold(found[1]):
         return _with_files(found[2], files)
     return _with_files(_remember(full_key, fn, _walk_for(ignore, remember=True), code, ignore), files)
+
+
+def _identities(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(item if isinstance(item, str) else id(item) for item in items)
 
 
 def _walk_for(ignore: Sequence[Any], *, remember: bool = False) -> Walk:
@@ -194,7 +198,7 @@ def _walked(walk: Walk, fn: Any, code: tuple[Any, ...], version: str | None) -> 
         walk.piece(f"version {version}").data = encode((str(version), _name(fn)))
     for item in code:
         _add_code(walk, item)
-    walk.drain()
+    walk.finish()
     for name in sorted(walk.ignored - walk.ignored_used):
         walk.warnings[f"ignore={name!r} names nothing that the function reaches"] = None
     return CodeIdentity(walk.digest(), walk.manifest(), tuple(walk.warnings), tuple(walk.uncacheable))

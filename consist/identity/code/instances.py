@@ -11,11 +11,12 @@ import datetime as dt
 import dis
 import functools
 import pathlib
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 HEAP_TYPE = 1 << 9
 _CACHES: dict[tuple[str, str], frozenset[str]] = {("sympy", "Basic"): frozenset({"_assumptions"})}
@@ -66,6 +67,29 @@ def state_of(value: Any) -> Iterator[tuple[str, Any]]:
         is_hash = name in hashes and (held is None or issubclass(type(held), int))
         if not is_hash and name not in caches:
             yield name, held
+
+
+def added_by(value: Any, is_of_project: Callable[[type], bool]) -> Iterator[tuple[str, Any]]:
+    """List the attributes of an instance that are a project's class's own, and not those that a library's base keeps.
+
+    The base keeps what code of its module sets on anything: the registry of loggers, say, sets attributes of each.
+    """
+    bases = [base for base in type(value).__mro__ if base.__flags__ & HEAP_TYPE]
+    ours: set[str] = set().union(*(_set_in(vars(base)) for base in bases if is_of_project(base)))
+    theirs: set[str] = set().union(*(_set_in_module(base.__module__) for base in bases if not is_of_project(base)))
+    return ((name, held) for name, held in state_of(value) if name in ours or name not in theirs)
+
+
+def _set_in(namespace: Mapping[str, Any]) -> set[str]:
+    codes = (item.__code__ for item in list(namespace.values()) if type(item) is types.FunctionType)
+    return set().union(*map(_set_by, codes))
+
+
+@functools.lru_cache(maxsize=100)
+def _set_in_module(name: str) -> frozenset[str]:
+    namespace = vars(sys.modules[name]) if name in sys.modules else {}
+    classes = [vars(item) for item in list(namespace.values()) if issubclass(type(item), type)]
+    return frozenset().union(*map(_set_in, (namespace, *classes)))
 
 
 def _all_attributes(value: Any, cls: type) -> Iterator[tuple[str, Any]]:

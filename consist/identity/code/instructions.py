@@ -142,7 +142,7 @@ class _Reader:
                 parts.append(b"c" + numbers.number(numbers.closure_names[place]).to_bytes(4))
             elif op.opcode in _HAS_FREE:
                 parts.append(b"c" + numbers.number(op.argval).to_bytes(4))
-                if op.argval in cells and op.opname not in _NO_READ_OF_CELL:
+                if op.argval in cells and op.opname not in _NO_USE_OF_CELL:
                     self._use(closure_or_global_use(ops, place, "cell"))
             else:
                 parts.append((op.arg or 0).to_bytes(8))
@@ -168,8 +168,7 @@ class _Reader:
         op = ops[place]
         flags = bytes([_name_flags(op)])
         if op.opname in {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL"}:
-            if op.opname == "LOAD_GLOBAL":
-                self._use(closure_or_global_use(ops, place, "global"))
+            self._use(closure_or_global_use(ops, place, "global"))
             return b"G" + flags + self.globals.setdefault(op.argval, len(self.globals)).to_bytes(4)
         if op.opname == "STORE_NAME":
             stored.add(op.argval)
@@ -201,7 +200,7 @@ class _Reader:
 _HAS_NAME = frozenset(dis.hasname)
 _HAS_CONST = frozenset(dis.hasconst)
 _HAS_FREE = frozenset(dis.hasfree)
-_NO_READ_OF_CELL = frozenset({"LOAD_CLOSURE", "MAKE_CELL", "STORE_DEREF", "DELETE_DEREF"})
+_NO_USE_OF_CELL = frozenset({"LOAD_CLOSURE", "MAKE_CELL"})
 
 
 def _signature(code: CodeType) -> bytes:

@@ -59,16 +59,16 @@ def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0912 - one flat loop a
     for get, holder, values in guards.attributes:
         if not all(map(is_, get(holder), values)):
             return False
-    for cls, bases, own_name in guards.bases:
-        if cls.__bases__ is not bases or cls.__name__ is not own_name:
+    for cls, kind, bases, own_name in guards.bases:
+        if type(cls) is not kind or cls.__bases__ is not bases or cls.__name__ is not own_name:
             return False
     return True
 
 
 def _values_hold(guards: Watch) -> bool:
     # A list compares identical elements without calling them; what replaced a method is never equal to it.
-    for proxy, listed in guards.libraries:
-        if list(proxy.values()) != listed:
+    for proxy, names, listed in guards.libraries:
+        if list(proxy.values()) != listed or list(proxy) != names:
             return False
     return _contents_hold(guards.contents) and all(ask() == answer for ask, answer in guards.others)
 

@@ -19,6 +19,8 @@ STDLIB = Origin(Kind.STDLIB)
 PROJECT = Origin(Kind.PROJECT)
 CONSIST = Origin(Kind.CONSIST)
 _MAIN = frozenset({"__main__", "__mp_main__", "__worker__"})
+_MAKERS = frozenset({"abc", "dataclasses", "types"})
+"""The modules that classes claim to be of which `new_class`, `make_dataclass` or a call of `ABCMeta` made."""
 _HEAP_TYPE = 1 << 9
 
 
@@ -61,6 +63,8 @@ def origin_of_class(cls: type) -> Origin:
         return STDLIB if known else PROJECT
     if not cls.__flags__ & _HEAP_TYPE and not isinstance(module, str):
         return STDLIB
+    if module in _MAKERS and not _is_at_home(cls, module):
+        return PROJECT
     return PROJECT if _was_sent(cls, module) else origin_of_module_name(module)
 
 

@@ -136,7 +136,7 @@ def _find_import(use: Use, function: types.FunctionType) -> Found:
     if name not in sys.modules:
         _import(name)
     module = sys.modules.get(root)
-    bindings = tuple(Binding(sys.modules, key, sys.modules.get(key, MISSING)) for key in dict.fromkeys((name, root)))
+    bindings = tuple(loaded(key) for key in dict.fromkeys((name, root)))
     if module is None:
         return Found(MISSING, name, "", None, bindings)
     for step in range(len(use.chain)) if use.whole else ():
@@ -146,6 +146,11 @@ def _find_import(use: Use, function: types.FunctionType) -> Found:
             _import(deeper)
         break
     return follow(Found(module, module_label(vars(module)), "", None, bindings), use.chain)
+
+
+def loaded(name: str) -> Binding:
+    """Look up a module that may be imported yet."""
+    return Binding(sys.modules, name, sys.modules.get(name, MISSING))
 
 
 def _absolute_name(use: Use, function: types.FunctionType) -> str:

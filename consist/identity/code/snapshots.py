@@ -8,10 +8,10 @@ identities of the code that it refers to.
 from __future__ import annotations
 
 import enum
-import functools
 import operator
+import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import UnencodableError
 from consist.identity.code import handlers
@@ -20,7 +20,7 @@ from consist.identity.code.owners import is_own
 from consist.identity.code.values import ValueEncoder, order_atoms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from consist.identity.code.distributions import Distribution
 
@@ -40,6 +40,10 @@ def is_frozen(value: Any) -> bool:
         return all(map(is_frozen, (value.fget, value.fset, value.fdel)))
     if cls is tuple or cls is frozenset:
         return all(is_frozen(item) for item in value)
+    if cls in _GETTERS:
+        return is_frozen(value.__reduce__()[1])
+    if cls is types.GenericAlias:
+        return is_frozen(value.__args__) and is_frozen(value.__origin__)
     if is_own(value):
         return getattr(value, "counted", None) is None and is_frozen(getattr(value, "__wrapped__", None))
     return cls.__name__ in _FROZEN_NAMES or handlers.is_token(cls)
@@ -48,18 +52,38 @@ def is_frozen(value: Any) -> bool:
 _FROZEN = frozenset(
     {types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType}
     | {types.ClassMethodDescriptorType, object, type(NotImplemented), types.CodeType}
-    | {operator.itemgetter, operator.attrgetter, types.GenericAlias, type(functools.lru_cache(abs))}
 )
+_GETTERS = frozenset({operator.itemgetter, operator.attrgetter})
 _FROZEN_NAMES = frozenset({"ufunc", "_ArrayFunctionDispatcher", "cython_function_or_method"})
 
 
-def snapshot(value: Any) -> tuple[bytes, tuple[int, ...]]:
-    """Return a value's content now, and the identities of the code that it refers to."""
+class Taken(NamedTuple):
+    """A value's content, the identities of the code that it refers to, and those of the mutable objects in it.
+
+    The last tell that something which two values share is no more the same thing in both.
+    """
+
+    content: tuple[bytes, tuple[int, ...]]
+    objects: tuple[int, ...]
+
+
+def _count_here() -> int:
+    value = object()
+    return sys.getrefcount(value)
+
+
+_ONLY_HERE = _count_here()
+"""What `sys.getrefcount` says of an object that one variable holds; it differs between versions of Python."""
+
+
+def snapshot(value: Any) -> Taken:
+    """Return what a value holds now."""
     sink = _Snapshot()
     try:
-        return ValueEncoder(sink, lenient=True).encode(value), tuple(sink.nodes)
+        encoded = ValueEncoder(sink, lenient=True).encode(value)
     except (UnencodableError, RecursionError) as error:
-        return str(error).encode(), ()
+        return Taken((str(error).encode(), ()), ())
+    return Taken((encoded, tuple(sink.nodes)), tuple(sink.lasting()))
 
 
 class _Snapshot:
@@ -80,6 +104,16 @@ class _Snapshot:
             return True
         self._seen[id(value)] = value
         return False
+
+    def lasting(self) -> Iterator[int]:
+        """Yield the identities of the mutable objects that others hold as well, and were not made to be looked at.
+
+        The outer ones come first, and let go of what they hold.
+        """
+        for identity in list(self._seen):
+            value = self._seen.pop(identity)
+            if sys.getrefcount(value) > _ONLY_HERE:
+                yield identity
 
     def order(self, values: Iterable[Any]) -> list[Any]:
         """Sort by content."""

@@ -11,6 +11,7 @@ from consist.identity.code.encoder import HINT
 from consist.identity.code.intruders import intruders_in
 from consist.identity.code.owners import is_a, label_of
 from consist.identity.code.values import ValueEncoder
+from consist.identity.code.variables import Variables
 from consist.identity.code.watch import Watch
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class WalkState:
         self.reads_annotations = False
         self.reads_subclasses = False
         self.annotated: set[int] = set()
+        self.variables = Variables()
         self.ignored_used: set[str] = set()
         self._depth = depth
         self._numbers: dict[int, int] = {}
@@ -119,7 +121,10 @@ class WalkState:
             return []
         self._searched.add(id(value))
         self.watch.intruders(value)
-        return intruders_in(value)
+        found = intruders_in(value)
+        for _, item in found:
+            self.watch.value(item)
+        return found
 
     # --- pieces
 

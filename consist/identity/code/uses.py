@@ -39,6 +39,10 @@ class Use(NamedTuple):
         For an import: the number of leading dots.
     whole : bool
         For an import: the name is that of the module (``from a.b import c``) and not of its root (``import a.b``).
+    sets : bool
+        The variable itself is bound anew, or deleted.
+    target : str
+        The attribute that is set or deleted of what the chain leads to.
     """
 
     kind: Literal["global", "cell", "import"]
@@ -47,9 +51,12 @@ class Use(NamedTuple):
     writes: bool = False
     level: int = 0
     whole: bool = False
+    sets: bool = False
+    target: str = ""
 
 
 ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+SETTERS = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
 WRITERS = frozenset({"append", "add", "extend", "update", "insert", "appendleft", "extendleft", "clear", "discard"})
 """Methods of containers that return nothing and do not look at what is there."""
 
@@ -74,9 +81,14 @@ def chain_after(ops: list[Op], position: int) -> tuple[str, ...]:
 def closure_or_global_use(ops: list[Op], position: int, kind: Literal["global", "cell"]) -> Use:
     """Describe the use of the variable that is loaded at `position`."""
     name = ops[position].argval
+    if ops[position].opname in SETTERS:
+        return Use(kind, name, sets=True)
+    chain = chain_after(ops, position)
+    after = ops[position + 1 + len(chain) : position + 2 + len(chain)]
+    target = after[0].argval if after and after[0].opname in {"STORE_ATTR", "DELETE_ATTR"} else ""
     if _only_writes(ops, position):
-        return Use(kind, name, writes=True)
-    return Use(kind, name, chain_after(ops, position))
+        return Use(kind, name, writes=True, target=target)
+    return Use(kind, name, chain, target=target)
 
 
 def _only_writes(ops: list[Op], position: int) -> bool:

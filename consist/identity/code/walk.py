@@ -20,6 +20,7 @@ from consist.identity.code.distributions import distribution_digest, with_requir
 from consist.identity.code.owners import label_of, module_label
 from consist.identity.code.state import WalkState
 from consist.identity.code.values import order_atoms
+from consist.identity.code.variables import Variable, variable_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,6 +85,11 @@ class Walk(WalkState):
                 described.append(later)
                 self._describe(later)
 
+    def finish(self) -> None:
+        """Describe the nodes that wait, and how they share variables, when nothing will be added any more."""
+        self.drain()
+        self._describe_variables()
+
     def digest(self) -> Digest:
         """Digest of all pieces in order, the Python minor version, and what is installed."""
         parts = [encode((SCHEMA, *sys.version_info[:2]))]
@@ -115,6 +121,14 @@ class Walk(WalkState):
         else:
             self._describe_module(node)
 
+    def _describe_variables(self) -> None:
+        """Give numbers to the variables that one function sets and another uses, in the order of their uses."""
+        numbers: dict[Variable, int] = {}
+        for label, uses in self.variables.shared():
+            piece = self.piece(f"{label} (variables that are set)")
+            order = [numbers.setdefault(variable, len(numbers)) for _, variable in uses]
+            piece.data = b"v" + encode([place for place, _ in uses]) + encode(order)
+
     def _describe_module(self, module: types.ModuleType) -> None:
         """Describe a module that is used as a value: everything in it counts."""
         label = module_label(vars(module))
@@ -122,6 +136,7 @@ class Walk(WalkState):
         names = sorted(name for name in vars(module) if name not in _NOISE)
         piece.data = b"module" + encode(names)
         self.watch.namespace(vars(module))
+        self.variables.used(module, label, [variable_of(vars(module), name) for name in names])
         for name in names:
             if not self.ignores(f"{label}.{name}"):
                 self.value(f"{label}:{name}", vars(module)[name])
@@ -131,4 +146,5 @@ class Walk(WalkState):
             return b""
         alone = Walk(ignored=self.ignored, ignored_ids=self.ignored_ids, depth=self._depth + 1)
         alone.run(value, "")
+        alone.finish()
         return alone.digest().raw

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import abc
 import operator
+import types
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.contents import Contents
+from consist.identity.code.instances import dict_of
 from consist.identity.code.owners import is_a
-from consist.identity.code.references import MISSING, contents
+from consist.identity.code.references import MISSING, Binding, contents
 from consist.identity.code.snapshots import is_frozen, snapshot
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable, Iterable
 
     from consist.identity.code.distributions import Distribution
-    from consist.identity.code.references import Binding
 
 _HEAP_TYPE = 1 << 9
 
@@ -45,10 +46,10 @@ class Watch:
         self.cells: list[tuple[types.CellType, Any]] = []
         self.spaces: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
         """Namespaces of which everything counts: each with its keys and values."""
-        self.bases: list[tuple[type, tuple[type, ...], str]] = []
+        self.bases: list[tuple[type, type, tuple[type, ...], str]] = []
         self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
         """Objects of which some attributes count: how to get them, of what, and what they were."""
-        self.libraries: list[tuple[Any, list[Any]]] = []
+        self.libraries: list[tuple[Any, list[str], list[Any]]] = []
         self.contents = Contents()
         """What may change in place."""
         self.others: list[tuple[Callable[[], Any], Any]] = []
@@ -68,17 +69,21 @@ class Watch:
         self.functions.append((function, function.__code__, function.__defaults__, keyword, function.__name__))
         if keyword:
             self.namespace(keyword)
+        self._attributes_of(function)
+        self.cells += [(cell, contents(cell)) for cell in function.__closure__ or ()]
+
+    def _attributes_of(self, function: types.FunctionType) -> None:
         if function.__dict__:
             self.namespace(function.__dict__)
+            self.some_of(function, "__dict__")  # somebody may put another in its place
         else:
             self.bare.append(function)
-        self.cells += [(cell, contents(cell)) for cell in function.__closure__ or ()]
 
     def a_class(self, cls: type) -> None:
         """Watch what a class holds, and its bases."""
         if self._is_new(id(cls), cls):
             self._space(vars(cls))
-            self.bases.append((cls, cls.__bases__, cls.__name__))
+            self.bases.append((cls, type(cls), cls.__bases__, cls.__name__))
             if "_abc_impl" in vars(cls):
                 self._other(abc.get_cache_token)
 
@@ -90,7 +95,7 @@ class Watch:
     def some_of(self, holder: Any, *names: str) -> None:
         """Watch which objects some attributes are; those that there are not, not."""
         there = [name for name in names if hasattr(holder, name)]
-        if self._is_new(("some", id(holder)), holder) and there:
+        if self._is_new(("some", id(holder), names), holder) and there:
             # With one name it would not give a tuple.
             get = operator.attrgetter(*there, there[0])
             self.attributes.append((get, holder, get(holder)))
@@ -99,7 +104,7 @@ class Watch:
         """Watch what a module's own ``__getattr__`` answers: by content, as it may make it anew each time."""
         if self._active:
             self.has_values = True
-            self.others.append((lambda: snapshot(ask()), snapshot(answer)))
+            self.others.append((lambda: snapshot(ask()).content, snapshot(answer).content))
 
     def value(self, value: Any) -> None:
         """Watch a value for changes in place."""
@@ -114,11 +119,22 @@ class Watch:
         if is_a(value, type):
             self.has_values = True
             heap = [base for base in value.__mro__ if base.__flags__ & _HEAP_TYPE]
-            self.libraries += [(vars(base), list(vars(base).values())) for base in heap]
+            self.libraries += [(vars(base), list(vars(base)), list(vars(base).values())) for base in heap]
+            for item in chain.from_iterable(vars(base).values() for base in heap):
+                if type(item).__flags__ & _HEAP_TYPE and not is_a(item, type) and dict_of(item):
+                    self.namespace(dict_of(item))  # an accessor of pandas, say, with the class that it makes
             return
-        code = getattr(value, "__code__", None)
-        for name in code.co_names if code is not None else ():
-            container = value.__globals__.get(name, MISSING)
+        if is_a(value, types.FunctionType):
+            self._registries_of(value)
+
+    def _registries_of(self, function: types.FunctionType) -> None:
+        """Watch the attributes of a library's function, and the containers in its module that it uses."""
+        if self._is_new(("library", id(function)), function):
+            self._attributes_of(function)
+        for name in function.__code__.co_names:
+            container = function.__globals__.get(name, MISSING)
+            if type(container) in {dict, list, tuple}:
+                self.names([Binding(function.__globals__, name, container)])
             if type(container) is dict:
                 self.namespace(container)
             elif type(container) is list:

@@ -1,0 +1,175 @@
+"""Changes that the memo could overlook: behind an object that cannot change itself, or beside what is watched."""
+
+import functools
+import sys
+import types
+
+import pandas as pd
+import pytest
+
+from consist.identity.code import code_identity, fresh_code_identity
+
+SHARED = """
+class Items(list):
+    pass
+x = [1]
+A, B = Items([x]), Items([x])
+def f():
+    A[0].append(2)
+    return list(B[0])
+"""
+MODULE = "import sys\ndef f():\n    m = sys.modules.get('plugz')\n    return m.x() if m else 0\n"
+ATTRIBUTE = "def h():\n    return 1\nh.a = 1\ndef f():\n    return h.a\n"
+META = """
+class One(type):
+    pass
+class Two(type):
+    def __len__(cls):
+        return 2
+class C(metaclass=One):
+    pass
+def f():
+    return C
+"""
+CACHED = """
+import functools
+class C:
+    @functools.cached_property
+    def p(self):
+        return 1
+def f():
+    return C().p
+"""
+ENUM = "import enum\nclass E(enum.Enum):\n    A = 1\ndef f():\n    return E['A']\n"
+GETTER = """
+import operator
+class K:
+    n = 1
+    def __index__(self):
+        return self.n
+k = K()
+GET = operator.itemgetter(k)
+def f():
+    return GET([1, 2])
+"""
+ALIAS = "class K:\n    pass\nk = K()\nk.n = 1\nT = list[k]\ndef f():\n    return T.__args__\n"
+LRU = "import functools\n@functools.lru_cache\ndef h():\n    return 1\ndef f():\n    return h.__wrapped__()\n"
+FIELD = (
+    "import dataclasses\n@dataclasses.dataclass\nclass C:\n    x: int = 1\ndef f():\n    return dataclasses.fields(C)\n"
+)
+ATTRS = "import attrs\n@attrs.define\nclass C:\n    x: int = 1\ndef f():\n    return repr(C())\n"
+
+
+def _put_module(module):
+    sys.modules["plugz"] = types.ModuleType("plugz")
+    exec("def x():\n    return 5\n", vars(sys.modules["plugz"]))  # noqa: S102 - a module of the project, made of text
+
+
+def _other(*_):
+    return 2
+
+
+CHANGES = {
+    "shared item replaced by an equal one": (SHARED, lambda m: m.A.__setitem__(0, [1])),
+    "module appears": (MODULE, _put_module),
+    "function's attributes replaced": (ATTRIBUTE, lambda m: setattr(m.h, "__dict__", {"a": 2})),
+    "metaclass replaced": (META, lambda m: setattr(m.C, "__class__", m.Two)),
+    "cached property's function": (CACHED, lambda m: setattr(m.C.__dict__["p"], "func", _other)),
+    "enum member added": (ENUM, lambda m: m.E._member_map_.update(B=m.E.A)),
+    "instance in a getter": (GETTER, lambda m: setattr(m.k, "n", 0)),
+    "instance in an alias": (ALIAS, lambda m: setattr(m.k, "n", 0)),
+    "what a cache wraps": (LRU, lambda m: setattr(m.h, "__wrapped__", _other)),
+    "field's name": (FIELD, lambda m: setattr(m.C.__dataclass_fields__["x"], "name", "y")),
+    "attrs' method": (ATTRS, lambda m: setattr(m.C.__repr__, "__code__", _other.__code__)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_hidden_change_is_seen(name, project):
+    source, change = CHANGES[name]
+    module = project(job=source)
+    before = code_identity(module.f)
+    assert code_identity(module.f) is before, "nothing changed, so the memo answers"
+    try:
+        change(module)
+        assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest
+    finally:
+        sys.modules.pop("plugz", None)
+
+
+REGISTRY = "REG = {}\ndef look(k):\n    return REG[k]\n"
+KEEPER = "class P:\n    pass\np = P()\np.n = 1\nimport lib\nlib.REG['p'] = p\ndef f():\n    return lib.look('p')\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: setattr(m.lib, "REG", {"p": m.P}),
+        lambda m: setattr(m.p, "n", 2),
+        lambda m: setattr(m.lib.look, "note", 2),
+    ],
+    ids=["rebound", "instance", "attribute"],
+)
+def test_a_change_behind_a_librarys_function_is_seen(change, install, project):
+    install("lib", "1.0", REGISTRY)
+    module = project(job=KEEPER)
+    before = code_identity(module.f)
+    assert code_identity(module.f) is before
+    change(module)
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest
+
+
+def test_a_patch_under_another_name_is_seen(project, monkeypatch):
+    module = project(job="import pandas as pd\ndef f():\n    return pd.DataFrame\n")
+    patch = project(patch="def p(self):\n    return 1\n").p
+    monkeypatch.setattr(pd.DataFrame, "zz1", patch, raising=False)
+    before = code_identity(module.f).digest
+    monkeypatch.delattr(pd.DataFrame, "zz1")
+    monkeypatch.setattr(pd.DataFrame, "zz2", patch, raising=False)
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before
+
+
+ACCESSOR = """
+import pandas as pd
+class A:
+    def __init__(self, table):
+        self.k = 1
+class B(A):
+    def n(self):
+        return 2
+def f():
+    return pd.DataFrame().zzz.k
+"""
+
+
+def test_another_class_in_an_accessor_is_seen(project, monkeypatch):
+    module = project(job=ACCESSOR)
+    monkeypatch.setattr(pd.DataFrame, "zzz", None, raising=False)
+    monkeypatch.setattr(pd.DataFrame, "_accessors", pd.DataFrame._accessors | {"zzz"})
+    del pd.DataFrame.zzz
+    pd.api.extensions.register_dataframe_accessor("zzz")(module.A)
+    before = code_identity(module.f).digest
+    vars(pd.DataFrame)["zzz"]._accessor = module.B
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before
+
+
+def test_what_is_added_and_what_is_left_out_are_remembered_apart(project):
+    module = project(job="def f():\n    return 1\n")
+    added = code_identity(module.f, code=[None])
+    assert code_identity(module.f, ignore=[None]).digest != added.digest
+
+
+def test_a_value_that_is_made_to_be_looked_at_costs_no_walk(project):
+    module = project(
+        job="import numpy as np, collections\nclass L(list):\n    pass\nR = np.random.default_rng(1)\n"
+        "A = L([[1], {'a': [2]}])\nQ = type('Q', (collections.deque,), {})([[1]])\ndef f():\n    return R, A, Q\n"
+    )
+    assert code_identity(module.f) is code_identity(module.f)
+
+
+def test_a_cached_method_costs_no_walk(project):
+    module = project(job="import functools\n@functools.cache\ndef h(x):\n    return x\ndef f(x):\n    return h(x)\n")
+    assert isinstance(module.h, type(functools.lru_cache(abs)))
+    before = code_identity(module.f)
+    module.f(1)
+    assert code_identity(module.f) is before
