@@ -143,7 +143,7 @@ def _list(contents: Contents, value: list[Any]) -> Iterable[Any]:
 
 
 def _set(contents: Contents, value: set[Any]) -> Iterable[Any]:
-    return (_flat if _all_flat(value) else _other)(contents, value)
+    return (_flat if _all_flat(value) else _sequence)(contents, value)
 
 
 def _mapping(contents: Contents, value: Any) -> Iterable[Any]:

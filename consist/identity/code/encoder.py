@@ -28,7 +28,7 @@ class Sink(Protocol):
     def seen(self, value: Any) -> bool:
         """Note a mutable object; tell whether it was met before, in which case a reference was noted."""
 
-    def order(self, values: Iterable[Any]) -> list[Any]:
+    def order(self, values: Iterable[Any]) -> Iterable[Any]:
         """Put the elements of a set in an order that depends on their content only."""
 
     def distribution(self, distribution: Distribution) -> None:

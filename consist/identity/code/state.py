@@ -42,8 +42,6 @@ class WalkState:
         Names (``module.name``) whose value is left out.
     ignored_ids : frozenset of int
         Identities of objects that are left out.
-    depth : int
-        How many sets this walk is inside of.
     remember : bool
         Take down guards for the memo.
     """
@@ -53,7 +51,6 @@ class WalkState:
         *,
         ignored: frozenset[str] = frozenset(),
         ignored_ids: frozenset[int] = frozenset(),
-        depth: int = 0,
         remember: bool = False,
     ) -> None:
         self.ignored = ignored
@@ -68,10 +65,11 @@ class WalkState:
         self.annotated: set[int] = set()
         self.variables = Variables()
         self.ignored_used: set[str] = set()
-        self._depth = depth
         self._numbers: dict[int, int] = {}
         self._labels: list[str] = []
         self._kept: list[Any] = []
+        """By number, alive, so that no identity is given away."""
+        self._also_kept: list[Any] = []
         self._queue: collections.deque[Any] = collections.deque()
         self._distributions: dict[Distribution, None] = {}
         self._written: list[tuple[str, Any]] = []
@@ -154,7 +152,7 @@ class WalkState:
     def written(self, label: str, value: Any) -> None:
         """Note a container that is only written to here; its value counts if something else reads it."""
         self._written.append((label, value))
-        self._kept.append(value)
+        self._also_kept.append(value)
 
     def ignores(self, name: str) -> bool:
         """Tell whether a name is left out."""
@@ -162,9 +160,23 @@ class WalkState:
             self.ignored_used.add(name)
         return name in self.ignored
 
-    def order(self, values: Iterable[Any]) -> list[Any]:
+    def order(self, values: Iterable[Any]) -> Iterable[Any]:
         """Put the elements of a set in an order that depends on their content only."""
         raise NotImplementedError
+
+    # --- numbers
+
+    def number_of(self, value: Any) -> int | None:
+        """Return the number of what was met before."""
+        return self._numbers.get(id(value))
+
+    def is_code(self, number: int) -> bool:
+        """Tell whether a number is that of a function, class or module."""
+        return is_a(self._kept[number], type, types.FunctionType, types.ModuleType)
+
+    def mark(self) -> tuple[Piece, int, int]:
+        """Tell where the walk is: in which piece, at which of its edges, and at which number."""
+        return self._current, len(self._current.edges), len(self._labels)
 
     def _number(self, value: Any, label: str) -> int:
         number = len(self._labels)

@@ -137,9 +137,18 @@ def _root(cls: type) -> str:
     return cls.__module__.partition(".")[0]
 
 
-def order_atoms(values: Iterable[Any]) -> list[Any] | None:
-    """Sort plain values by their encoding; None if there is anything else among them."""
+def order_plain(values: Iterable[Any]) -> list[Any] | None:
+    """Sort plain values by their encoding; None if there is anything else among them.
+
+    Examples
+    --------
+    >>> order_plain({"b", "a"}), order_plain({abs})
+    (['a', 'b'], None)
+    """
     found = list(values)
-    if not all(is_atom(type(value)) for value in found):
-        return None
-    return sorted(found, key=encode)
+    return sorted(found, key=encode) if all(map(_is_plain, found)) else None
+
+
+def _is_plain(value: Any) -> bool:
+    cls = type(value)
+    return is_atom(cls) or (cls in (tuple, frozenset) and all(map(_is_plain, value)))

@@ -10,41 +10,38 @@ change shows where it is and not everywhere behind it.
 from __future__ import annotations
 
 import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import blob, encode, text
 from consist.hashing.hasher import domain_digest
-from consist.identity.code import classes, functions
+from consist.identity.code import functions, nodes
 from consist.identity.code.distributions import distribution_digest, with_requirements
-from consist.identity.code.owners import label_of, module_label
+from consist.identity.code.elements import Order
+from consist.identity.code.owners import label_of
 from consist.identity.code.state import WalkState
-from consist.identity.code.values import order_atoms
-from consist.identity.code.variables import Variable, variable_of
+from consist.identity.code.values import order_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from consist.hashing.digest import Digest
+    from consist.identity.code.variables import Variable
 
 SCHEMA = 1
 """Changes only when a stale hit must be mended: every code identity changes with it."""
 DOMAIN = "consist 2026 code identity"
 
-_NOISE = frozenset(
-    {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__cached__", "__builtins__"}
-    | {"__path__", "__annotations__", "__warningregistry__", "__annotate__", "__conditional_annotations__"}
-    | {"In", "Out", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "get_ipython", "exit", "quit", "_", "__", "___"}
-)
-"""Names in a module that Python or IPython puts there."""
-
 
 class Walk(WalkState):
     """A walk: describes what waits until nothing does."""
 
-    def order(self, values: Iterable[Any]) -> list[Any]:
-        """Sort a set's elements by what each of them is when it is walked alone."""
-        return order_atoms(values) or sorted(values, key=self._standalone)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._order = Order(self)
+
+    def order(self, values: Iterable[Any]) -> Iterable[Any]:
+        """Put a set's elements in an order that depends on their content only."""
+        return order_plain(values) or self._order.of(values)
 
     def run(self, root: Any, label: str) -> None:
         """Describe `root` and everything that it reaches."""
@@ -57,7 +54,7 @@ class Walk(WalkState):
         while self._queue:
             node = self._queue.popleft()
             described.append(node)
-            self._describe(node)
+            nodes.describe(self, node)
         self._describe_late(described)
         for label, container in self._written:
             number = self._numbers.get(id(container))
@@ -66,6 +63,7 @@ class Walk(WalkState):
             if number is not None:
                 piece.edges.append(number)
         self._written.clear()
+        self.warnings.update(dict.fromkeys(self._order.warnings()))
 
     def _describe_late(self, described: list[Any]) -> None:
         """Add docstrings and annotations of all nodes, if anything reads them."""
@@ -83,7 +81,7 @@ class Walk(WalkState):
             while self._queue:
                 later = self._queue.popleft()
                 described.append(later)
-                self._describe(later)
+                nodes.describe(self, later)
 
     def finish(self) -> None:
         """Describe the nodes that wait, and how they share variables, when nothing will be added any more."""
@@ -113,14 +111,6 @@ class Walk(WalkState):
         everything = {found for used in self._distributions for found in with_requirements(used)}
         return {found.label: distribution_digest(found) for found in sorted(everything)}
 
-    def _describe(self, node: Any) -> None:
-        if isinstance(node, types.FunctionType):
-            functions.describe(self, node)
-        elif isinstance(node, type):
-            classes.describe(self, node)
-        else:
-            self._describe_module(node)
-
     def _describe_variables(self) -> None:
         """Give numbers to the variables that one function sets and another uses, in the order of their uses."""
         numbers: dict[Variable, int] = {}
@@ -128,23 +118,3 @@ class Walk(WalkState):
             piece = self.piece(f"{label} (variables that are set)")
             order = [numbers.setdefault(variable, len(numbers)) for _, variable in uses]
             piece.data = b"v" + encode([place for place, _ in uses]) + encode(order)
-
-    def _describe_module(self, module: types.ModuleType) -> None:
-        """Describe a module that is used as a value: everything in it counts."""
-        label = module_label(vars(module))
-        piece = self.piece(f"{label} (all of it)")
-        names = sorted(name for name in vars(module) if name not in _NOISE)
-        piece.data = b"module" + encode(names)
-        self.watch.namespace(vars(module))
-        self.variables.used(module, label, [variable_of(vars(module), name) for name in names])
-        for name in names:
-            if not self.ignores(f"{label}.{name}"):
-                self.value(f"{label}:{name}", vars(module)[name])
-
-    def _standalone(self, value: Any) -> bytes:
-        if self._depth > 3:  # noqa: PLR2004 - sets in sets in sets that refer to each other: any order will do
-            return b""
-        alone = Walk(ignored=self.ignored, ignored_ids=self.ignored_ids, depth=self._depth + 1)
-        alone.run(value, "")
-        alone.finish()
-        return alone.digest().raw

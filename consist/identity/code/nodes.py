@@ -1,0 +1,44 @@
+"""How a node of a walk is described: a function, a class, or a module that is used as a value."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from consist.hashing.canonical import encode
+from consist.identity.code import classes, functions
+from consist.identity.code.owners import module_label
+from consist.identity.code.variables import variable_of
+
+if TYPE_CHECKING:
+    from consist.identity.code.state import WalkState
+
+_NOISE = frozenset(
+    {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__cached__", "__builtins__"}
+    | {"__path__", "__annotations__", "__warningregistry__", "__annotate__", "__conditional_annotations__"}
+    | {"In", "Out", "_ih", "_oh", "_dh", "_i", "_ii", "_iii", "get_ipython", "exit", "quit", "_", "__", "___"}
+)
+"""Names in a module that Python or IPython puts there."""
+
+
+def describe(walk: WalkState, node: Any) -> None:
+    """Describe a node, which adds pieces to the walk."""
+    if isinstance(node, types.FunctionType):
+        functions.describe(walk, node)
+    elif isinstance(node, type):
+        classes.describe(walk, node)
+    else:
+        _describe_module(walk, node)
+
+
+def _describe_module(walk: WalkState, module: types.ModuleType) -> None:
+    """Describe a module that is used as a value: everything in it counts."""
+    label = module_label(vars(module))
+    piece = walk.piece(f"{label} (all of it)")
+    names = sorted(name for name in vars(module) if name not in _NOISE)
+    piece.data = b"module" + encode(names)
+    walk.watch.namespace(vars(module))
+    walk.variables.used(module, label, [variable_of(vars(module), name) for name in names])
+    for name in names:
+        if not walk.ignores(f"{label}.{name}"):
+            walk.value(f"{label}:{name}", vars(module)[name])
