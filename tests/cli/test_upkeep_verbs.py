@@ -24,7 +24,8 @@ def test_verify_names_a_missing_blob(world, call):
     pack.rename(world.folder / "pack")
     answer = call("verify", "--db-path", world.db_path)
     assert answer.code == 1
-    assert answer.lines[0] == f"packs/{pack.parent.name}/{pack.name}\tmissing; needed by blob {DIGEST[:12]}"
+    needed = f"needed by blob {DIGEST[:12]}; needed for output 'value' of run {world.runs['big'].id} (step big)"
+    assert answer.lines[0] == f"packs/{pack.parent.name}/{pack.name}\tmissing; {needed}"
     assert answer.lines[1].endswith(": 1 problem found")
     (world.folder / "pack").rename(pack)
     manifest.unlink()
