@@ -22,13 +22,14 @@ import math
 import re
 import struct
 import types
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import UnencodableError
 from consist.hashing.hasher import domain_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from consist.hashing.digest import Digest
 
@@ -103,7 +104,7 @@ class Encoder:
 
     def pairs(self, tag: bytes, pairs: Iterable[tuple[Any, Any]], *, keep_order: bool) -> bytes:
         """Encode key-value pairs: tag, count, then each key and its value, sorted unless their order counts."""
-        return self._pairs(tag, pairs, keep_order=keep_order, segment=lambda key: f"[{_quoted(key)}]")
+        return self._pairs(tag, pairs, keep_order=keep_order, segment=lambda key: f"[{quoted(key)}]")
 
     def mapping(self, value: dict[Any, Any]) -> bytes:
         """Encode a dict."""
@@ -161,7 +162,10 @@ def encode(value: Any, encoder: Encoder | None = None) -> bytes:
     try:
         return (encoder or _PLAIN).encode(value)
     except RecursionError:
-        raise UnencodableError("the value contains itself, or nests too deeply", hint=HINT) from None
+        from consist.hashing.nesting import too_deep
+
+        message, path = too_deep(value, quoted)
+        raise UnencodableError(message, hint=HINT, path=path) from None
 
 
 def canonical_digest(domain: str, value: Any) -> Digest:
@@ -199,11 +203,34 @@ def _within(error: UnencodableError, segment: str) -> UnencodableError:
     return UnencodableError(error.message, hint=error.hint, path=segment + error.path)
 
 
-def _quoted(key: Any) -> str:
+@contextmanager
+def inside(segment: str) -> Iterator[None]:
+    """Let an error of what is encoded within name the part of the value that it is in."""
     try:
-        return f'"{key:.60}"' if isinstance(key, str) else f"{key!r:.60}"
-    except ValueError:  # an integer of more digits than Python turns into text
-        return type_name(type(key))
+        yield
+    except UnencodableError as error:
+        raise _within(error, segment) from None
+
+
+def quoted(key: Any) -> str:
+    """Return a key as an error shows it: its text if it is plain, else its type. No object's own text is asked for."""
+    if issubclass(type(key), str):
+        return f'"{str.__str__(key):.60}"'
+    if type(key) is tuple:
+        return f"({', '.join(map(quoted, key))})"[:60]
+    if type(key) is int and key.bit_length() > _MOST_BITS:  # of more digits than Python turns into text
+        return "int"
+    is_plain = type(key) in _PLAIN_KEYS or (type(key).__module__ in _PLAIN_MODULES and not _is_written(type(key)))
+    return f"{key!r:.60}" if is_plain else type_name(type(key))
+
+
+def _is_written(cls: type) -> bool:
+    return bool(cls.__flags__ & _HEAP_TYPE)
+
+
+_PLAIN_KEYS = frozenset({bool, int, float, complex, bytes, type(None)})
+_PLAIN_MODULES = frozenset({"datetime", "numpy", "decimal"})
+"""Whose types of C show no text but their own."""
 
 
 def digits(value: int) -> str:
@@ -234,7 +261,7 @@ def _set(tag: bytes) -> Callable[[Encoder, Any], bytes]:
 def _type(encoder: Encoder, value: type) -> bytes:
     """Encode a type of the interpreter or of numpy by its name; a class that somebody wrote is more than its name."""
     module, name = value.__module__, value.__qualname__
-    if not value.__flags__ & _HEAP_TYPE or vars(builtins).get(name) is value:
+    if not _is_written(value) or vars(builtins).get(name) is value:
         return b"y" + text(name if module == "builtins" else f"{module}.{name}")
     return encoder.unknown(value)
 

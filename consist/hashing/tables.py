@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consist.hashing.arrays import encode_array
-from consist.hashing.canonical import Encoder, blob, text
+from consist.hashing.canonical import Encoder, blob, inside, quoted, text
 from consist.hashing.hasher import hash_bytes
 
 if TYPE_CHECKING:
@@ -80,17 +80,25 @@ def _lengths_and_data(lengths: Any, data: bytes | memoryview) -> bytes:
 
 
 def _pandas_frame(encoder: Encoder, frame: Any) -> bytes:
-    columns = [_pandas_array(encoder, frame.iloc[:, place].array) for place in range(frame.shape[1])]
-    index = _pandas_index(encoder, frame.index)
+    columns = []
+    for place, name in enumerate(frame.columns):
+        with inside(f"[{quoted(name)}]"):
+            columns.append(_pandas_array(encoder, frame.iloc[:, place].array))
+    index = _row_names(encoder, frame)
     return _part(
         "pandas.DataFrame", _pandas_index(encoder, frame.columns), index, *columns, encoder.encode(dict(frame.attrs))
     )
 
 
 def _pandas_series(encoder: Encoder, series: Any) -> bytes:
-    index = _pandas_index(encoder, series.index)
+    index = _row_names(encoder, series)
     content = _pandas_array(encoder, series.array)
     return _part("pandas.Series", encoder.encode(series.name), index, content, encoder.encode(dict(series.attrs)))
+
+
+def _row_names(encoder: Encoder, table: Any) -> bytes:
+    with inside(".index"):
+        return _pandas_index(encoder, table.index)
 
 
 def _pandas_index(encoder: Encoder, index: Any) -> bytes:
@@ -289,7 +297,10 @@ def _arrow_scalar(encoder: Encoder, value: Any) -> bytes:
 
 
 def _polars_frame(encoder: Encoder, frame: Any) -> bytes:
-    columns = [_polars_series(encoder, column) for column in frame.get_columns()]
+    columns = []
+    for column in frame.get_columns():
+        with inside(f"[{quoted(column.name)}]"):
+            columns.append(_polars_series(encoder, column))
     return _part("polars.DataFrame", encoder.encode(frame.height), len(columns).to_bytes(4), *columns)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.arguments import shown
 from consist.errors import UnencodableError, UsageError
-from consist.hashing.canonical import Encoder, canonical_digest, encode, type_name
+from consist.hashing.canonical import Encoder, canonical_digest, encode, quoted, type_name
 from consist.hashing.hasher import domain_digest
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _top_level(config: object) -> dict[str, Any]:
         )
     for key in values:
         if not isinstance(key, str):
-            raise UsageError(f"config has the key {_key(key)!r:.60}, which is no string", hint="name each item")
+            raise UsageError(f"config has the key {quoted(key)}, which is no string", hint="name each item")
     # A function's parameters and a record's keys are plain strings, whatever subclass the user's keys are of.
     plain = {str.__str__(key): value for key, value in values.items()}
     if len(plain) != len(values):

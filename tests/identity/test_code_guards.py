@@ -79,6 +79,7 @@ CHANGES = {
     "instance in a getter": (GETTER, lambda m: setattr(m.k, "n", 0)),
     "instance in an alias": (ALIAS, lambda m: setattr(m.k, "n", 0)),
     "what a cache wraps": (LRU, lambda m: setattr(m.h, "__wrapped__", _other)),
+    "attribute of a cached function": (LRU, lambda m: setattr(m.h, "k", 1)),
     "field's name": (FIELD, lambda m: setattr(m.C.__dataclass_fields__["x"], "name", "y")),
     "attrs' method": (ATTRS, lambda m: setattr(m.C.__repr__, "__code__", _other.__code__)),
 }

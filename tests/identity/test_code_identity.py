@@ -306,6 +306,10 @@ def test_what_cannot_be_hashed_is_named_with_the_ways_out(setup, use, named, pro
         ("sqlite3.connect('a')", "sqlite3.connect"),
         ("os.walk('a')", "lists files (os.walk)"),
         ("os.stat('a')", "looks at files (os.stat)"),
+        ("inspect.stack()", "looks at its caller (inspect.stack)"),
+        ("inspect.getsource(x)", "looks at source text (getsource)"),
+        ("x.__code__.co_firstlineno", "looks at line numbers (co_firstlineno)"),
+        ("x.f_lineno", "looks at line numbers (f_lineno)"),
         ("runpy.run_path('a')", "runs files as code"),
         ("os.environb[b'HOME']", "reads the environment (os.environb)"),
         ("np.random.default_rng().random()", "draws random numbers (numpy.random.default_rng)"),
@@ -322,7 +326,8 @@ def test_what_cannot_be_hashed_is_named_with_the_ways_out(setup, use, named, pro
 )
 def test_dynamic_features_are_reported(body, word, project):
     imports = (
-        "import datetime, gzip, importlib, io, os, pathlib, random, runpy, sqlite3, subprocess, sys, time, uuid\n"
+        "import datetime, gzip, importlib, inspect, io, os, pathlib, random, runpy, sqlite3, subprocess, sys, time\n"
+        "import uuid\n"
         "from gzip import open as unzip\nfrom random import Random\n"
         "import numpy as np\nimport pandas as pd\nimport pyarrow.parquet as pq\nSYSTEM = random.SystemRandom()\n"
         "SCENARIO, TRACKER = [], []\n"

@@ -66,3 +66,10 @@ def test_an_annotation_that_is_changed_in_place_counts(project):
     before = code_identity(module.f).digest
     module.Own.__annotations__["x"] = float
     assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before
+
+
+@pytest.mark.parametrize("made", ["bound={}", "{}, str"], ids=["bound", "constraints"])
+def test_what_a_type_variable_may_be_counts(made, project):
+    source = "import typing\nT = typing.TypeVar('T', {})\ndef f():\n    return T\n"
+    before, after = (project(job=source.format(made.format(kind))).f for kind in ("int", "float"))
+    assert code_identity(before).digest != code_identity(after).digest

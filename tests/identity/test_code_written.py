@@ -76,3 +76,13 @@ def test_other_names_for_the_same_variables_hit(source, project):
 def test_a_counter_that_nobody_else_reads_has_no_part_of_its_own(project):
     module = project(job="N = 0\ndef f():\n    global N\n    N = N + 1\n    return 1\n")
     assert not [label for label in code_identity(module.f).manifest if "are set" in label]
+
+
+def test_another_variable_that_is_set_before_shows_only_where_it_is(project):
+    first = "X = 0\ndef h():\n    {}\n    return 1\ndef k():\n    return X\n"
+    source = first + GLOBAL.format("B").replace("return g()", "return h(), k(), g()")
+    before = code_identity(project(job=source.format("X")).f).manifest
+    after = code_identity(project(job=source.format("global X; X = 1")).f).manifest
+    changed = {label for label in before.keys() | after.keys() if before.get(label) != after.get(label)}
+    assert "job.h" in changed
+    assert not changed & {"job.f (variables that are set)", "job.g (variables that are set)"}

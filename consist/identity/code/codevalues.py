@@ -139,8 +139,14 @@ def wrapping(tag: bytes, *names: str) -> Handler:
 
 
 def lru_cache(encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode a cached function: the function and the size of its cache, not what is in it."""
-    return b"@l" + encoder.encode(value.__wrapped__) + encoder.encode(dict(value.cache_parameters()))
+    """Encode a cached function: the function, the size of its cache and its attributes, not what is in the cache."""
+    own = ((name, held) for name, held in sorted(vars(value).items()) if name not in _CACHED_NOISE)
+    parameters = encoder.encode(dict(value.cache_parameters()))
+    return b"@l" + encoder.encode(value.__wrapped__) + parameters + encoder.attributes(own)
+
+
+_CACHED_NOISE = frozenset({"__wrapped__", "cache_parameters", "__signature__"})
+"""What `functools` puts there."""
 
 
 def partial(encoder: CodeEncoder, value: Any) -> bytes:

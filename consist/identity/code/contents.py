@@ -164,7 +164,7 @@ def _partial(contents: Contents, value: Any) -> Iterable[Any]:
 
 
 def _cached(contents: Contents, value: Any) -> Iterable[Any]:
-    return _attributes(contents, value, [operator.attrgetter("__wrapped__")])
+    return _attributes(contents, value, [dict_of])  # `__wrapped__` is in there
 
 
 def _attributes(contents: Contents, value: Any, getters: Iterable[Callable[[Any], Any]]) -> list[Any]:

@@ -77,6 +77,11 @@ _BY_ATTRIBUTE = {
     "run_set": "asks for earlier runs (run_set)",
     "_getframe": "looks at its caller (_getframe)",
     "currentframe": "looks at its caller (currentframe)",
+    "co_firstlineno": "looks at line numbers (co_firstlineno)",
+    "f_lineno": "looks at line numbers (f_lineno)",
+    "tb_lineno": "looks at line numbers (tb_lineno)",
+    "getsource": "looks at source text (getsource)",
+    "getsourcelines": "looks at source text (getsourcelines)",
 }
 _BY_FUNCTION = {
     ("_pickle", "loads"): "loads objects whose classes it finds by name (pickle)",
@@ -86,6 +91,7 @@ _BY_FUNCTION = {
     ("numpy", "memmap"): "reads files (numpy.memmap)",
     ("_sqlite3", "connect"): "reads or writes files (sqlite3.connect)",
     ("sqlite3", "connect"): "reads or writes files (sqlite3.connect)",
+    ("inspect", "stack"): "looks at its caller (inspect.stack)",
     ("os", "walk"): "lists files (os.walk)",
     ("os", "fwalk"): "lists files (os.fwalk)",
     ("posix", "stat"): "looks at files (os.stat)",

@@ -66,9 +66,9 @@ def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0912 - one flat loop a
 
 
 def _values_hold(guards: Watch) -> bool:
-    # A list compares identical elements without calling them; what replaced a method is never equal to it.
-    for proxy, names, listed in guards.libraries:
-        if list(proxy.values()) != listed or list(proxy) != names:
+    # A dict compares identical values without calling them; what replaced a method is never equal to it.
+    for proxy, copy in guards.libraries:
+        if proxy != copy:
             return False
     return _contents_hold(guards.contents) and all(ask() == answer for ask, answer in guards.others)
 

@@ -33,9 +33,10 @@ def generic_alias(encoder: CodeEncoder, value: Any) -> bytes:
     return b"@a" + encoder.encode(typing.get_origin(value)) + encoder.encode(typing.get_args(value))
 
 
-def type_variable(_encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode a type variable by its name."""
-    return b"@v" + text(value.__name__)
+def type_variable(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a type variable by its name and what it may be, which pydantic's generic models go by."""
+    allowed = (getattr(value, "__bound__", None), *getattr(value, "__constraints__", ()))
+    return b"@v" + text(value.__name__) + encoder.items(b"t", allowed)
 
 
 def special_form(_encoder: CodeEncoder, value: Any) -> bytes:

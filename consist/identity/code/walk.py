@@ -116,5 +116,8 @@ class Walk(WalkState):
         numbers: dict[Variable, int] = {}
         for label, uses in self.variables.shared():
             piece = self.piece(f"{label} (variables that are set)")
-            order = [numbers.setdefault(variable, len(numbers)) for _, variable in uses]
-            piece.data = b"v" + encode([place for place, _ in uses]) + encode(order)
+            piece.data = b"v" + encode([place for place, _ in uses])
+            for _, variable in uses:
+                if variable not in numbers:
+                    numbers[variable] = self._number(variable, variable.name)
+                piece.edges.append(numbers[variable])

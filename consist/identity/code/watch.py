@@ -49,7 +49,7 @@ class Watch:
         self.bases: list[tuple[type, type, tuple[type, ...], str]] = []
         self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
         """Objects of which some attributes count: how to get them, of what, and what they were."""
-        self.libraries: list[tuple[Any, list[str], list[Any]]] = []
+        self.libraries: list[tuple[Any, dict[str, Any]]] = []
         self.contents = Contents()
         """What may change in place."""
         self.others: list[tuple[Callable[[], Any], Any]] = []
@@ -119,7 +119,7 @@ class Watch:
         if is_a(value, type):
             self.has_values = True
             heap = [base for base in value.__mro__ if base.__flags__ & _HEAP_TYPE]
-            self.libraries += [(vars(base), list(vars(base)), list(vars(base).values())) for base in heap]
+            self.libraries += [(vars(base), dict(vars(base))) for base in heap]
             for item in chain.from_iterable(vars(base).values() for base in heap):
                 if type(item).__flags__ & _HEAP_TYPE and not is_a(item, type) and dict_of(item):
                     self.namespace(dict_of(item))  # an accessor of pandas, say, with the class that it makes
