@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import operator
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from consist.identity.code.references import MISSING, contents
 from consist.identity.code.snapshots import is_frozen, snapshot
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable, Iterable
 
     from consist.identity.code.distributions import Distribution
@@ -116,6 +116,8 @@ class Watch:
             heap = [base for base in value.__mro__ if base.__flags__ & _HEAP_TYPE]
             self.libraries += [(vars(base), list(vars(base).values())) for base in heap]
             return
+        if is_a(value, types.FunctionType) and (value.__closure__ or value.__dict__):
+            self.function(value)
         code = getattr(value, "__code__", None)
         for name in code.co_names if code is not None else ():
             container = value.__globals__.get(name, MISSING)
