@@ -67,6 +67,11 @@ def _home_of(code: Any) -> str:
     return home if isinstance(home, str) else ""
 
 
+def is_cython(value: Any) -> bool:
+    """Tell whether a function was made by Cython: the type of these is in no module that is imported."""
+    return type(value).__name__ == "cython_function_or_method"
+
+
 def registered(container: Any) -> list[tuple[str, Any]]:
     """List the project's functions, classes and instances in a library's dict, list or set."""
     if type(container) is dict:
@@ -79,7 +84,7 @@ def registered(container: Any) -> list[tuple[str, Any]]:
 
 
 def _is_project_code(item: Any) -> bool:
-    if is_a(item, types.FunctionType, type):
+    if is_a(item, types.FunctionType, type) or is_cython(item):
         return origin_of(item).kind is Kind.PROJECT
     if is_a(item, types.MethodType):
         return _is_project_code(item.__func__)
@@ -96,11 +101,12 @@ def home_of_decorated(function: types.FunctionType) -> types.ModuleType | None:
     home = sys.modules.get(function.__module__ or "")
     if not is_a(home, types.ModuleType) or vars(home).get(function.__name__) is not function:
         return None
-    return home if origin_of(home).kind is Kind.INSTALLED and not _holds_project_code(function) else None
+    return home if origin_of(home).kind is Kind.INSTALLED and not leads_to_project(function) else None
 
 
-def _holds_project_code(function: types.FunctionType) -> bool:
-    waiting: list[Any] = [function]
+def leads_to_project(value: Any) -> bool:
+    """Tell whether a library's object leads to code of the project, or to too much to be looked at."""
+    waiting: list[Any] = [value]
     known: dict[int, Any] = {}
     while waiting:
         found = waiting.pop()
