@@ -178,3 +178,27 @@ def test_a_class_of_a_library_that_the_project_patches(project, monkeypatch):
     monkeypatch.setattr(http.client.HTTPConnection, "request", patch)
     after = code_identity(job.f).digest
     assert after == fresh_code_identity(job.f).digest != before
+
+
+@pytest.mark.parametrize("body", ["import pkg", "import pkg\n    return getattr(pkg, 'fn')()"])
+def test_submodules_that_somebody_imported_do_not_count(body, tmp_path, monkeypatch, project):
+    def ask(init, *imported, mid=1):
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}" / "pkg"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(init)
+        (folder / "other.py").write_text("A = 1\n")
+        (folder / "mid.py").write_text(f"B = {mid}\n")
+        monkeypatch.syspath_prepend(str(folder.parent))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "pkg"]:
+            monkeypatch.delitem(sys.modules, name)
+        job = project(job=f"def f():\n    {body}\n")
+        for name in imported:
+            importlib.import_module(name)
+        return code_identity(job.f).digest
+
+    init = "from . import mid\ndef fn():\n    return mid.B\n"
+    before = ask(init)
+    assert ask(init, "pkg.other") == before
+    assert ask(init, "pkg.other", "pkg.mid") == before
+    assert ask(init, mid=2) != before, "what the package itself imports counts"
+    assert ask("from . import mid, other\ndef fn():\n    return mid.B\n") != before

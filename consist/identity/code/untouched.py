@@ -7,12 +7,11 @@ what it is. So does what cannot be told from that: an alias, or a number that th
 
 from __future__ import annotations
 
-import dis
-import functools
 import sys
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from consist.identity.code.bytecode import bindings_of
 from consist.identity.code.distributions import Kind
 from consist.identity.code.exposed import exposed
 from consist.identity.code.intruders import intruders_in, is_cython, leads_to_project, registered
@@ -71,7 +70,7 @@ def _is_as_written(module: types.ModuleType, name: str, value: Any, *, steps: in
     """
     if repr(value) == name.lower():  # nan, inf, None
         return True
-    bindings = _bindings(module)
+    bindings = bindings_of(module)
     if bindings is None:
         return steps < _STEPS
     if name in bindings.constants:
@@ -87,58 +86,3 @@ def _is_as_written(module: types.ModuleType, name: str, value: Any, *, steps: in
         and _is_as_written(source, there, value, steps=steps - 1)
         for source, there in found
     )
-
-
-class _Bindings(NamedTuple):
-    """What the code of a module binds its names to."""
-
-    constants: dict[str, Any]
-    taken: dict[str, tuple[str, str]]
-    """From which module and by which name there."""
-    stars: list[str]
-    """Modules of which it takes all names."""
-    bound: set[str]
-
-
-def _bindings(module: types.ModuleType) -> _Bindings | None:
-    loader = getattr(vars(module).get("__spec__"), "loader", None)
-    get_code = getattr(loader, "get_code", None)
-    if get_code is None:
-        return _Bindings({}, {}, [], set())
-    return _bindings_of(get_code, module.__name__, str(vars(module).get("__package__") or ""))
-
-
-@functools.lru_cache(maxsize=100)
-def _bindings_of(get_code: Any, name: str, package: str) -> _Bindings | None:
-    """Read what the code of a module binds once, from its bytecode, without running it; None for a module of C."""
-    found = _Bindings({}, {}, [], set())
-    try:
-        code = get_code(name)
-    except (ImportError, OSError, SyntaxError, ValueError):
-        return found
-    if code is None:
-        return None
-    ops = [op for op in dis.get_instructions(code) if op.opname != "EXTENDED_ARG"]
-    source = ""
-    for place, op in enumerate(ops):
-        before = ops[place - 1]
-        if op.opname == "IMPORT_NAME":
-            source = _absolute(op.argval, ops[place - 2].argval, package)
-            if before.argval == ("*",):
-                found.stars.append(source)
-        elif op.opname in {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME"}:
-            found.constants.pop(op.argval, None)
-            found.taken.pop(op.argval, None)
-            if op.argval not in found.bound and before.opname == "LOAD_CONST":
-                found.constants[op.argval] = before.argval
-            elif op.argval not in found.bound and before.opname == "IMPORT_FROM":
-                found.taken[op.argval] = (source, before.argval)
-            found.bound.add(op.argval)
-    return found
-
-
-def _absolute(name: str, level: Any, package: str) -> str:
-    if not isinstance(level, int) or not level:
-        return name
-    base = package.rsplit(".", level - 1)[0]
-    return f"{base}.{name}" if name else base
