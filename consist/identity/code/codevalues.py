@@ -11,6 +11,7 @@ from consist.hashing.digest import Digest
 from consist.identity.code.distributions import Kind, origin_of_module_name
 from consist.identity.code.exposed import exposed
 from consist.identity.code.instructions import code_facts
+from consist.identity.code.intruders import home_of_decorated
 from consist.identity.code.owners import is_a, is_own, module_label, origin_of, origin_of_class
 
 if TYPE_CHECKING:
@@ -59,10 +60,13 @@ def function(encoder: CodeEncoder, value: types.FunctionType) -> bytes:
     origin = origin_of(value)
     if origin.kind is Kind.PROJECT:
         return encoder.reference(value)
-    named = encoder.symbol(origin, module_label(value.__globals__), value.__code__.co_qualname) + _intruders(
-        encoder, value
-    )
-    return named + (encoder.reference(value) if value.__closure__ or value.__dict__ else b"-")
+    intruders = _intruders(encoder, value)
+    is_decorated = bool(value.__closure__ or value.__dict__)
+    home = home_of_decorated(value) if is_decorated else None
+    if home is not None:
+        return encoder.symbol(origin_of(home), home.__name__, value.__name__) + intruders + b"-"
+    named = encoder.symbol(origin, module_label(value.__globals__), value.__code__.co_qualname)
+    return named + intruders + (encoder.reference(value) if is_decorated else b"-")
 
 
 def _intruders(encoder: CodeEncoder, value: Any) -> bytes:

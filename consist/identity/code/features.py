@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind
 from consist.identity.code.owners import is_a, origin_of
+from consist.identity.code.references import MISSING
 
 if TYPE_CHECKING:
     from consist.identity.code.instructions import CodeFacts
@@ -157,8 +158,9 @@ def feature_of(found: Found, facts: CodeFacts) -> str | None:
         return _BY_NAME.get(found.name)
     if found.where == "sys" and found.name in {"modules", "argv", "path"}:
         return f"reads sys.{found.name}"
-    if found.library is not None:
-        return _reading(found.where.rpartition(".")[2])
+    if found.library is not None and found.value is MISSING:
+        home, _, last = found.written.rpartition(".")
+        return _BY_MODULE.get(home) or _reading(last)
     if not issubclass(type(value), _CODE) and type(value).__name__ != "cython_function_or_method":
         # Nothing else is asked for its attributes: a user's object may do anything then.
         return next((_BY_TYPE[name] for name in map(_named, type(value).__mro__) if name in _BY_TYPE), None)

@@ -9,7 +9,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
-from consist.identity.code import features, references
+from consist.identity.code import features, references, untouched
 from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
 from consist.identity.code.instructions import CodeFacts, code_facts
@@ -21,6 +21,7 @@ from consist.identity.code.values import ValueEncoder
 from consist.identity.code.variables import Variable, variable_of, variables_of
 
 if TYPE_CHECKING:
+    from consist.identity.code.distributions import Origin
     from consist.identity.code.state import WalkState
 
 _ATTRIBUTE_NOISE = frozenset({"__signature__", "__annotations__", "__doc__"})
@@ -110,8 +111,8 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
     feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
-    if found.library is not None:
-        _describe_absent(walk, found)
+    if found.library is not None and _is_untouched(walk, found):
+        _describe_by_name(walk, label, found, found.library)
     elif found.value is references.MISSING:
         walk.piece(f"{name} (missing in {label})").data = b"missing" + text(use.name) + encode(use.chain)
     elif found.name in {"__name__", "__file__", "__spec__", "__package__", "__builtins__"}:
@@ -144,7 +145,12 @@ def _note_variables(
 
 def _is_ignored(walk: WalkState, use: Use, found: references.Found, function: types.FunctionType) -> bool:
     """Tell whether a name is left out: as the manifest shows it, as the module calls it, or as what it stands for."""
-    names = {use.name, f"{found.where}.{found.name}", f"{function.__globals__.get('__name__')}.{use.name}"}
+    names = {
+        use.name,
+        found.written,
+        f"{found.where}.{found.name}",
+        f"{function.__globals__.get('__name__')}.{use.name}",
+    }
     if is_a(found.value, type, types.FunctionType):
         names.add(label_of(found.value))
     used = names & walk.ignored
@@ -156,13 +162,20 @@ def _is_container(value: Any) -> bool:
     return type(value) in WRITE_ONLY
 
 
-def _describe_absent(walk: WalkState, found: references.Found) -> None:
-    """Describe what is imported from an installed package that nobody has imported yet: by version and name."""
-    piece = walk.piece(found.where)
-    assert found.library is not None  # noqa: S101 - for the type checker; the caller asked
-    if found.library.distribution is not None:
-        walk.watch.site_of(found.library.distribution)
-    piece.data = ValueEncoder(walk).symbol(found.library, found.where, "")
+def _is_untouched(walk: WalkState, found: references.Found) -> bool:
+    if is_a(found.value, type, types.FunctionType):
+        walk.watch.intruders(found.value)
+    elif type(found.value) in {dict, list}:
+        walk.watch.value(found.value)
+    return untouched.is_untouched(found)
+
+
+def _describe_by_name(walk: WalkState, label: str, found: references.Found, library: Origin) -> None:
+    """Describe what a function imports from a library: by name and version, whether or not anybody has imported it."""
+    piece = walk.piece(f"{found.written} (used by {label})")
+    if library.distribution is not None and found.value is references.MISSING:
+        walk.watch.site_of(library.distribution)
+    piece.data = ValueEncoder(walk).symbol(library, found.written, "")
 
 
 def _describe_library_attribute(walk: WalkState, label: str, found: references.Found) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind
 from consist.identity.code.instances import dict_of
 from consist.identity.code.owners import is_a, origin_of
+from consist.identity.code.references import contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 _HEAP_TYPE = 1 << 9
 _MOST = 10_000
 """Entries of a registry that are looked at."""
+_MOST_HELD = 1000
+"""Objects that are looked at in what a library's function closes over."""
+_CONTAINERS = (tuple, list, set, frozenset)
+_CACHED = type(functools.lru_cache(abs))
 
 
 def intruders_in(value: Any) -> list[tuple[str, Any]]:
@@ -60,6 +67,11 @@ def _home_of(code: Any) -> str:
     return home if isinstance(home, str) else ""
 
 
+def is_cython(value: Any) -> bool:
+    """Tell whether a function was made by Cython: the type of these is in no module that is imported."""
+    return type(value).__name__ == "cython_function_or_method"
+
+
 def registered(container: Any) -> list[tuple[str, Any]]:
     """List the project's functions, classes and instances in a library's dict, list or set."""
     if type(container) is dict:
@@ -72,8 +84,54 @@ def registered(container: Any) -> list[tuple[str, Any]]:
 
 
 def _is_project_code(item: Any) -> bool:
-    if is_a(item, types.FunctionType, type):
+    if is_a(item, types.FunctionType, type) or is_cython(item):
         return origin_of(item).kind is Kind.PROJECT
     if is_a(item, types.MethodType):
         return _is_project_code(item.__func__)
     return not is_a(item, types.ModuleType) and origin_of(type(item)).kind is Kind.PROJECT
+
+
+def home_of_decorated(function: types.FunctionType) -> types.ModuleType | None:
+    """Return the module of a library that has a decorated function under its own name; None if none has.
+
+    What such a function closes over, and keeps in attributes, is the library's own affair, and may change when it is
+    first called, as in networkx. It is of the project if it leads to code of the project, as a patched one does; then
+    there is no home, nor if all that it leads to is too much to be looked at.
+    """
+    home = sys.modules.get(function.__module__ or "")
+    if not is_a(home, types.ModuleType) or vars(home).get(function.__name__) is not function:
+        return None
+    return home if origin_of(home).kind is Kind.INSTALLED and not leads_to_project(function) else None
+
+
+def leads_to_project(value: Any) -> bool:
+    """Tell whether a library's object leads to code of the project, or to too much to be looked at."""
+    waiting: list[Any] = [value]
+    known: dict[int, Any] = {}
+    while waiting:
+        found = waiting.pop()
+        if id(found) in known:
+            continue
+        known[id(found)] = found
+        if _is_project_code(found) or len(known) > _MOST_HELD:
+            return True
+        waiting += _held_by(found)
+    return False
+
+
+def _held_by(value: Any) -> Iterable[Any]:
+    """List what an object leads to, apart from the globals of its code."""
+    if is_a(value, types.FunctionType):
+        cells = [contents(cell) for cell in value.__closure__ or ()]
+        return (*cells, *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *value.__dict__.values())
+    if is_a(value, types.MethodType):
+        return (value.__func__, value.__self__)
+    if is_a(value, functools.partial):
+        return (value.func, *value.args, *value.keywords.values())
+    if type(value) is _CACHED:
+        return (value.__wrapped__,)
+    if type(value) is dict:
+        return tuple(value.values())
+    if type(value) in _CONTAINERS:
+        return tuple(value)
+    return () if is_a(value, type, types.ModuleType) else tuple(dict_of(value).values())

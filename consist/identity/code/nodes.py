@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode
 from consist.identity.code import classes, functions
-from consist.identity.code.owners import module_label
+from consist.identity.code.bytecode import names_in_module
+from consist.identity.code.owners import is_a, module_label
 from consist.identity.code.variables import variable_of
 
 if TYPE_CHECKING:
@@ -35,10 +36,21 @@ def _describe_module(walk: WalkState, module: types.ModuleType) -> None:
     """Describe a module that is used as a value: everything in it counts."""
     label = module_label(vars(module))
     piece = walk.piece(f"{label} (all of it)")
-    names = sorted(name for name in vars(module) if name not in _NOISE)
+    names = sorted(vars(module).keys() - _NOISE - _imported_elsewhere(module))
     piece.data = b"module" + encode(names)
     walk.watch.namespace(vars(module))
     walk.variables.used(module, label, [variable_of(vars(module), name) for name in names])
     for name in names:
         if not walk.ignores(f"{label}.{name}"):
             walk.value(f"{label}:{name}", vars(module)[name])
+
+
+def _imported_elsewhere(module: types.ModuleType) -> set[str]:
+    """Name the submodules of a package that its own code does not name: they are there if anybody imported them."""
+    found = {name for name, value in vars(module).items() if _is_submodule(module, name, value)}
+    named = names_in_module(module) if found else None
+    return set() if named is None else found - named
+
+
+def _is_submodule(module: types.ModuleType, name: str, value: Any) -> bool:
+    return is_a(value, types.ModuleType) and vars(value).get("__name__") == f"{vars(module).get('__name__')}.{name}"

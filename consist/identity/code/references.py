@@ -48,7 +48,9 @@ class Found(NamedTuple):
     bindings : tuple of Binding
         Every look-up on the way.
     library : Origin or None
-        For a module that is not imported: who wrote it.
+        For an import inside the function: who wrote the module, if it is not the project.
+    written : str
+        For such an import: the name as the function has it, from the root of the module on.
     asked : tuple of module, str and object
         What modules of the project answered by their own ``__getattr__``, and keep nowhere that could be watched.
     """
@@ -59,6 +61,7 @@ class Found(NamedTuple):
     owner: types.ModuleType | None
     bindings: tuple[Binding, ...]
     library: Origin | None = None
+    written: str = ""
     asked: tuple[tuple[types.ModuleType, str, Any], ...] = ()
 
 
@@ -94,8 +97,8 @@ def _find_global(name: str, function: types.FunctionType) -> Found:
     return Found(value, "builtins", name, None, (here, Binding(outer, name, value)))
 
 
-def follow(start: Found, chain: tuple[str, ...]) -> Found:
-    """Take attributes as long as they are a module's."""
+def follow(start: Found, chain: tuple[str, ...], *, asks: bool = True) -> Found:
+    """Take attributes as long as they are a module's; by its own ``__getattr__`` only if that may be asked."""
     found = start
     for name in chain:
         module = found.value
@@ -104,7 +107,7 @@ def follow(start: Found, chain: tuple[str, ...]) -> Found:
         namespace = vars(module)
         value = namespace.get(name, MISSING)
         bound = value
-        if value is MISSING and "__getattr__" in namespace:
+        if asks and value is MISSING and "__getattr__" in namespace:
             value = made_when_asked(module, name)
             bound = namespace.get(name, MISSING)
         bindings = (*found.bindings, Binding(namespace, name, bound))
@@ -130,22 +133,22 @@ def made_when_asked(module: types.ModuleType, name: str) -> Any:
 def _find_import(use: Use, function: types.FunctionType) -> Found:
     name = _absolute_name(use, function)
     root = name if use.whole else name.partition(".")[0]
-    library = None if name in sys.modules else _library_not_imported(name)
-    if library is not None:
-        return Found(MISSING, ".".join((name, *use.chain)), "", None, (), library)
-    if name not in sys.modules:
+    library = _library(name)
+    if library is None and name not in sys.modules:
         _import(name)
     module = sys.modules.get(root)
+    # Also what is not imported yet: it may be, and changed, before the function runs again.
     bindings = tuple(loaded(key) for key in dict.fromkeys((name, root)))
+    written = ".".join((root, *use.chain))
     if module is None:
-        return Found(MISSING, name, "", None, bindings)
-    for step in range(len(use.chain)) if use.whole else ():
+        return Found(MISSING, name if library is None else written, "", None, bindings, library, written)
+    if library is None and use.whole and use.chain:
         # ``from pkg import mod`` imports a submodule that nobody has imported so far.
-        deeper = ".".join((root, *use.chain[: step + 1]))
-        if hasattr(module, "__path__") and use.chain[step] not in vars(module) and deeper not in sys.modules:
+        deeper = f"{root}.{use.chain[0]}"
+        if hasattr(module, "__path__") and use.chain[0] not in vars(module) and deeper not in sys.modules:
             _import(deeper)
-        break
-    return follow(Found(module, module_label(vars(module)), "", None, bindings), use.chain)
+    start = Found(module, module_label(vars(module)), "", None, bindings)
+    return follow(start, use.chain, asks=library is None)._replace(library=library, written=written)
 
 
 def loaded(name: str) -> Binding:
@@ -161,9 +164,16 @@ def _absolute_name(use: Use, function: types.FunctionType) -> str:
     return f"{base}.{use.name}" if use.name else base
 
 
-def _library_not_imported(name: str) -> Origin | None:
-    """Tell who wrote a module that is not imported yet, without importing it; None if the project may have."""
+def _library(name: str) -> Origin | None:
+    """Tell who wrote a module of the standard library or of an installed package; None for the project's."""
     root = name.partition(".")[0]
+    module = sys.modules.get(root)
+    origin = _origin_of_spec(root) if module is None else origin_of_namespace(vars(module))
+    return origin if origin is not None and origin.kind in {Kind.STDLIB, Kind.INSTALLED} else None
+
+
+def _origin_of_spec(root: str) -> Origin | None:
+    """Tell who wrote a package that is not imported yet, without importing it."""
     try:
         spec = importlib.util.find_spec(root)
     except (ImportError, ValueError):
@@ -172,8 +182,7 @@ def _library_not_imported(name: str) -> Origin | None:
         return None
     locations = list(spec.submodule_search_locations or ())
     file = spec.origin or (f"{locations[0]}/__init__.py" if locations else "")
-    origin = origin_of_file(root, "" if file in {"built-in", "frozen"} else file)
-    return None if origin.kind in {Kind.PROJECT, Kind.NATIVE} else origin
+    return origin_of_file(root, "" if file in {"built-in", "frozen"} else file)
 
 
 def _import(name: str) -> None:

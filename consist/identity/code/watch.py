@@ -128,7 +128,9 @@ class Watch:
             self._registries_of(value)
 
     def _registries_of(self, function: types.FunctionType) -> None:
-        """Watch the attributes of a library's function, and the containers in its module that it uses."""
+        """Watch a library's function if it has parts of its own, and the containers in its module that it uses."""
+        if function.__closure__ or function.__dict__:
+            self.function(function)
         if self._is_new(("library", id(function)), function):
             self._attributes_of(function)
         for name in function.__code__.co_names:

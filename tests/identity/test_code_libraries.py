@@ -1,0 +1,60 @@
+"""A library's functions that it decorated itself are its names; what the project put into one of them counts."""
+
+import functools
+
+from consist.identity.code import code_identity, fresh_code_identity
+
+LIBRARY = """
+import functools
+SETTING = {}
+def lazily(function):
+    calls = []
+    @functools.wraps(function)
+    def wrapper(*args):
+        if not calls:  # compiled when it is first called, as networkx does
+            wrapper.__kwdefaults__ = {"compiled": True}
+            wrapper.compiled = function
+        calls.append(args)
+        return function(*args)
+    return wrapper
+def scaled(factor):
+    def scale(x):
+        return factor * x
+    return scale
+@lazily
+def double(x):
+    return 2 * x
+"""
+
+
+def test_what_a_library_decorated_is_its_name(install, project):
+    install("lazy_library", "1.0", LIBRARY)
+    job = project(job="import lazy_library\ndef f(x):\n    return lazy_library.double(x)\n")
+    before = code_identity(job.f)
+    assert job.f(2) == 4
+    assert code_identity(job.f) == before
+    assert [label for label in before.manifest if "lazy" in label] == [
+        "lazy_library.double (used by job.f)",
+        "lazy-library 1.0",
+    ]
+
+
+def test_what_the_project_put_into_it_counts(install, project, monkeypatch):
+    install("lazy_library", "1.0", LIBRARY)
+    job = project(job="import lazy_library\ndef f(x):\n    return lazy_library.double(x)\n")
+    digests = {code_identity(job.f).digest}
+    for number in (3, 4):
+        patch = project(**{f"patch{number}": f"def triple(x):\n    return {number} * x\n"}).triple
+        # It says that it is the library's own, in every way that there is.
+        patched = functools.wraps(job.lazy_library.double)(job.lazy_library.lazily(patch))
+        monkeypatch.setattr(job.lazy_library, "double", patched)
+        digests.add(code_identity(job.f).digest)
+        assert code_identity(job.f).digest == fresh_code_identity(job.f).digest
+    assert len(digests) == 3
+
+
+def test_what_a_library_made_for_the_project_counts_by_its_setting(install, project):
+    install("lazy_library", "1.0", LIBRARY)
+    source = "import lazy_library\nscale = lazy_library.scaled({})\ndef f(x):\n    return scale(x)\n"
+    two, three = (code_identity(project(job=source.format(factor)).f).digest for factor in (2, 3))
+    assert two != three
