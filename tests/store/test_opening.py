@@ -166,7 +166,7 @@ def test_without_create_a_missing_store_is_an_error_and_nothing_is_made(tmp_path
 
 def test_a_file_where_the_store_should_be(tmp_path):
     (tmp_path / "store").write_text("mine")
-    with pytest.raises(errors.StorageError):
+    with pytest.raises(errors.SettingsError, match="is a file, and a store is a folder"):
         open_store("store", "index.lmdb")
     assert (tmp_path / "store").read_text() == "mine"
 
