@@ -62,7 +62,8 @@ def function(encoder: CodeEncoder, value: types.FunctionType) -> bytes:
         return encoder.reference(value)
     intruders = _intruders(encoder, value)
     is_decorated = bool(value.__closure__ or value.__dict__)
-    home = home_of_decorated(value) if is_decorated else None
+    is_wrapper = bool(value.__closure__ or "__wrapped__" in value.__dict__)  # a mere attribute may be the project's
+    home = home_of_decorated(value) if is_wrapper else None
     if home is not None:
         return encoder.symbol(origin_of(home), home.__name__, value.__name__) + intruders + b"-"
     named = encoder.symbol(origin, module_label(value.__globals__), value.__code__.co_qualname)
