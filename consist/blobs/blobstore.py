@@ -209,9 +209,10 @@ class BlobStore:
             If chunks that it shares with others were removed meanwhile; nothing but reading it again would help.
         """
         fill = filler(stream, seen)
-        head = filled(fill, _FIRST)
-        if len(head) == _FIRST:
-            head += filled(fill, LARGE - _FIRST)
+        first = min(_FIRST, LARGE)
+        head = filled(fill, first)
+        if len(head) == first:
+            head += filled(fill, LARGE - first)
         if len(head) < LARGE:
             return Stored(*self.whole.put(head))
         return self._put_large(fill, head, like)
