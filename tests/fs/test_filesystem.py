@@ -24,6 +24,7 @@ from consist import errors
 from consist.fs import ConsistFileSystem
 from consist.store.opening import open_store
 from consist.testing.together import in_threads
+from tests.fs.callbacks import Steps
 
 FILES = {"a.csv": b"a,b\n1,2\n", "sub/b.csv": b"a,b\n3,4\n", "sub/deep/c.bin": bytes(range(256)) * 100}
 ROOT_DIR = Path(__file__).parents[2]
@@ -523,17 +524,6 @@ def test_progress_of_what_is_read_into_memory(fs, keep, tree):
     assert parts == ([b"a"] * 3, 2, 2, 2)
     with pytest.raises(FileNotFoundError):
         fs.cat("steps/none/out", callback=Steps())
-
-
-class Steps(Callback):
-    """Notes each step that it is told."""
-
-    def __init__(self):
-        super().__init__()
-        self.told = []
-
-    def relative_update(self, inc=1):
-        self.told.append(inc)
 
 
 # Instances ------------------------------------------------------------------------------------------------------------

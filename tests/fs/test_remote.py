@@ -18,7 +18,6 @@ from pathlib import Path
 import fsspec
 import pytest
 from blake3 import blake3
-from fsspec.callbacks import Callback
 from fsspec.implementations.memory import MemoryFileSystem
 from servers import BUCKET, start_seaweedfs
 
@@ -28,6 +27,7 @@ from consist.errors import UnreachableError
 from consist.fs import ConsistFileSystem
 from consist.store import opening
 from consist.testing.together import in_threads
+from tests.fs.callbacks import Steps
 
 MIB = 1 << 20
 GIB_TOO = os.environ.get("CONSIST_TESTS_GIB") == "1"
@@ -354,17 +354,6 @@ def test_progress_of_what_is_read_from_a_bucket(bucket, big, home, monkeypatch):
         read("steps/make/out", callback=seen)
         assert (seen.size, sum(seen.told)) == (64 * MIB, 64 * MIB)
         assert max(seen.told) <= 16 * MIB
-
-
-class Steps(Callback):
-    """Notes each step that it is told."""
-
-    def __init__(self):
-        super().__init__()
-        self.told = []
-
-    def relative_update(self, inc=1):
-        self.told.append(inc)
 
 
 def test_a_pool_of_processes_and_threads_read_from_a_bucket(bucket, big, home):
