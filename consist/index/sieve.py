@@ -31,10 +31,15 @@ if TYPE_CHECKING:
 _NEWEST = 2000
 """Runs that are looked at in their order: 10 ms."""
 _PAGE_BYTES = 8 << 20
+_TOGETHER = 128
+"""Records that are tested as one. Of 100,000 a search reads 70 MB."""
 
 
 def passing(bound: Bound, test: Test, also: Collection[str]) -> Iterator[RunRecord]:
-    """Yield the runs whose framed bytes pass a test, and those of the ids in `also`, the newest first."""
+    """Yield the runs whose framed bytes pass a test, and those of the ids in `also`, the newest first.
+
+    The bytes of several runs, one after the other, must pass the test too if those of one of them do.
+    """
     oldest, count = b"", 0
     for oldest, data in islice(entries(bound, None), _NEWEST):
         count += 1
@@ -79,27 +84,25 @@ def _scattered(bound: Bound, test: Test) -> Iterator[bytes]:
 def _page(view: View, table: str, begin: bytes | None, test: Test) -> tuple[list[bytes], bytes | None]:
     """Return the records that pass, of some that lie together, and the key to go on from; None at the end.
 
-    Without `View.scan`, which takes longer for a record than most tests of it do: 1.0 us of 1.7.
+    Many are tested as one, end to end, since mostly none of them passes: 100,000 take 0.27 s, one by one 0.58.
     """
-    page: list[bytes] = []
-    read = 0
-    low = view.prefix
-    is_direct = table == "results"
+    passed: list[bytes] = []
+    read, low = 0, view.prefix
     with view.txn.cursor(getattr(view.tables, table)) as cursor:
         if not cursor.set_range(low if begin is None else begin + b"\x00"):
-            return page, None
-        for key, data in cursor.iternext():
-            if not key.startswith(low):
-                return page, None
-            read += len(data)
-            if is_direct:
-                if test(data):
-                    page.append(data)
-            elif data[:1] == BY_RECORD and test(data[1:]):
-                page.append(data[1:])
-            if read > _PAGE_BYTES:
-                return page, key
-    return page, None
+            return passed, None
+        pairs = cursor.iternext()
+        while read <= _PAGE_BYTES:
+            some = list(islice(pairs, _TOGETHER))
+            held = [data for key, data in some if key.startswith(low)]
+            joined = b"".join(held)
+            if test(joined):
+                records = held if table == "results" else [data[1:] for data in held if data[:1] == BY_RECORD]
+                passed += filter(test, records)
+            if len(held) < _TOGETHER:
+                return passed, None
+            read += len(joined)
+        return passed, some[-1][0]
 
 
 def _end_of(data: bytes) -> Iterator[bytes]:

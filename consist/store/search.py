@@ -7,6 +7,7 @@ others as they are written.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from consist.store.store import Store
 
 
-_LISTS = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
-"""The bytes that a list begins with, in msgpack."""
+_LIST = rb"[\x90-\x9f\xdc\xdd]"
+"""The byte that a list begins with, in msgpack."""
 
 
 class Place(NamedTuple):
@@ -81,11 +82,11 @@ class Wanted:
             raise UsageError("there is nothing to search for", hint="give a text, or KEY=VALUE")
         return cls(_lower(text), key.strip() if is_pair else None, _numbers(text))
 
-    def sieve(self) -> Callable[[bytes], bool]:
+    def sieve(self) -> Callable[[bytes], object]:
         """Return a test of the framed bytes of a record; one that does not pass it has not what is looked for."""
         text = self.text.encode(errors="replace")
         if self.key is not None:
-            return _sieve_under(self.key, pack(text.decode()).lower(), tuple(map(pack, self.numbers)))
+            return _sieve_under(self.key, text.decode(), tuple(map(pack, self.numbers)))
         has_letters = text.upper() != text
         spelt = [pack(each) for each in self.numbers] if has_letters else [text, *map(pack, self.numbers)]
 
@@ -104,48 +105,29 @@ class Wanted:
         return any(type(value) is type(each) and value == each for each in self.numbers)
 
 
-def _sieve_under(key: str, text: bytes, numbers: tuple[bytes, ...]) -> Callable[[bytes], bool]:
+def _sieve_under(key: str, text: str, numbers: tuple[bytes, ...]) -> Callable[[bytes], object]:
     """Return a test for a value under a key: in a map it stands right behind its key, or in a list that does.
 
     Parameters
     ----------
     key : str
         As it was typed; keys may have dots themselves.
-    text : bytes
-        The value as a text, with its length before it, in small letters.
+    text : str
+        The value as a text, in small letters.
     numbers : tuple of bytes
         The numbers that it may be.
     """
     typed = key.encode(errors="replace").decode()
     keys = [pack(typed[start:]) for start in range(len(typed)) if start == 0 or typed[start - 1] == "."]
-    heads = frozenset({text[0], *(each[0] for each in numbers), *_LISTS})
-    size = len(text)
-
-    def is_anywhere(data: bytes) -> bool:
-        return any(each in data for each in numbers) or text in data.lower()
-
-    def may_follow(name: bytes, data: bytes) -> bool:
-        place = data.find(name)
-        while place >= 0:
-            place += len(name)
-            # The first byte rules most out: 1.7 us a record, 2.7 without.
-            if (head := data[place]) in heads and (
-                data.startswith(numbers, place)
-                or data[place : place + size].lower() == text
-                or (head in _LISTS and is_anywhere(data))
-            ):
-                return True
-            place = data.find(name, place)
-        return False
+    value = b"|".join((b"(?i:%s)" % re.escape(pack(text)), *map(re.escape, numbers)))
+    follows = [re.compile(b"%s(?:%s)" % (re.escape(name), value)) for name in keys]
+    in_a_list = [re.compile(re.escape(name) + _LIST) for name in keys]
+    anywhere = re.compile(value)
 
     def may_hold(data: bytes) -> bool:
-        try:
-            for name in keys:
-                if may_follow(name, data):
-                    return True
-        except IndexError:  # the check at its end looks like a key
+        if any(each.search(data) for each in follows):
             return True
-        return False
+        return any(each.search(data) for each in in_a_list) and anywhere.search(data) is not None
 
     return may_hold
 

@@ -11,6 +11,7 @@ from consist.index.records import encode_record
 def newest(request, monkeypatch):
     monkeypatch.setattr(sieve, "_NEWEST", request.param)
     monkeypatch.setattr(sieve, "_PAGE_BYTES", 1000)
+    monkeypatch.setattr(sieve, "_TOGETHER", 3)
 
 
 def test_runs_whose_bytes_pass_a_test_are_found_newest_first(index, make):

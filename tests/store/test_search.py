@@ -27,9 +27,13 @@ def test_a_value_is_found_in_lists_and_behind_keys_that_have_dots():
     assert Wanted.of("seed=777").sieve()(pack({"a": {"seed": 1}, "b": {"seed": 777}}))
 
 
-def test_what_ends_like_a_key_is_looked_at():
-    """A record ends with a check of any bytes, behind which nothing stands."""
-    assert Wanted.of("x=777").sieve()(pack({"y": 1}) + pack("x"))
+@pytest.mark.parametrize("typed", ["x=777", "x=word", "777", "WORD"])
+def test_records_end_to_end_pass_if_one_of_them_does(typed):
+    """A record ends with a check of any bytes, which may look like a key."""
+    is_in = Wanted.of(typed).sieve()
+    has, has_not = pack({"x": [777, "Word"]}), pack({"y": 1}) + pack("x")
+    assert is_in(has_not + has + has_not)
+    assert not is_in(has_not + has_not)
 
 
 def test_a_key_that_is_no_text_is_found_nowhere():
