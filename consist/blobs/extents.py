@@ -38,8 +38,9 @@ GAP = 128 << 10
 """Bytes between two chunks up to which both are fetched in one request: a round trip over a network
 costs more than fetching so little for nothing, and on a disk reading on is cheaper than asking again."""
 
-REQUEST = 8 << 20
-"""Bytes fetched by one request at the most: larger ones are better cut, since requests run side by side."""
+REQUEST = 16 << 20
+"""Bytes fetched by one request at the most: larger ones are better cut, since requests run side by side. But each ends
+within the pieces that a server keeps a pack in: with 8 MiB, SeaweedFS worked 1.5 x as long for the same bytes."""
 
 
 class Extent(NamedTuple):

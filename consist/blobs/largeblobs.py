@@ -166,9 +166,9 @@ class LargeBlobs:
         with ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as hashing:
             for window in windows(fetcher, size, checked=cache is not None):
                 hashed = hashing.submit(_update, hasher, window)
-                for chunk in window:
-                    write(memoryview(chunk))
+                _write(window, write)
                 hashed.result()
+                window.clear()  # let go of before the next is waited for
         if hasher.result().digest != digest:
             self._forget(digest)
             for _ in windows(fetcher, size):
@@ -342,6 +342,11 @@ def _key(digest: Digest) -> str:
     return layout.digest_key(layout.MANIFESTS, digest)
 
 
-def _update(hasher: Hasher, window: list[bytes | memoryview]) -> None:
+def _write(window: Sequence[bytes | memoryview], write: Callable[[memoryview], object]) -> None:
+    for chunk in window:
+        write(memoryview(chunk))
+
+
+def _update(hasher: Hasher, window: Sequence[bytes | memoryview]) -> None:
     for chunk in window:
         hasher.update(chunk)
