@@ -44,8 +44,6 @@ class Watch:
         self.bare: list[types.FunctionType] = []
         """Functions without attributes."""
         self.cells: list[tuple[types.CellType, Any]] = []
-        self.spaces: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
-        """Namespaces of which everything counts: each with its keys and values."""
         self.bases: list[tuple[type, type, tuple[type, ...], str]] = []
         self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
         """Objects of which some attributes count: how to get them, of what, and what they were."""
@@ -163,7 +161,8 @@ class Watch:
         return True
 
     def _space(self, space: Any) -> None:
-        self.spaces.append((space, tuple(space), tuple(space.values())))
+        self.has_values = True
+        self.contents.take_namespace(space)
 
     def _other(self, ask: Callable[[], Any]) -> None:
         if self._active:
