@@ -7,7 +7,7 @@ is kept in lists by the way in which it is looked at again, so that a hit checks
 - other containers and instances of ordinary classes by the identity of all that they hold, as `gc.get_referents` lists
   it: items, values, slots, the class and the attributes' dict. Each of those has a guard of its own if it can change;
 - what the collector does not show, such as the keys of a dict and the order of an ordered one, by iterating over it;
-- small arrays by dtype, shape and a copy of their bytes;
+- small arrays by dtype, shape and a copy of their bytes, and tables of pandas by the arrays in them (see `frames`);
 - anything else by a `snapshot`, which encodes it as the walk would and takes fifty times as long.
 
 That the items are the same objects also tells that no two of them have become one, which the walk would see.
@@ -30,22 +30,23 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from consist.identity.code import handlers
+from consist.identity.code import frames, handlers
 from consist.identity.code.instances import CONTENT, HEAP_TYPE, caches_of, class_attribute, is_opaque, is_slot, state_of
 from consist.identity.code.owners import is_own
 from consist.identity.code.snapshots import is_frozen, snapshot
 from consist.identity.code.values import library_base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from consist.identity.code.snapshots import Taken
 
     Taker = Callable[["Contents", Any], Iterable[Any]]
 
 _FLAT_ITEMS = frozenset({type(None), bool, int, float, complex, str})
-_UNLIKE = _FLAT_ITEMS | {list, dict, tuple}
-"""Types none of whose values is equal to one of another, apart from numbers."""
+_BY_VALUE = _FLAT_ITEMS | {types.FunctionType}
+_UNLIKE = _BY_VALUE | {list, dict, tuple, set}
+"""Types none of whose values is equal to one of another of them, apart from numbers."""
 _FEW = 16
 """Items up to which their identities are compared, which is quicker; beyond, an equal number put anew costs no walk."""
 _SMALL = 64 << 10
@@ -87,9 +88,9 @@ class Contents:
         self.items: list[Any] = []
         """Of all containers, one after the other."""
         self.keyed: list[dict[str, Any]] = []
-        """Holders whose keys are text, and no two of whose values are equal. While the values are the same objects in
-        the same order, such a dict is equal to its copy only if its keys are in the same order, too. That is quicker to
-        ask than to iterate over them."""
+        """Holders whose keys are text, and no two of whose values are equal (or, of attributes, only if they are one).
+        While the values are the same objects in the same order, such a dict is equal to its copy only if its keys are
+        in the same order, too. That is quicker to ask than to iterate over them."""
         self.copies: list[dict[str, Any]] = []
         self.sized: list[Any] = []
         """Holders and containers whose number of items can change."""
@@ -99,7 +100,10 @@ class Contents:
         self.arrays: list[Any] = []
         self.dtypes: list[Any] = []
         self.shapes: list[tuple[int, ...]] = []
-        self.buffers: list[bytes] = []
+        self.array_bytes: list[bytes] = []
+        self.buffers: list[memoryview] = []
+        """What Arrow's arrays lie in."""
+        self.buffer_bytes: list[bytes] = []
         self.snapshots: list[tuple[Any, Taken]] = []
         self._known: dict[int, Any] = {}
         self._takers: dict[type, Taker] = {}
@@ -133,8 +137,14 @@ def _taker_of(cls: type) -> Taker:
         return _TAKERS[cls]
     if cls.__module__ == "numpy" and cls is getattr(sys.modules.get("numpy"), "ndarray", None):
         return _array
-    if _is_number_of_numpy(cls):
+    if _is_fixed_of_numpy(cls):
         return lambda _, __: ()
+    if cls.__module__ == "pyarrow.lib" and cls.__name__ == "ChunkedArray":
+        return _arrow
+    if frames.is_fixed(cls):
+        return lambda _, __: ()
+    if frames.has_parts(cls):
+        return _of_pandas
     return _instance if _is_ordinary(cls) else _other
 
 
@@ -185,7 +195,8 @@ def _mapping(contents: Contents, value: Any) -> Iterable[Any]:
     return (*_iterated(contents, value), *_iterated(contents, value.values()))
 
 
-def _dict(contents: Contents, value: dict[Any, Any]) -> Iterable[Any]:
+def _dict(contents: Contents, value: dict[Any, Any], *, in_order: bool = True) -> Iterable[Any]:
+    """Take down a dict; the order of its keys need not count, if they are names of attributes."""
     if len(value) > _FEW and _all_flat(value) and _all_flat(value.values()):
         return _flat(contents, value)
     shown, copy = gc.get_referents(value), value.copy()
@@ -193,17 +204,18 @@ def _dict(contents: Contents, value: dict[Any, Any]) -> Iterable[Any]:
         return _sequence(contents, value)
     if len(shown) != len(copy):
         return _mapping(contents, value)
-    if not _are_unlike(shown):
+    if not _are_unlike(shown if in_order else {id(item): item for item in shown}.values()):
         return (*_iterated(contents, value), *_held(contents, value, shown))
     contents.keyed.append(value)
     contents.copies.append(copy)
     return _held(contents, value, shown)
 
 
-def _are_unlike(values: list[Any]) -> bool:
+def _are_unlike(values: Collection[Any]) -> bool:
     """Tell whether no two values are equal, for certain: of containers, one of a kind is."""
-    unlike = {value if type(value) in _FLAT_ITEMS else type(value) for value in values}
-    return len(unlike) == len(values) and (len(values) == 1 or _UNLIKE.issuperset(map(type, values)))
+    if len(values) > 1 and not _UNLIKE.issuperset(map(type, values)):
+        return False
+    return len({value if type(value) in _BY_VALUE else type(value) for value in values}) == len(values)
 
 
 def _are_among(needed: Iterable[Any], shown: list[Any]) -> bool:
@@ -219,7 +231,8 @@ def _partial(contents: Contents, value: Any) -> Iterable[Any]:
 
 
 def _cached(contents: Contents, value: Any) -> Iterable[Any]:
-    return _attributes(contents, value, [dict_of])  # `__wrapped__` is in there
+    [attributes] = _attributes(contents, value, [dict_of])  # `__wrapped__` is in there
+    return _dict(contents, attributes, in_order=False)
 
 
 def _attributes(contents: Contents, value: Any, getters: Iterable[Callable[[Any], Any]]) -> list[Any]:
@@ -234,8 +247,33 @@ def _array(contents: Contents, value: Any) -> Iterable[Any]:
     contents.arrays.append(value)
     contents.dtypes.append(value.dtype)
     contents.shapes.append(value.shape)
-    contents.buffers.append(value.tobytes())
+    contents.array_bytes.append(value.tobytes())
     return ()
+
+
+def _of_pandas(contents: Contents, value: Any) -> Iterable[Any]:
+    parts = frames.parts_of(value)
+    if parts is None:
+        return _other(contents, value)
+    contents.attributes += [(operator.attrgetter(part.name), part.holder, part.value) for part in parts]
+    return [part.value for part in parts if part.name not in frames.LOOKED_INTO]
+
+
+def _arrow(contents: Contents, value: Any) -> Iterable[Any]:
+    """Take down an array of Arrow's: it cannot change, but its memory may be that of an array of numpy which can."""
+    found = [buffer for chunk in value.chunks for buffer in chunk.buffers() if buffer is not None]
+    if sum(buffer.size for buffer in found) > _SMALL or not _is_in_buffers(value.type):
+        return _other(contents, value)
+    contents.buffers += map(memoryview, found)
+    contents.buffer_bytes += map(bytes, found)
+    return ()
+
+
+def _is_in_buffers(kind: Any) -> bool:
+    """Tell whether the buffers of arrays of a type of Arrow's are all that there is to them."""
+    from pyarrow import types as arrow
+
+    return bool(arrow.is_primitive(kind) or arrow.is_string(kind) or arrow.is_large_string(kind))
 
 
 def _instance(contents: Contents, value: Any) -> Iterable[Any]:
@@ -256,9 +294,11 @@ def _instance(contents: Contents, value: Any) -> Iterable[Any]:
     _held(contents, value, shown)
     if attributes is None:
         return needed
+    if cls is types.SimpleNamespace:
+        return [attributes]
     state = dict(state_of(value))
     if attributes.keys() <= state.keys():
-        return [*needed, attributes]
+        return [*needed, *_dict(contents, attributes, in_order=False)]
     # What a cached property left there does not count, and may be large.
     _mapping(contents, attributes)
     return [*needed, *state.values()]
@@ -285,11 +325,13 @@ def _all_flat(values: Iterable[Any]) -> bool:
     return _FLAT_ITEMS.issuperset(map(type, values))
 
 
-def _is_number_of_numpy(cls: type) -> bool:
-    """Tell whether it is a type of numpy's own whose values cannot change, which a structured one can."""
-    if cls.__module__ != "numpy" or cls.__flags__ & HEAP_TYPE:
+def _is_fixed_of_numpy(cls: type) -> bool:
+    """Tell whether it is a type of numpy's own whose values cannot change: a number or dtype, but no structured one."""
+    if cls.__module__.partition(".")[0] != "numpy" or cls.__flags__ & HEAP_TYPE:
         return False
     numpy = sys.modules["numpy"]
+    if issubclass(cls, numpy.dtype):
+        return not issubclass(getattr(cls, "type", numpy.void), numpy.void)
     return issubclass(cls, numpy.generic) and not issubclass(cls, (numpy.void, numpy.object_))
 
 

@@ -87,6 +87,8 @@ def _contents_hold(contents: Contents) -> bool:
         return False
     if contents.arrays and not _arrays_hold(contents):
         return False
+    if contents.buffers and list(map(bytes, contents.buffers)) != contents.buffer_bytes:
+        return False
     return not contents.snapshots or all(snapshot(value) == taken for value, taken in contents.snapshots)
 
 
@@ -107,5 +109,5 @@ def _arrays_hold(contents: Contents) -> bool:
     return (
         all(map(is_, map(dtype_of, arrays), contents.dtypes))
         and list(map(shape_of, arrays)) == contents.shapes
-        and list(map(type(arrays[0]).tobytes, arrays)) == contents.buffers
+        and list(map(type(arrays[0]).tobytes, arrays)) == contents.array_bytes
     )
