@@ -35,6 +35,8 @@ NANS = {"a": float("nan"), "b": [float("nan")]}
 ONE = {"a": 1}
 EMPTY = {}
 BY_NUMBER = {1: "a", 2: [1]}
+TWICE = {"a": 1, "b": 1}
+LISTS = [[1, 2], [3, 4]]
 TWINS = [{"a": 1, "b": [1]}, {"c": 2}]
 BAG = Bag([1, [2]])
 BOOK = Book(a=1, b=[2])
@@ -44,7 +46,7 @@ EDGE = Slotted(1, [1])
 EDGE.a = Slotted
 
 def f():
-    return DEEP, SAME, ZEROS, NANS, ONE, EMPTY, BY_NUMBER, TWINS, BAG, BOOK, ALIKE, EDGE
+    return DEEP, SAME, ZEROS, NANS, ONE, EMPTY, BY_NUMBER, TWICE, LISTS, TWINS, BAG, BOOK, ALIKE, EDGE
 """
 
 
@@ -97,6 +99,9 @@ CHANGES = {
     "dict by numbers: 1 to 1.0": lambda m: _reorder(m.BY_NUMBER, (1.0, "a"), (2, m.BY_NUMBER[2])),
     "dict by numbers: order": lambda m: _rekey(m.BY_NUMBER, 1, 1),
     "dict by numbers: all keys become text": lambda m: _reorder(m.BY_NUMBER, ("a", "a"), ("b", m.BY_NUMBER[2])),
+    "dict with one value twice: order": lambda m: _rekey(m.TWICE, "a", "a"),
+    "two lists: the first item moves to the other's end": lambda m: m.LISTS[1].append(m.LISTS[0].pop(0)),
+    "two lists: the last item moves to the other's beginning": lambda m: m.LISTS[1].insert(0, m.LISTS[0].pop()),
     "two dicts: an item moves to the next": lambda m: _move(m.TWINS[0], m.TWINS[1], "b"),
     "two dicts: exchanged": lambda m: m.TWINS.reverse(),
     "subclass of list: item": lambda m: _put(m.BAG, 0, True),
@@ -131,3 +136,12 @@ def test_a_change_in_place_is_seen(name, project):
     after = code_identity(module.f)
     assert after.digest == fresh_code_identity(module.f).digest
     assert after.digest != before.digest
+
+
+def test_less_than_there_was_is_seen(project):
+    """What is left is what the list began with: the class of the instance, which its slot held as well."""
+    module = project(job="class S:\n    __slots__ = ('a',)\nE = S()\nE.a = S\ndef f():\n    return E\n")
+    before = code_identity(module.f)
+    assert code_identity(module.f) is before
+    del module.E.a
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest
