@@ -27,13 +27,25 @@ def hold(guards: Watch) -> bool:
     """Tell whether nothing has changed."""
     try:
         return _names_hold(guards) and (not guards.has_values or _values_hold(guards))
-    except Exception:  # noqa: BLE001 - values of users may raise anything; another thread may change a dict meanwhile
+    except Exception:  # noqa: BLE001 - a name is gone, another thread changes a dict, or a value of a user raises anything
         return False
 
 
-def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0912 - one flat loop a kind: calls would double the time
+def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0911, PLR0912 - one flat loop a kind: calls are slow
     for namespace, name, value in guards.bindings:
-        if namespace.get(name, MISSING) is not value:
+        if namespace[name] is not value:
+            return False
+    for namespace, name in guards.absent:
+        if name in namespace:
+            return False
+    for function, code, own_name in guards.plain:
+        if (
+            function.__code__ is not code
+            or function.__defaults__ is not None  # None by name: what is compared with a variable takes longer
+            or function.__kwdefaults__ is not None
+            or function.__name__ is not own_name
+            or function.__dict__
+        ):
             return False
     for function, code, defaults, keyword, own_name in guards.functions:
         if (
