@@ -129,6 +129,10 @@ class Environment:
                     return data
         raise self._given_up()
 
+    def known_prefix(self, store: str) -> bytes | None:
+        """Return the number of a store if it was found in the open file; within a transaction of this environment."""
+        return None if self._opened is None else self._opened.prefixes.get(store)
+
     def read(self, call: Callable[[Transaction, Tables], T]) -> T:
         """Call with a snapshot of all tables.
 

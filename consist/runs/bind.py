@@ -9,7 +9,7 @@ import re
 import types
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from consist.arguments import an
 from consist.errors import UnencodableError, UsageError
@@ -31,9 +31,50 @@ CONTEXT_PARAMETER = "_consist_ctx"
 
 AS_ARTIFACT, AS_PATH, AS_TEXT, AS_VALUE = "artifact", "path", "text", "value"
 
-_SIGNATURES: weakref.WeakKeyDictionary[
-    types.FunctionType, tuple[types.CodeType, tuple[Any, ...] | None, inspect.Signature]
-] = weakref.WeakKeyDictionary()
+
+class Bound(NamedTuple):
+    """What a function is called with.
+
+    Attributes
+    ----------
+    args, kwargs : tuple and dict
+        By place, and by name.
+    named : dict of str to object
+        All of them by name.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    named: dict[str, Any]
+
+
+class Taken(NamedTuple):
+    """What a function takes.
+
+    Attributes
+    ----------
+    signature : Signature
+        All of it.
+    names : frozenset of str
+        Its parameters.
+    needed : frozenset of str
+        Those without a default.
+    takes_any : bool
+        Whether it takes ``**anything``.
+    by_name : bool
+        Whether each parameter can be given by its name, and nothing else can be given.
+    """
+
+    signature: inspect.Signature
+    names: frozenset[str]
+    needed: frozenset[str]
+    takes_any: bool
+    by_name: bool
+
+
+_TAKEN: weakref.WeakKeyDictionary[types.FunctionType, tuple[types.CodeType, tuple[Any, ...] | None, Taken]] = (
+    weakref.WeakKeyDictionary()
+)
 
 _ANNOTATIONS = {
     Artifact: AS_ARTIFACT,
@@ -67,13 +108,17 @@ def input_modes(
     load : bool or None
         `ExecutionOptions.load_inputs`.
     """
-    annotations = annotations_of(fn) if inputs else {}
+    if not inputs:
+        return ()
+    annotations = annotations_of(fn)
     asked = {item.record.key: _meant(fn, annotations.get(item.record.key)) for item in inputs}
     return tuple((item.record.key, _mode(item, asked[item.record.key], load=load)) for item in inputs)
 
 
 def function_of(fn: Any) -> Any:
     """Return what is called in the end: of a partial its function, of a class ``__init__``, of others ``__call__``."""
+    if type(fn) is types.FunctionType:
+        return fn
     while isinstance(fn, functools.partial):
         fn = fn.func
     if isinstance(fn, type):
@@ -232,7 +277,7 @@ def bind(
     inputs: tuple[ResolvedInput, ...],
     options: ExecutionOptions,
     context: Callable[[], Any],
-) -> inspect.BoundArguments:
+) -> Bound:
     """Bind the arguments of a function.
 
     Parameters
@@ -253,42 +298,45 @@ def bind(
     UsageError
         If the function does not take what it is given, or lacks something.
     """
-    signature = _signature(fn)
-    parameters = signature.parameters
-    takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    arguments = {name: value for name, value in config.items() if name in parameters or takes_any}
-    modes = dict(input_modes(fn, inputs, load=options.load_inputs))
-    for item in inputs:
-        if item.record.key in parameters or takes_any:
-            arguments[item.record.key] = _hand_over(item, modes[item.record.key])
+    taken = _taken(fn)
+    arguments = {name: value for name, value in config.items() if taken.takes_any or name in taken.names}
+    if inputs:
+        modes = dict(input_modes(fn, inputs, load=options.load_inputs))
+        for item in inputs:
+            if taken.takes_any or item.record.key in taken.names:
+                arguments[item.record.key] = _hand_over(item, modes[item.record.key])
     arguments.update(options.runtime_kwargs)
     if (parameter := context_parameter(options)) is not None:
         arguments[parameter] = context()
-    positional = [
-        arguments.pop(name)
-        for name, parameter in parameters.items()
-        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in arguments
-    ]
+    if taken.by_name and taken.needed <= arguments.keys() <= taken.names:
+        return Bound((), arguments, arguments)  # as of most functions: `Signature.bind` takes ten times as long
     try:
-        return signature.bind(*positional, **arguments)
+        return _bound(taken.signature, arguments)
     except TypeError as error:
         called = getattr(fn, "__qualname__", repr(fn))
         raise UsageError(
-            f"{called}{signature} cannot be called: {error}",
-            hint=_hint_at_a_name(signature.parameters, config, [item.record.key for item in inputs], options),
+            f"{called}{taken.signature} cannot be called: {error}",
+            hint=_hint_at_a_name(taken.signature.parameters, config, [item.record.key for item in inputs], options),
         ) from None
 
 
-def handed_paths(arguments: inspect.BoundArguments, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
+def _bound(signature: inspect.Signature, arguments: dict[str, Any]) -> Bound:
+    by_name = dict(arguments)
+    positional = [
+        by_name.pop(name)
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in by_name
+    ]
+    bound = signature.bind(*positional, **by_name)
+    return Bound(bound.args, bound.kwargs, arguments)
+
+
+def handed_paths(arguments: Bound, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
     """Return the paths that stand for artifacts among the arguments, by the input's name."""
-    given = {name: value for name, value in arguments.arguments.items() if isinstance(value, (str, Path))}
-    for name, parameter in arguments.signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            given.update(arguments.arguments.get(name, {}))
     return {
-        item.record.key: str(given[item.record.key])
+        item.record.key: str(arguments.named[item.record.key])
         for item in inputs
-        if isinstance(item.source, Artifact) and is_path_of(given.get(item.record.key), item.source)
+        if isinstance(item.source, Artifact) and is_path_of(arguments.named.get(item.record.key), item.source)
     }
 
 
@@ -328,14 +376,26 @@ def _hint_at_a_name(
     return "arguments come from config, inputs and runtime_kwargs, by name"
 
 
-def _signature(fn: Callable[..., Any]) -> inspect.Signature:
-    """Return a function's signature, made once: 20 of 470 us of a miss. Whatever could make it another is looked at."""
+def _taken(fn: Callable[..., Any]) -> Taken:
+    """Return what a function takes, found out once: 20 of 470 us of a miss. What could make it another is looked at."""
     if type(fn) is not types.FunctionType or fn.__dict__ or fn.__kwdefaults__ is not None:
-        return _new_signature(fn)
-    known = _SIGNATURES.get(fn)
+        return _what_is_taken(_new_signature(fn))._replace(by_name=False)  # it may care how it is called
+    known = _TAKEN.get(fn)
     if known is None or known[0] is not fn.__code__ or known[1] is not fn.__defaults__:
-        known = _SIGNATURES[fn] = (fn.__code__, fn.__defaults__, _new_signature(fn))
+        known = _TAKEN[fn] = (fn.__code__, fn.__defaults__, _what_is_taken(_new_signature(fn)))
     return known[2]
+
+
+def _what_is_taken(signature: inspect.Signature) -> Taken:
+    parameters = signature.parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    return Taken(
+        signature,
+        frozenset(parameters),
+        frozenset(name for name, parameter in parameters.items() if parameter.default is parameter.empty),
+        inspect.Parameter.VAR_KEYWORD in kinds,
+        kinds.isdisjoint({*_GATHERING, inspect.Parameter.POSITIONAL_ONLY}),
+    )
 
 
 def _new_signature(fn: Callable[..., Any]) -> inspect.Signature:
