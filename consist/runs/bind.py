@@ -7,7 +7,6 @@ import functools
 import inspect
 import re
 import types
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
@@ -19,6 +18,7 @@ from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.runs.inputs import FOLDER, is_given_as, is_path_of
+from consist.runs.taken import GATHERING, taken_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -48,34 +48,6 @@ class Bound(NamedTuple):
     named: dict[str, Any]
 
 
-class Taken(NamedTuple):
-    """What a function takes.
-
-    Attributes
-    ----------
-    signature : Signature
-        All of it.
-    names : frozenset of str
-        Its parameters.
-    needed : frozenset of str
-        Those without a default.
-    takes_any : bool
-        Whether it takes ``**anything``.
-    by_name : bool
-        Whether each parameter can be given by its name, and nothing else can be given.
-    """
-
-    signature: inspect.Signature
-    names: frozenset[str]
-    needed: frozenset[str]
-    takes_any: bool
-    by_name: bool
-
-
-_TAKEN: weakref.WeakKeyDictionary[types.FunctionType, tuple[types.CodeType, tuple[Any, ...] | None, Taken]] = (
-    weakref.WeakKeyDictionary()
-)
-
 _ANNOTATIONS = {
     Artifact: AS_ARTIFACT,
     "Artifact": AS_ARTIFACT,
@@ -89,7 +61,6 @@ _ANNOTATIONS = {
 _TABLES = {"pandas": "pd", "polars": "pl", "pyarrow": "pa"}
 """Libraries whose tables are loaded, and what people call them."""
 _TABLE_NAMES = frozenset({"DataFrame", "LazyFrame", "Series", "Table"})
-_GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]\Z")
 _ANNOTATED = re.compile(r"(?:\w+\.)*Annotated\[([^,]+),.*\]\Z", re.DOTALL)
 
@@ -298,7 +269,7 @@ def bind(
     UsageError
         If the function does not take what it is given, or lacks something.
     """
-    taken = _taken(fn)
+    taken = taken_by(fn)
     arguments = {name: value for name, value in config.items() if taken.takes_any or name in taken.names}
     if inputs:
         modes = dict(input_modes(fn, inputs, load=options.load_inputs))
@@ -358,7 +329,7 @@ def _hint_at_a_name(
     needed = [
         name
         for name, parameter in parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in _GATHERING and name not in given
+        if parameter.default is parameter.empty and parameter.kind not in GATHERING and name not in given
     ]
     if needed[:1] == ["self"]:
         return "it is a method: give that of an object, such as Model().fit"
@@ -374,36 +345,6 @@ def _hint_at_a_name(
     if near:
         return f"config has {near[0]!r}, which is no parameter: call it {needed[0]!r}"
     return "arguments come from config, inputs and runtime_kwargs, by name"
-
-
-def _taken(fn: Callable[..., Any]) -> Taken:
-    """Return what a function takes, found out once: 20 of 470 us of a miss. What could make it another is looked at."""
-    if type(fn) is not types.FunctionType or fn.__dict__ or fn.__kwdefaults__ is not None:
-        return _what_is_taken(_new_signature(fn))._replace(by_name=False)  # it may care how it is called
-    known = _TAKEN.get(fn)
-    if known is None or known[0] is not fn.__code__ or known[1] is not fn.__defaults__:
-        known = _TAKEN[fn] = (fn.__code__, fn.__defaults__, _what_is_taken(_new_signature(fn)))
-    return known[2]
-
-
-def _what_is_taken(signature: inspect.Signature) -> Taken:
-    parameters = signature.parameters
-    kinds = {parameter.kind for parameter in parameters.values()}
-    return Taken(
-        signature,
-        frozenset(parameters),
-        frozenset(name for name, parameter in parameters.items() if parameter.default is parameter.empty),
-        inspect.Parameter.VAR_KEYWORD in kinds,
-        kinds.isdisjoint({*_GATHERING, inspect.Parameter.POSITIONAL_ONLY}),
-    )
-
-
-def _new_signature(fn: Callable[..., Any]) -> inspect.Signature:
-    """Read a function's signature; some of C have none that can be read, and take whatever they take."""
-    try:
-        return inspect.signature(fn)
-    except ValueError:
-        return inspect.Signature([inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)])
 
 
 def _hand_over(item: ResolvedInput, mode: str) -> Any:
