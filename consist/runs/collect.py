@@ -136,8 +136,12 @@ class Collector:
         gathered, and put in one batch before its record is handed on.
         """
         if self._blobs is None or self._blobs.backend.capabilities.files:
-            yield from self.each(returned, declared, before)
-            return
+            return self.each(returned, declared, before)
+        return self._gathered(returned, declared, before)
+
+    def _gathered(
+        self, returned: Returned, declared: Declared, before: frozenset[Stamp]
+    ) -> Iterator[ArtifactRecord | Lacking]:
         gathering = copy.copy(self)  # what other threads still log must not wait for this batch
         gathering._batch = {}  # noqa: SLF001 - of this class
         waiting: list[ArtifactRecord | Lacking] = []
@@ -193,14 +197,24 @@ class Collector:
     ) -> Iterator[ArtifactRecord | Lacking]:
         """Store each output, or gather its content, and yield its record; parameters as for `collect`."""
         for key, value in returned.values:
-            if isinstance(value, Path):
-                yield self._stored(key, partial(self.one, key, value, symlinks=declared.symlinks))
-                continue
+            made: ArtifactRecord | Lacking
             try:
-                yield self._stored(key, partial(self.one, key, value))
+                made = self.one(key, value, symlinks=declared.symlinks)
+            except StorageError as error:  # the work that made it must not be lost for that
+                made = _unstored(key, error)
             except OutputError as error:
+                if isinstance(value, Path):
+                    raise
                 why = f"output {key!r}: {_why_one_value(value)}{error.message}"
-                yield Lacking(UNSTORED, OutputError(why, hint=error.hint))
+                made = Lacking(UNSTORED, OutputError(why, hint=error.hint))
+            yield made
+        if declared.paths:
+            yield from self._written(returned, declared, before)
+
+    def _written(
+        self, returned: Returned, declared: Declared, before: frozenset[Stamp]
+    ) -> Iterator[ArtifactRecord | Lacking]:
+        """Store what was written to the declared paths."""
         taken = {key for key, _ in returned.values}
         for key, path in declared.paths:
             if key in taken:
@@ -211,14 +225,11 @@ class Collector:
             if missing is not None:
                 yield Lacking(MISSING, missing)
                 continue
-            yield self._stored(key, partial(self._file, key, path, {"declared_path": True}, declared.symlinks))
-
-    def _stored(self, key: str, store: Callable[[], ArtifactRecord]) -> ArtifactRecord | Lacking:
-        """Store an output; where the storage fails, the work that made it must not be lost for that."""
-        try:
-            return store()
-        except StorageError as error:
-            return _unstored(key, error)
+            try:
+                made: ArtifactRecord | Lacking = self._file(key, path, {"declared_path": True}, declared.symlinks)
+            except StorageError as error:
+                made = _unstored(key, error)
+            yield made
 
     def _put(self, put: Callable[[BlobStore], T]) -> T:
         """Put something into the store; after a failure nothing more, which over a network may take long to fail."""

@@ -92,14 +92,14 @@ class FileDigests:
 
     def _known(self, path: str) -> FileEntry | None:
         try:
-            return self._index.file_entry(path)
+            return self._index.files.entry(path)
         except DamagedError:  # only a cache: the file itself is read, and what was damaged is written over
             return None
 
     def _remember(self, path: str, found: os.stat_result, hashed: Hashed, looked_at: float) -> None:
         if looked_at - max(found.st_mtime, found.st_ctime) < SETTLE_SECONDS:
             return
-        self._index.put_file_entry(path, FileEntry(*_stamp(found), hashed.digest))
+        self._index.files.put(path, FileEntry(*_stamp(found), hashed.digest))
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:

@@ -88,6 +88,8 @@ def _refuse_buffers(value: Any) -> None:
 
     It is looked for after packing, which refuses what holds itself.
     """
+    if type(value) not in _HOLDERS and type(value) not in _BUFFERS:
+        return
     left = [value]
     while left:
         held = left.pop()
