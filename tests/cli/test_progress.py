@@ -39,6 +39,10 @@ class Terminal:
             assert select.select([self._ours], [], [], timeout)[0], self.text
             self.text += os.read(self._ours, 65536)
 
+    def go_away(self):
+        """Close our side, as a window that is closed does: whoever writes to the other one gets an error."""
+        os.close(self._ours)
+
     def read_to_end(self):
         """Read until nobody has the other side open."""
         os.close(self.theirs)
@@ -67,7 +71,8 @@ def on_stderr(terminal, monkeypatch):
 
     yield take
     for stream in opened:
-        stream.close()
+        with contextlib.suppress(OSError):  # of a terminal that went away
+            stream.close()
 
 
 def our_threads():
@@ -116,6 +121,23 @@ def test_an_error_passes_and_ends_it(on_stderr):
 
     with pytest.raises(ZeroDivisionError):
         divide()
+    assert our_threads() == []
+
+
+@pytest.mark.parametrize("how", ["window", "stream"])
+def test_a_terminal_that_goes_away_stops_nothing(on_stderr, how, monkeypatch):
+    """What draws ends without an error, which would be a warning of a thread, and the work goes on."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # else rich asks before each line whether there is a terminal
+    shown = on_stderr()
+    stream = sys.stderr  # which what draws has its own in front of meanwhile
+    with progress("putting big.bin") as seen:
+        seen(1)
+        shown.read_until(b"putting big.bin")
+        (drawing,) = our_threads()
+        shown.go_away() if how == "window" else stream.close()
+        drawing.join(60)
+        assert not drawing.is_alive()
+        seen(1)
     assert our_threads() == []
 
 
@@ -331,7 +353,10 @@ def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, tmp_p
         finally:
             process.kill()
             process.stdout.close()
-    assert b"Traceback" not in terminal.read_to_end()
+    text = terminal.read_to_end()
+    assert b"Traceback" not in text
+    assert text.count(b"\x1b[?25l") == text.count(b"\x1b[?25h") == 1, "the line goes, and the cursor is back"
+    assert text.rstrip().endswith(b"\x1b[2K")
 
 
 def test_a_folder_that_is_put_is_told_file_by_file(world, ask, told, tmp_path):
