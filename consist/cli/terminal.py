@@ -136,7 +136,7 @@ def fitted(line: str, width: int) -> str:
     if cell_len(line) <= width:
         return line
     end = _IN_PARENTHESES.search(line)
-    tail = end[0] if end is not None and cell_len(end[0]) < width - 2 * _READABLE else ""
+    tail = end[0] if end is not None and cell_len(end[0]) <= width - _READABLE else ""
     room = width - cell_len(tail)
     return f"{set_cell_size(line, room - 1).rstrip()}…{tail}"
 

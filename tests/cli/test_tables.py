@@ -61,7 +61,7 @@ def test_long_text_gives_way_then_names_of_columns_go_on_below_then_times_are_sh
     assert "clean the w…" in line
     assert re.search(r"2023-11-1. ..:..  ", line)
     above, head, line = shown(92, rows)
-    assert "clean the w…" in line
+    assert "clean the whole…" in line, "which gets the room that a shorter time leaves"
     assert re.search(r"2023-11-1.  ", line)
     assert above.strip() == "execution", "a word is whole as long as a day is enough of a time"
     *heads, line = shown(80, rows)
