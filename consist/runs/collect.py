@@ -94,6 +94,8 @@ class Collector:
         The same for an output that is a folder.
     allow_pickle : bool
         Whether a value without a format is pickled.
+    told : callable
+        Told the bytes of what is read of files and folders, to show how far it has come.
     """
 
     def __init__(
@@ -103,11 +105,13 @@ class Collector:
         earlier_tree: Callable[[str], Digest | None] = lambda _key: None,
         *,
         allow_pickle: bool = False,
+        told: Callable[[int], object] = int,
     ) -> None:
         self._blobs = blobs
         self._earlier = earlier
         self._earlier_tree = earlier_tree
         self._allow_pickle = allow_pickle
+        self._told = told
         self._failure: StorageError | None = None
         self._batch: dict[Digest, bytes] | None = None
 
@@ -313,13 +317,16 @@ class Collector:
             elif os.path.getsize(absolute) < LARGE:  # noqa: PTH202 - the same
                 stored = self._put_bytes(key, Path(absolute).read_bytes())
             else:
-                stored = self._put(lambda blobs: blobs.put_file(absolute, like=partial(self._earlier, key)))
+                like = partial(self._earlier, key)
+                stored = self._put(lambda blobs: blobs.put_file(absolute, like=like, seen=self._told))
         except StorageError:
             raise
         except FileNotFoundError:
             raise OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE) from None
         except OSError as error:
-            raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
+            raise OutputError(
+                f"output {key!r}: cannot read {path}: {error.strerror}", hint="see to it that it can be read"
+            ) from error
         return ArtifactRecord(key, stored.digest, stored.size, FILE, None, {**media, **_chunk_list(stored)})
 
     def _folder(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
@@ -334,7 +341,7 @@ class Collector:
                 stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
             else:
                 like = partial(self._earlier_tree, key)
-                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks, like=like))
+                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks, like=like, seen=self._told))
         except UsageError as error:
             raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
         media = {**media, "files": stored.files, "total": stored.total}

@@ -79,6 +79,7 @@ class Workshop(NamedTuple):
             partial(earlier_version, self.store, step),
             partial(earlier_tree, self.store, step),
             allow_pickle=self.library.allow_pickle,
+            told=self.library.told,
         )
 
 

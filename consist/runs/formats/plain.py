@@ -157,7 +157,9 @@ def _restore(code: int, data: bytes) -> Any:
         from consist.runs.formats import objects
 
         return objects.give(*inner)
-    raise DamagedError(f"a plain value holds the unknown extension {code}")
+    raise DamagedError(
+        f"a plain value holds the unknown extension {code}", hint="a newer consist may have written it: upgrade"
+    )
 
 
 def _time_fields(value: Any) -> list[Any]:
