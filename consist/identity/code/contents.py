@@ -69,8 +69,8 @@ class Contents:
     --------
     >>> contents, scale = Contents(), {"a": [1, 2], "b": 0}
     >>> contents.take(scale)
-    >>> contents.referents, contents.copies, contents.sizes
-    ([[1, 2], 0, 1, 2], [{'a': [1, 2], 'b': 0}], [2])
+    >>> contents.referents, contents.copies
+    ([[1, 2], 0, 2, 1], [{'a': [1, 2], 'b': 0}])
     """
 
     def __init__(self) -> None:
