@@ -42,11 +42,13 @@ BAG = Bag([1, [2]])
 BOOK = Book(a=1, b=[2])
 ALIKE = Other()
 ALIKE.a, ALIKE.b = 1, 1.0
+WITHIN = Other()
+WITHIN.a = {"a": 1}
 EDGE = Slotted(1, [1])
 EDGE.a = Slotted
 
 def f():
-    return DEEP, SAME, ZEROS, NANS, ONE, EMPTY, BY_NUMBER, TWICE, LISTS, TWINS, BAG, BOOK, ALIKE, EDGE
+    return DEEP, SAME, ZEROS, NANS, ONE, EMPTY, BY_NUMBER, TWICE, LISTS, TWINS, BAG, BOOK, ALIKE, WITHIN, EDGE
 """
 
 
@@ -115,6 +117,7 @@ CHANGES = {
     "list becomes one of a subclass": lambda m: _put(m.DEEP["a"], "b", m.Bag(m.DEEP["a"]["b"])),
     "dict becomes one of a subclass": lambda m: _put(m.DEEP, "a", m.Book(m.DEEP["a"])),
     "attributes take each other's value": lambda m: _reorder(vars(m.ALIKE), ("b", m.ALIKE.a), ("a", m.ALIKE.b)),
+    "attributes replaced by one of them": lambda m: setattr(m.WITHIN, "__dict__", m.WITHIN.a),
     "attribute renamed": lambda m: _rekey(vars(m.ALIKE), "b", "c"),
     "attribute named by a subclass of text": lambda m: _rekey(vars(m.ALIKE), "b", m.Text("c")),
     "attribute: 1.0 to 1": lambda m: setattr(m.ALIKE, "b", 1),

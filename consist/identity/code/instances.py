@@ -158,16 +158,21 @@ def is_opaque(cls: type) -> bool:
     """
     slots = 0
     for base in cls.__mro__:
-        if not base.__flags__ & HEAP_TYPE:
+        if _is_solid(base):
             break
         slots += sum(map(is_slot, vars(base).values()))
-    solid = next(base for base in _solid_line(cls) if not base.__flags__ & HEAP_TYPE)
+    solid = next(filter(_is_solid, _solid_line(cls)))
     if solid is not object and not any(issubclass(solid, known) for known in CONTENT):
         return True
     # Before 3.12 a negative offset means either a dict before the object, or one after items of variable size.
     after_items = bool(cls.__itemsize__) and cls.__dictoffset__ != 0
     pointers = (cls.__dictoffset__ > 0 or after_items) + (cls.__weakrefoffset__ > 0)
     return cls.__basicsize__ > solid.__basicsize__ + _POINTER * (slots + pointers)
+
+
+def _is_solid(cls: type) -> bool:
+    """Tell whether it is a type of C whose content is known, or not; `deque` and others are heap types since 3.12."""
+    return not cls.__flags__ & HEAP_TYPE or cls in CONTENT
 
 
 def _solid_line(cls: type) -> Iterator[type]:
