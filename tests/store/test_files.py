@@ -204,7 +204,7 @@ def test_a_damaged_entry_is_no_harm(store, file, clock, reads):
             cursor.put(cursor.key(), cursor.value()[:-1] + b"?")
 
     environment.write(spoil)
-    store.index._files = type(store.index._files)()
+    store.index.files = type(store.index.files)(store.index.environment)
     for _ in range(2):
         check(store, file)
     assert len(reads.paths) == 2
