@@ -328,7 +328,7 @@ class Screen(io.StringIO):
         ("du", "--json"),
         ("ls", "blobs", "-l"),
         ("search", "clean"),
-        ("cat", "steps/clean/table"),
+        ("cat", "steps/clean/rows"),
         ("get", "steps/clean/table", "steps/clean/note", ".", "--json", "--force"),
         ("export", "parquet", "tables"),
         ("verify",),
