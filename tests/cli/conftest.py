@@ -203,7 +203,8 @@ def told(monkeypatch):
         try:
             yield counts.append
         finally:
-            heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
+            if shown:
+                heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
 
     monkeypatch.setattr(progress, "progress", listen)
     monkeypatch.setattr(progress, "is_shown", lambda: True)

@@ -74,6 +74,21 @@ def test_nothing_is_shown_while_the_command_prints_or_what_it_printed_is_shown(c
     assert set(seen) == {0}
 
 
+def test_a_command_that_prints_nothing_has_the_terminal_for_itself_too(tmp_path, monkeypatch):
+    from consist.cli import progress
+    from consist.cli.around import Around
+    from consist.store.places import find_place
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(progress, "is_shown", lambda: True)
+    with Around("silent", find_place(db_path="index.lmdb", store="store").located()) as around:
+        assert len(progress._meters) == 1
+        with around.command():
+            assert progress._meters == []
+        assert len(progress._meters) == 1
+    assert progress._meters == []
+
+
 @pytest.fixture
 def slow_bucket(ministack, tmp_path, monkeypatch):
     """A store in a bucket, behind what can be told to let requests wait."""
