@@ -17,8 +17,8 @@ BENCHMARKS = ROOT / "benchmarks"
 SMALLEST = {
     "filesystem.py": "--rounds 1 --runs 20",
     "finding.py": "--rounds 1 --runs 200 --folder here",
-    "large.py": "--rounds 1 --size 2 --only put --only get --only small --only parts",
-    "many.py": "--rounds 1 --runs 200 --folder here --only ls --only show",
+    "large.py": "--rounds 1 --size 1 --only get --only small --only parts",
+    "many.py": "--rounds 1 --runs 200 --folder here --only show",
     "readcache.py": "1 2",
     "remote.py": "--help",
     "run.py": "--rounds 1 --only hit",
