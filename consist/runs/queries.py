@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from consist.arguments import MAPPING, TEXT, Kind, check, check_known, check_no_more, shown, texts
 from consist.errors import RunNotFoundError, UsageError
 from consist.runs.run import Run, RunResult, artifacts_of
+from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -323,8 +324,8 @@ class Queries:
 
 
 def run_now(store: Store, record: RunRecord) -> Run:
-    """Return a run with the tags that it has now."""
-    return Run(record, store.index.tags_of(record))
+    """Return a run with the tags that it has now, and why it was forgotten."""
+    return Run(record, store.index.tags_of(record), tuple(mark.text for mark in forgettings(store, record)))
 
 
 def _found(store: Store, filters: RunFilters) -> Iterator[Run]:
