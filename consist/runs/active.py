@@ -10,7 +10,15 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from consist.errors import ConsistError, UsageError
+from consist.errors import (
+    ConflictError,
+    ConsistError,
+    ConsistWarning,
+    RefusedError,
+    StorageError,
+    UsageError,
+    warn,
+)
 from consist.index.records import COMPLETED, SCENARIO
 from consist.runs.context import RunContext, running
 from consist.runs.draft import draft_of_block, now
@@ -82,7 +90,11 @@ def look_at(asked: Block, files: FileDigests) -> tuple[RunRecord, tuple[Resolved
 
 @contextlib.contextmanager
 def recorded(run: RunContext, logbook: Logbook, workshop: Workshop) -> Iterator[None]:
-    """Record a ``with`` block as a run when it ends, in whatever way; its exception passes through."""
+    """Record a ``with`` block as a run when it ends, in whatever way; its exception passes through.
+
+    That the record cannot be stored is a warning, as for a call: a pipeline whose steps are all found again must get
+    through without its server.
+    """
     try:
         with running(run):
             yield
@@ -95,10 +107,20 @@ def recorded(run: RunContext, logbook: Logbook, workshop: Workshop) -> Iterator[
     ended = now()
     logbook.close()
     _write_events(logbook, workshop)
-    notes = tuple(f"input {name!r} changed while the block ran" for name in logbook.changed_inputs())
-    record = logbook.written_into(replace(logbook.draft, status=COMPLETED, ended=ended, notes=notes))
-    keep(workshop.store, record)
-    note_latest(workshop.store, record)
+    record = logbook.written_into(replace(logbook.draft, status=COMPLETED, ended=ended, notes=tuple(_changes(logbook))))
+    try:
+        keep(workshop.store, record)
+        note_latest(workshop.store, record)
+    except (StorageError, ConflictError, RefusedError) as error:  # the work is done, as in ``perform.py``
+        warn(f"{record.kind} {record.id} of {record.step!r} is not recorded in full: {error}", ConsistWarning)
+
+
+def _changes(logbook: Logbook) -> Iterator[str]:
+    """Say of a block's inputs which changed while it ran, as far as that can be seen."""
+    try:
+        yield from (f"input {name!r} changed while the block ran" for name in logbook.changed_inputs())
+    except StorageError as error:
+        yield f"it could not be seen whether inputs changed meanwhile: {error}"
 
 
 def _write_events(logbook: Logbook, workshop: Workshop) -> None:

@@ -26,6 +26,7 @@ from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, fill_in, now
 from consist.runs.failure import failed_record, record_failure
 from consist.runs.foreseen import refuse_unstorable
+from consist.runs.hashedonly import told_of_hashed_only
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.leftovers import NOTHING, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
@@ -199,6 +200,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    if (stray := told_of_hashed_only(request.step, identified.config.values, arguments)) is not None:
+        logbook.draft = draft = with_values(draft, notes=(*draft.notes, stray))
     logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:
         context.capture_outputs(request.execution.capture_dir, request.execution.pattern)

@@ -184,6 +184,9 @@ def test_a_forgotten_run_is_computed_again_on_every_machine(tracker, tmp_path):
         assert (wrong.value, other.run(measure, **call).value) == (30, 30)
         forgotten = tracker.forget(wrong.run, "the unit was wrong")
         assert (forgotten.id, forgotten.status, forgotten.signature) == (wrong.run.id, "forgotten", None)
+        assert forgotten.forgotten_for == tracker.get_run(wrong.run.id).forgotten_for == ("the unit was wrong",)
+        assert wrong.run.forgotten_for == ()
+        assert tracker.forget(wrong.run, "a sign, too").forgotten_for == ("the unit was wrong", "a sign, too")
         again = other.run(measure, **call)
         assert (again.cache_hit, again.value, calls) == (False, 3, [3, 3])
         here = tracker.run(measure, **call)
@@ -197,6 +200,6 @@ def test_a_forgotten_run_is_computed_again_on_every_machine(tracker, tmp_path):
 
 def test_why_a_forgotten_run_is_not_found(tracker):
     tracker.forget(tracker.run(give, config={"value": 1}).run)
-    assert "has the same code, config, inputs and contract, but was called wrong" in str(
+    assert "has the same code, config, inputs and contract, but was forgotten: somebody said" in str(
         tracker.explain(give, config={"value": 1})
     )
