@@ -1,5 +1,6 @@
 """Values as people and JSON read them."""
 
+import collections
 import datetime as dt
 import decimal
 import fractions
@@ -7,6 +8,7 @@ import json
 import uuid
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,12 @@ from consist.runs.sizes import human_seconds
         (frozenset({"b", "a"}), ["a", "b"]),
         ({1: "a", "1": "b"}, [[1, "a"], ["1", "b"]]),
         ({(1, 2): {"x": b"\x00"}}, [[[1, 2], {"x": {"base64": "AA=="}}]]),
+        (collections.Counter("aab"), {"a": 2, "b": 1}),
+        (collections.OrderedDict([(2, "b"), (1, "a")]), [[2, "b"], [1, "a"]]),
+        (collections.defaultdict(int, a=1), {"a": 1}),
+        (collections.deque([(1,)]), [[1]]),
+        (pd.Timestamp("2026-01-02 03:04:05.000000006"), "2026-01-02T03:04:05.000000006"),
+        (pd.Period("2026-01"), "2026-01"),
         (dt.date(2026, 1, 2), "2026-01-02"),
         (dt.datetime(2026, 1, 2, 3, 4, 5, 6, dt.UTC), "2026-01-02T03:04:05.000006+00:00"),
         (dt.timedelta(seconds=90), "0:01:30"),
