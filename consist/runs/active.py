@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from consist.errors import ConsistError, UsageError
+from consist.errors import ConsistError, StoragePermissionError, UsageError
 from consist.index.records import COMPLETED, SCENARIO
 from consist.runs.context import RunContext, running
 from consist.runs.draft import draft_of_block, now
@@ -48,7 +48,7 @@ def trace(workshop: Workshop, asked: Block, told: Callable[[Artifact], object] |
     logbook = begin(asked, workshop)
     logbook.told = told
     run = RunContext(logbook, workshop.run_dir)
-    with recorded(run, logbook, workshop):
+    with recorded(run, logbook, workshop, writes=asked.writes):
         yield run
 
 
@@ -61,7 +61,7 @@ def begin(asked: Block, workshop: Workshop) -> Logbook:
         If config or inputs cannot be used, or have a name in common.
     """
     draft, inputs = look_at(asked, workshop.store.files)
-    return Logbook(draft, workshop.collector(asked.name), workshop.store, workshop.library, inputs)
+    return Logbook(draft, workshop.collector(asked.name, writes=asked.writes), workshop.store, workshop.library, inputs)
 
 
 def look_at(asked: Block, files: FileDigests) -> tuple[RunRecord, tuple[ResolvedInput, ...]]:
@@ -81,23 +81,37 @@ def look_at(asked: Block, files: FileDigests) -> tuple[RunRecord, tuple[Resolved
 
 
 @contextlib.contextmanager
-def recorded(run: RunContext, logbook: Logbook, workshop: Workshop) -> Iterator[None]:
-    """Record a ``with`` block as a run when it ends, in whatever way; its exception passes through."""
+def recorded(run: RunContext, logbook: Logbook, workshop: Workshop, *, writes: bool) -> Iterator[None]:
+    """Record a ``with`` block as a run when it ends, in whatever way, if that is wanted; its exception passes through.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be recorded.
+    """
     try:
         with running(run):
             yield
             logbook.end_captures()
     except BaseException as error:
         logbook.close()
+        if not writes:
+            raise
         _write_events(logbook, workshop)
         record_failure(failed_record(logbook.written_into(logbook.draft), error), workshop.store)
         raise
     ended = now()
     logbook.close()
+    if not writes:
+        return
     _write_events(logbook, workshop)
     notes = tuple(f"input {name!r} changed while the block ran" for name in logbook.changed_inputs())
     record = logbook.written_into(replace(logbook.draft, status=COMPLETED, ended=ended, notes=notes))
-    keep(workshop.store, record)
+    try:
+        keep(workshop.store, record)
+    except StoragePermissionError as error:
+        hint = f'who may only read the store: {record.kind}(…, cache_options=CacheOptions(cache_mode="readonly"))'
+        raise StoragePermissionError(error.message, hint=hint) from error
     note_latest(workshop.store, record)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import posix
 from consist.blobs.folders import Folders
-from consist.errors import StorageError
+from consist.errors import StorageError, StoragePermissionError
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False) -> It
         If the lock's file cannot be made.
     """
     path = f"{folder}/{signature.hex}"
-    descriptor = _acquire(path, shared=shared)
+    try:
+        descriptor = _acquire(path, shared=shared)
+    except StoragePermissionError as error:
+        hint = 'who may only read the store: CacheOptions(cache_mode="readonly"); else give yourself the rights'
+        raise StoragePermissionError(error.message, hint=hint) from error
     try:
         yield
     finally:
