@@ -70,7 +70,19 @@ def lineage(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     if as_json:
         write_json({**head("lineage"), **_document(found)})
     else:
-        write_line(found.to_dot() if dot else found.to_mermaid() if mermaid else str(found))
+        write_line(found.to_dot() if dot else found.to_mermaid() if mermaid else _tree(found))
+
+
+def _tree(found: "Lineage") -> str:
+    """Return the tree; on a terminal no line is wider than that, which would break what is drawn."""
+    from consist.cli.output import terminal_width
+
+    width = terminal_width()
+    if not width:
+        return str(found)
+    from consist.cli.terminal import fitted
+
+    return "\n".join(fitted(line, width) for line in str(found).splitlines())
 
 
 def _found(store: "Store", target: str, direction: "Direction", depth: int | None, limit: int) -> "Lineage":

@@ -135,15 +135,32 @@ def missing_bytes(path: str) -> int | None:
     A file that is not short cannot raise SIGBUS. A good file can be short too, in theory: pages at its end that were
     taken and freed in one transaction are never written. So a short file is to be verified page by page.
     """
+    header = _header(path)
+    if header is None:
+        return None
+    page_size, pages = header
+    last_page, _ = max(pages, key=lambda item: item[1])  # of the newer transaction
+    # The size is looked at last: a writer makes the file longer before it says so in the header.
+    return max(0, (last_page + 1) * page_size - os.stat(path).st_size)  # noqa: PTH116 - as above
+
+
+def commits(path: str) -> list[int] | None:
+    """Return the numbers of the last two transactions, which differ once somebody committed; None without a header.
+
+    Pages that the last commit made are not written to before the second next one.
+    """
+    header = _header(path)
+    return None if header is None else [number for _, number in header[1]]
+
+
+def _header(path: str) -> tuple[int, list[tuple[int, int]]] | None:
+    """Return the size of a page and, of both header pages, which page is the last, as of which transaction."""
     first = _read_at(path, 0, _META_END)
     page_size = struct.unpack_from("=I", first, 40)[0] if len(first) == _META_END else 0
     second = _read_at(path, page_size, _META_END)
     if page_size not in _PAGE_SIZES or len(second) < _META_END:
         return None
-    pages: list[tuple[int, int]] = [struct.unpack_from("=QQ", page, 136) for page in (first, second)]
-    last_page, _ = max(pages, key=lambda item: item[1])  # of the newer transaction
-    # The size is looked at last: a writer makes the file longer before it says so in the header.
-    return max(0, (last_page + 1) * page_size - os.stat(path).st_size)  # noqa: PTH116 - as above
+    return page_size, [struct.unpack_from("=QQ", page, 136) for page in (first, second)]
 
 
 def is_unknown(path: str) -> bool:

@@ -117,8 +117,9 @@ def _release(descriptor: int, path: str) -> None:
     try:
         # Unlinked while still locked: a waiter that wakes up finds another file, or none, under the name. One that
         # cannot be unlinked is no harm, and no reason to lose the result.
-        with contextlib.suppress(FileNotFoundError, StorageError):
-            perform("unlink", path, os.unlink, path)
+        perform("unlink", path, os.unlink, path)
+    except (FileNotFoundError, StorageError):
+        pass
     finally:
         _close(descriptor)
 
@@ -132,9 +133,10 @@ def _open(path: str, *, shared: bool) -> int:
         _make_folder(os.path.dirname(path), shared=shared)  # noqa: PTH120 - strings throughout
         descriptor = perform("open", path, os.open, path, flags, mode)
     _descriptors.add(descriptor)
-    found = os.fstat(descriptor)
-    if shared and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:  # the umask took its share
-        posix.change_mode(path, mode, descriptor=descriptor)
+    if shared:
+        found = os.fstat(descriptor)
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:  # the umask took its share
+            posix.change_mode(path, mode, descriptor=descriptor)
     return descriptor
 
 

@@ -98,6 +98,17 @@ def test_the_latest_run(tracker, powers):
         tracker.find_latest_run(step="nothing", status="failed")
 
 
+@pytest.mark.parametrize("name", ["step", "model"])
+def test_a_step_that_never_ran(name, tracker, powers):
+    assert tracker.find_runs(**{name: "hlaf"}) == []
+    with pytest.raises(errors.RunNotFoundError, match=r"no step is called so \(did you mean 'half'\?\)"):
+        tracker.find_latest_run(**{name: "hlaf"}, facet={"n": 2})
+    with pytest.raises(errors.RunNotFoundError, match=r"called so .*with fewer filters"):
+        tracker.find_latest_run(**{name: "xyzzy"})
+    with pytest.raises(errors.RunNotFoundError, match=r"status='failed' \(find_runs\(\) with fewer"):
+        tracker.find_latest_run(**{name: "half"}, status="failed")
+
+
 def test_the_latest_run_of_nothing(tracker):
     with pytest.raises(errors.RunNotFoundError, match="there is no run yet"):
         tracker.find_latest_run()

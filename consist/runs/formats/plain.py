@@ -95,6 +95,8 @@ def _refuse_buffers(value: Any) -> None:
 
     It is looked for after packing, which refuses what holds itself.
     """
+    if type(value) not in _HOLDERS and type(value) not in _BUFFERS:
+        return
     left = [value]
     while left:
         held = left.pop()
@@ -167,7 +169,7 @@ def _cure(value: Any) -> str:
 def _restore(code: int, data: bytes) -> Any:
     if code == _INT:
         return int.from_bytes(data, "big", signed=True)
-    if code > max(_PARTS):
+    if not _TUPLE <= code <= _PANDAS:
         raise FormatError(f"a plain value holds what a newer consist wrote (extension {code})", hint="upgrade consist")
     inner = decode(data)
     if code in _CONTAINERS:
