@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 from typing import Any
 
 _ATOMS = frozenset({str, int, bool, type(None)})
-_BASES = {**dict.fromkeys(("Counter", "OrderedDict", "defaultdict"), dict), "deque": list}
-"""What containers of `collections` read as, by name: nothing that is read here is of another class of that name."""
+_BASES: dict[type, type] = {
+    **dict.fromkeys((collections.Counter, collections.OrderedDict, collections.defaultdict), dict),
+    collections.deque: list,
+}
+"""What containers of `collections` read as."""
 
 
 def json_ready(value: Any) -> Any:
@@ -22,7 +26,7 @@ def json_ready(value: Any) -> Any:
     >>> json_ready({"shape": (2, 3), "loss": float("nan"), "raw": b"x"})
     {'shape': [2, 3], 'loss': 'NaN', 'raw': {'base64': 'eA=='}}
     """
-    cls = _BASES.get(type(value).__name__, type(value))
+    cls = _BASES.get(type(value), type(value))
     if cls in _ATOMS:
         return value
     if cls is float:

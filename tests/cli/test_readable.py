@@ -1,6 +1,7 @@
 """Values as people and JSON read them."""
 
 import collections
+import dataclasses
 import datetime as dt
 import decimal
 import fractions
@@ -101,3 +102,14 @@ def test_durations_keep_their_value_and_are_short(value):
     assert float(count) * _UNITS[unit] == pytest.approx(value, rel=0.006)
     assert "e" not in count
     assert len(count.lstrip("0.")) <= max(4, len(str(round(value))))
+
+
+@dataclasses.dataclass
+class Counter:
+    """Called as a class of `collections` is."""
+
+    n: int
+
+
+def test_a_class_that_is_called_as_a_container_is_none():
+    assert json_ready([Counter(3)]) == ["Counter(n=3)"]

@@ -106,7 +106,7 @@ def _checked(value: Any, fields: list[Any]) -> list[Any]:
     try:
         back = give(*fields)
         same = back == value and all(
-            getattr(back, name, None) == getattr(value, name, None) for name in ("unit", "fold", "freq", "tz")
+            str(getattr(back, name, "")) == str(getattr(value, name, "")) for name in ("unit", "fold", "freq", "tz")
         )
     except ValueError:
         same = False

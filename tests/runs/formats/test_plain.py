@@ -6,6 +6,7 @@ import collections
 import datetime as dt
 import subprocess
 import sys
+import zoneinfo
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,30 @@ for value in (collections.Counter("a"), [collections.deque()], datetime.datetime
 print("pandas" in sys.modules)
 print(type(plain.decode(bytes.fromhex(sys.argv[1]))), "pandas" in sys.modules)
 """
+
+
+def test_without_pandas_its_values_say_so_and_nothing_else_does():
+    code = (
+        "import sys; sys.modules['pandas'] = None\n"
+        "from consist.runs.formats import plain\n"
+        "print(plain.decode(plain.encode({'a': 1})))\n"
+        "try: plain.decode(bytes.fromhex(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    made = plain.encode([{"when": pd.Timestamp("2020-01-01")}]).hex()
+    done = subprocess.run(
+        [sys.executable, "-c", code, made], capture_output=True, text=True, check=True, cwd=Path.cwd()
+    )
+    first, second = done.stdout.splitlines()
+    assert first == "{'a': 1}"
+    assert second.startswith("OutputError a Timestamp of pandas needs pandas")
+    assert second.endswith("(pip install pandas)")
+
+
+def test_a_zone_is_the_same_by_its_name():
+    """One that no other has a part of, as a program makes it that reads the zones anew."""
+    time = pd.Timestamp("2020-07-01", tz=zoneinfo.ZoneInfo.no_cache(ZURICH))
+    assert repr(plain.decode(plain.encode(time))) == repr(time)
 
 
 def test_pandas_is_imported_for_its_own_values_only():
