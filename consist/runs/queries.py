@@ -54,8 +54,8 @@ class Queries:
         parent_id : str, Run or RunResult, optional
             Only those that were executed in this run, or found again in it (a scenario).
         since, until : datetime, date, timedelta or str, optional
-            Only those that were started then or later, then or earlier. A span means so long ago; a time
-            without a zone is this machine's.
+            Only those that were started then or later, then or earlier. A span, also as text (``"2h"``; s, m, h, d,
+            w), means so long ago; a time without a zone is this machine's.
         signature : Digest, optional
             Only the run that this signature leads to.
         limit : int, optional

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import posix
 from consist.blobs.folders import Folders
-from consist.errors import StorageError, notice
+from consist.errors import StorageError, StoragePermissionError, notice
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
         If the lock's file cannot be made.
     """
     path = f"{folder}/{signature.hex}"
-    descriptor = _acquire(path, shared=shared, step=step)
+    try:
+        descriptor = _acquire(path, shared=shared, step=step)
+    except StoragePermissionError as error:
+        hint = 'who may only read the store: CacheOptions(cache_mode="readonly"); else give yourself the rights'
+        raise StoragePermissionError(error.message, hint=hint) from error
     try:
         yield
     finally:
