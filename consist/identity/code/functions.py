@@ -12,9 +12,10 @@ from consist.hashing.canonical import encode, text
 from consist.identity.code import features, references, untouched
 from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
+from consist.identity.code.instances import dict_of
 from consist.identity.code.instructions import CodeFacts, code_facts
 from consist.identity.code.intruders import registered
-from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of
+from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of, origin_of_class
 from consist.identity.code.state import WRITE_ONLY
 from consist.identity.code.uses import Use
 from consist.identity.code.values import ValueEncoder
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
     from consist.identity.code.state import WalkState
 
 _ATTRIBUTE_NOISE = frozenset({"__signature__", "__annotations__", "__doc__"})
-_RUN_TIME_STATE = re.compile(r"cache|memo|lock|stat(s|istics)|running|token")
-"""Names of containers and locks that a library's wrapper closes over to remember, not to decide."""
+_RUN_TIME_STATE = frozenset(
+    {"cache", "caches", "cached", "memo", "memory", "lock", "locks", "rlock", "stats", "statistics", "running"}
+    | {"token", "tokens"}
+)
+"""Words in the names of containers and locks that a library's wrapper closes over to remember, not to decide."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def describe(walk: WalkState, function: types.FunctionType) -> None:
@@ -80,8 +85,24 @@ def _describe_wrapper(walk: WalkState, function: types.FunctionType) -> None:
 
 
 def _remembers(name: str, value: Any) -> bool:
-    """Tell whether a wrapper's variable is state of the run time; a number or text was set by who decorated."""
-    return bool(_RUN_TIME_STATE.search(name)) and not _is_plain(value)
+    """Tell whether a wrapper's variable is state of the run time.
+
+    A number or text was set by who decorated, and so was the project's own function that makes a key or reads a clock.
+    """
+    words = {word.lower() for word in _WORD.findall(name)}
+    return bool(words & _RUN_TIME_STATE) and not _is_plain(value) and not _is_projects_code(value)
+
+
+def _is_projects_code(value: Any) -> bool:
+    """Tell whether a value is there to be called, and what is called is the project's."""
+    inner = value.func if type(value) is functools.partial else dict_of(value).get("__wrapped__")
+    if is_a(value, types.MethodType):
+        inner = value.__func__
+    if inner is not None:
+        return _is_projects_code(inner)
+    if is_a(value, type, types.FunctionType):
+        return origin_of(value).kind is Kind.PROJECT
+    return callable(value) and origin_of_class(type(value)).kind is Kind.PROJECT
 
 
 def _is_plain(value: Any) -> bool:
