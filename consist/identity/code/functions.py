@@ -61,7 +61,7 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
         if use.sets:
             walk.variables.used(function, label, [_variable(use.name, function)], sets=True)
         else:
-            _describe_use(walk, label, use, function)
+            describe_use(walk, label, use, function)
     if facts.names & features.READS_NAMESPACE:
         _describe_namespace(walk, label, function)
 
@@ -116,22 +116,44 @@ def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType
         walk.value(f"{label} (defaults)", (tuple(defaults), *sorted(keyword.items())), lenient=lenient)
 
 
-def _describe_use(walk: WalkState, label: str, use: Use, function: types.FunctionType) -> None:
-    """Describe what one name in a function stands for."""
+def describe_use(
+    walk: WalkState, label: str, use: Use, function: types.FunctionType, *, is_run: bool = True
+) -> references.Found:
+    """Describe what one name in a function stands for; a name that does not run, in an annotation, does nothing."""
     found = references.find(use, function)
     _note_variables(walk, label, use, found, function)
-    name = f"{found.where}:{found.name}" if found.name else found.where
+    if not _is_left_out(walk, label, use, found, function):
+        if is_run:
+            _note_behaviour(walk, label, found, function)
+        _describe_found(walk, label, use, found)
+    return found
+
+
+def _is_left_out(walk: WalkState, label: str, use: Use, found: references.Found, function: types.FunctionType) -> bool:
+    """Watch a name, and put down that it is left out if it is."""
     if _is_ignored(walk, use, found, function):
         walk.watch.names(found.bindings[:-1])
-        walk.piece(f"{name} (ignored by {label})").data = b"ignored"
-        return
+        walk.piece(f"{_name_of(found)} (ignored by {label})").data = b"ignored"
+        return True
     walk.watch.names(found.bindings)
     for module, asked, answer in found.asked:
         walk.watch.asked(functools.partial(references.made_when_asked, module, asked), answer)
+    return False
+
+
+def _note_behaviour(walk: WalkState, label: str, found: references.Found, function: types.FunctionType) -> None:
     _note_reading(walk, features.names_behind(found.value))
     feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
+
+
+def _name_of(found: references.Found) -> str:
+    return f"{found.where}:{found.name}" if found.name else found.where
+
+
+def _describe_found(walk: WalkState, label: str, use: Use, found: references.Found) -> None:
+    name = _name_of(found)
     if found.library is not None and _is_untouched(walk, found):
         _describe_by_name(walk, label, found, found.library)
     elif found.value is references.MISSING:
@@ -287,17 +309,3 @@ def describe_docs(walk: WalkState, node: Any) -> None:
         doc = vars(node).get("__doc__")
         docs = encode(doc if isinstance(doc, str) else None)
     walk.piece(f"{label_of(node)} (docstrings)").data = docs
-
-
-def describe_annotations(walk: WalkState, node: Any) -> None:
-    """Add a node's annotations."""
-    if isinstance(node, types.FunctionType):
-        walk.piece(f"{label_of(node)} (inner annotations)").data = code_facts(node.__code__).annotations
-    if isinstance(node, type):
-        annotations = vars(node).get("__annotations__")
-    else:
-        walk.watch.some_of(node, "__annotations__")
-        annotations = getattr(node, "__annotations__", None)
-    if isinstance(annotations, dict):
-        walk.watch.namespace(annotations)
-        walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)
