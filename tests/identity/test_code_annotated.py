@@ -135,6 +135,47 @@ READ = {
             return (eval(kind) if isinstance(kind, str) else kind)().read(g)
     """,
 }
+INNER = {
+    "model in the function": """
+        class Model(pydantic.BaseModel):
+            z: int = 1
+            def go(self):
+                return Unit().go()
+        def f():
+            class P(pydantic.BaseModel):
+                x: list[Model]
+            return P(x=[{"z": 1}]).x[0].go()
+    """,
+    "dataclass in the function": """
+        def f():
+            @dataclass
+            class P:
+                x: Unit
+            return typing.get_type_hints(P)["x"]().go()
+    """,
+    "decorated function in the function": """
+        def call(fn):
+            return fn(inspect.signature(fn, eval_str=True).parameters["u"].annotation())
+        def f(k=1):
+            @call
+            def g(u: Unit, n: int = 3, *, m: int = 2):
+                return u.go() * k
+            return g
+    """,
+    "function in the function": """
+        def f(k=1):
+            def g(u: Unit, n: int = 3):
+                return k
+            return typing.get_type_hints(g)["u"]().go()
+    """,
+    "method in the function": """
+        def f(k=1):
+            class P:
+                def g(self, u: Unit, n: int = 3):
+                    return k
+            return typing.get_type_hints(P.g)["u"]().go()
+    """,
+}
 HEAD = """
 import inspect, typing
 from dataclasses import dataclass, fields
@@ -160,7 +201,7 @@ def _loaded(project, future, factor, source, name="job"):
 
 
 @pytest.mark.parametrize("future", [True, False], ids=["text", "objects"])
-@pytest.mark.parametrize("source", READ.values(), ids=READ)
+@pytest.mark.parametrize("source", (READ | INNER).values(), ids=READ | INNER)
 def test_what_an_annotation_names_counts(source, future, project):
     digests, results = [], []
     for factor in (2, 3, 2):
@@ -178,7 +219,9 @@ def test_what_nobody_reads_and_nobody_names_hits(future, project):
         class Named:
             pass
         def g(u: Unit, n: Named):
-            return 1
+            def inner(u: Unit):
+                return 1
+            return inner(u)
         class Plain:
             u: Unit
         @dataclass
@@ -285,6 +328,15 @@ def test_a_name_that_is_left_out_is_left_out_of_text_too(project):
     ]
     assert found[0].digest == found[1].digest
     assert not found[0].warnings
+
+
+@pytest.mark.parametrize("future", [True, False], ids=["text", "objects"])
+def test_what_an_annotation_names_need_not_have_an_encoding(future, project):
+    source = "import itertools\nN = itertools.count()\n@dataclass\nclass P:\n    x: N\n    y: int = 1\n"
+    module = _loaded(
+        project, future, 2, source + "def g(n: N):\n    pass\ndef f():\n    return typing.get_type_hints(g), P\n"
+    )
+    assert not fresh_code_identity(module.f).uncacheable
 
 
 def test_a_name_in_an_annotation_does_nothing(project):

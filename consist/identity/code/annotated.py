@@ -28,7 +28,7 @@ _NOTHING = compile("", "<annotations>", "exec")
 def describe(walk: WalkState, node: Any) -> None:
     """Add a node's annotations."""
     if isinstance(node, types.FunctionType):
-        walk.piece(f"{label_of(node)} (inner annotations)").data = code_facts(node.__code__).annotations
+        _describe_inner(walk, node)
     if isinstance(node, type):
         annotations: Any = vars(node).get("__annotations__")
     else:
@@ -38,6 +38,16 @@ def describe(walk: WalkState, node: Any) -> None:
         walk.watch.namespace(annotations)
         walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)
         follow_all(walk, node, annotations)
+
+
+def _describe_inner(walk: WalkState, function: types.FunctionType) -> None:
+    """Add the annotations of the functions that a function makes."""
+    facts = code_facts(function.__code__)
+    walk.piece(f"{label_of(function)} (inner annotations)").data = facts.annotations
+    if origin_of(function).kind is Kind.PROJECT:
+        for use in facts.annotation_uses:
+            functions.describe_use(walk, label_of(function), use, function, is_run=False)
+        follow(walk, function, facts.annotation_texts)
 
 
 def own_annotations(cls: type) -> dict[str, Any]:

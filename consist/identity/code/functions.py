@@ -9,7 +9,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
-from consist.identity.code import features, references, untouched
+from consist.identity.code import features, references, textual, untouched
 from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
 from consist.identity.code.instances import dict_of
@@ -62,6 +62,8 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
             walk.variables.used(function, label, [_variable(use.name, function)], sets=True)
         else:
             describe_use(walk, label, use, function)
+    for use in (use for source in facts.texts for use in textual.uses_in(source)):
+        describe_use(walk, label, use, function, is_run=False)
     if facts.names & features.READS_NAMESPACE:
         _describe_namespace(walk, label, function)
 
@@ -119,13 +121,16 @@ def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType
 def describe_use(
     walk: WalkState, label: str, use: Use, function: types.FunctionType, *, is_run: bool = True
 ) -> references.Found:
-    """Describe what one name in a function stands for; a name that does not run, in an annotation, does nothing."""
+    """Describe what one name in a function stands for.
+
+    One that does not run, in an annotation, does nothing, and what it stands for need not have a stable encoding.
+    """
     found = references.find(use, function)
     _note_variables(walk, label, use, found, function)
     if not _is_left_out(walk, label, use, found, function):
         if is_run:
             _note_behaviour(walk, label, found, function)
-        _describe_found(walk, label, use, found)
+        _describe_found(walk, label, use, found, lenient=not is_run)
     return found
 
 
@@ -152,7 +157,7 @@ def _name_of(found: references.Found) -> str:
     return f"{found.where}:{found.name}" if found.name else found.where
 
 
-def _describe_found(walk: WalkState, label: str, use: Use, found: references.Found) -> None:
+def _describe_found(walk: WalkState, label: str, use: Use, found: references.Found, *, lenient: bool) -> None:
     name = _name_of(found)
     if found.library is not None and _is_untouched(walk, found):
         _describe_by_name(walk, label, found, found.library)
@@ -165,9 +170,9 @@ def _describe_found(walk: WalkState, label: str, use: Use, found: references.Fou
     elif use.writes and is_a(found.value, types.ModuleType):
         walk.piece(f"{name} (written by {label})").data = b"module written"
     elif found.owner is not None and origin_of(found.owner).kind is not Kind.PROJECT:
-        _describe_library_attribute(walk, label, found)
+        _describe_library_attribute(walk, label, found, lenient=lenient)
     else:
-        walk.value(f"{name} (used by {label})", found.value)
+        walk.value(f"{name} (used by {label})", found.value, lenient=lenient)
 
 
 def _variable(name: str, function: types.FunctionType) -> Variable:
@@ -221,7 +226,7 @@ def _describe_by_name(walk: WalkState, label: str, found: references.Found, libr
     piece.data = ValueEncoder(walk).symbol(library, found.written, "")
 
 
-def _describe_library_attribute(walk: WalkState, label: str, found: references.Found) -> None:
+def _describe_library_attribute(walk: WalkState, label: str, found: references.Found, *, lenient: bool) -> None:
     """Describe what is taken from a module that somebody else wrote.
 
     Code and modules are described as such, so that a patch by the project is walked; numbers count, because the
@@ -230,7 +235,8 @@ def _describe_library_attribute(walk: WalkState, label: str, found: references.F
     value = found.value
     plain = value is None or type(value) in {bool, int, float, complex}
     if plain or callable(value) or is_a(value, types.ModuleType) or is_own(value) or _is_projects(value):
-        walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=not _is_projects(value))
+        lenient = lenient or not _is_projects(value)
+        walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=lenient)
         return
     piece = walk.piece(f"{found.where}.{found.name} (used by {label})")
     owner = found.owner

@@ -52,7 +52,8 @@ def _decorators(walk: WalkState, decorators: Any) -> Iterator[tuple[str, Any]]:
     for kind in dataclasses.fields(decorators) if dataclasses.is_dataclass(decorators) else ():
         found = getattr(decorators, kind.name)
         if isinstance(found, dict):
-            walk.watch.namespace(found)
+            if found:  # an empty one is filled by nobody, and there are eight to a model
+                walk.watch.namespace(found)
             yield kind.name, _decorated(kind.name, {name: getattr(item, "info", None) for name, item in found.items()})
 
 
@@ -74,14 +75,18 @@ def _field(walk: WalkState, cls: type, found: Any) -> dict[str, Any]:
 
 
 def _decorated(kind: str, infos: dict[str, Any]) -> Any:
-    """Describe what methods do to a model: they run in the order in which they are written, for each field its own."""
+    """Describe what methods do to a model: they run in the order in which they are written, for each field its own.
+
+    In tuples: whatever could be changed in place would be looked at anew by every hit.
+    """
     if kind not in _OF_FIELDS:
         return tuple(infos.items())
-    orders: dict[str, list[str]] = {}
     named = {field for info in infos.values() for field in _fields_of(info)}
-    for field in sorted(named):
-        orders[field] = [name for name, info in infos.items() if {field, "*"} & set(_fields_of(info))]
-    return tuple(sorted(infos.items())), orders
+    orders = (
+        (field, *(name for name, info in infos.items() if {field, "*"} & set(_fields_of(info))))
+        for field in sorted(named)
+    )
+    return tuple(sorted(infos.items())), tuple(orders)
 
 
 def _fields_of(info: Any) -> tuple[str, ...]:
@@ -99,4 +104,4 @@ def _attrs_field(walk: WalkState, cls: type, found: Any) -> Any:
         return found
     walk.watch.some_of(found, "type")
     values["type"] = annotated.settled(walk, _home(cls, values["name"]), values["type"])
-    return type(found), values
+    return type(found), tuple(values.items())
