@@ -99,6 +99,7 @@ def test_names_in_text(source, names):
 
 def test_nested_too_deeply_is_no_error():
     assert uses_in("(" * 100_000) == ()
+    assert uses_in("|".join(["a"] * 2_000)) == ()
 
 
 def test_nothing_is_asked_of_other_objects():

@@ -85,7 +85,10 @@ def uses_in(source: str) -> tuple[Use, ...]:
     >>> [".".join((use.name, *use.chain)) for use in uses_in("dict[str, 'np.ndarray'] | Literal['off']")]
     ['dict', 'str', 'np.ndarray', 'Literal']
     """
-    return tuple(dict.fromkeys(_uses(_parsed(source), is_type=True)))
+    try:
+        return tuple(dict.fromkeys(_uses(_parsed(source), is_type=True)))
+    except RecursionError:  # hundreds of alternatives: nobody's type, but a text can be anything
+        return ()
 
 
 def _parsed(source: str) -> ast.expr | None:
