@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from consist.errors import ConsistError, DamagedError, FormatError, UsageError
+from consist.errors import ConsistError, DamagedError, FormatError, StoragePermissionError, UsageError
 from consist.fileops import perform
 from consist.index import filekind, lmdbfile
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdberrors import translated
 from consist.index.lmdbfile import Opened, UntrustedIndexError
+from consist.index.lockfile import lock_path
 from consist.index.remains import check_remains
 from consist.index.schema import MAGIC, Tables, Transaction, known_prefix
 
@@ -88,6 +89,12 @@ class Environment:
 
     def __repr__(self) -> str:
         return f"Environment({self.path!r}, durable={self.durable})"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it can be read and not written: its filesystem is read-only. Opens it."""
+        self.read(lambda _txn, _tables: None)
+        return self._opened is not None and self._opened.read_only
 
     def exists(self) -> bool:
         """Tell whether there is a file, of whatever kind; does not open it."""
@@ -211,7 +218,7 @@ class Environment:
         """Make all that was written durable; nothing if the file is not open."""
         with _LOCK:
             opened = _OPEN.get(self.path)
-            if opened is not None:
+            if opened is not None and not opened.read_only:
                 with translated(self.path):
                     perform("fsync", self.path, opened.env.sync, True)
 
@@ -253,7 +260,7 @@ class Environment:
                         f"{self.path} is not an index of consist", hint="delete it yourself if you mean to"
                     )
                 lmdbfile.unlink(self.path)
-                lmdbfile.unlink(lmdbfile.lock_path(self.path))
+                lmdbfile.unlink(lock_path(self.path))
 
     def damage(self) -> str | None:
         """Say what is wrong with the file's pages, or None; a file that is whole may be anybody's.
@@ -290,7 +297,7 @@ class Environment:
                 check_remains(self.path)
                 aside = next(name for n in count(1) if not os.path.lexists(name := f"{self.path}.damaged-{n}"))
                 perform("rename", self.path, os.rename, self.path, aside)
-                lmdbfile.unlink(lmdbfile.lock_path(self.path))
+                lmdbfile.unlink(lock_path(self.path))
         return aside
 
     def check_remains(self) -> None:
@@ -309,6 +316,10 @@ class Environment:
         opened = self._opened
         if opened is None or not opened.live:
             opened = self._open()
+        if opened.read_only:
+            raise StoragePermissionError(
+                f"cannot write the index {self.path}: its filesystem is read-only", hint=lmdbfile.ELSEWHERE
+            )
         if self.durable or opened.marker is not None:
             return opened
         _close(opened)
@@ -325,7 +336,7 @@ class Environment:
 
     def _unlocked(self, opened: Opened) -> bool:
         """Tell whether the lock file was deleted, so that others do not see our lock; then the file is closed."""
-        found = lmdbfile.identity(lmdbfile.lock_path(self.path))
+        found = lmdbfile.identity(lock_path(self.path))
         if found is not None and found == opened.lock_identity:
             return False
         _drop(opened)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from consist.errors import DamagedError, FormatError
 from consist.index import filekind, lmdbfile
 from consist.index.filekind import Kind
+from consist.index.lockfile import lock_path
 from consist.index.schema import MAGIC
 
 
@@ -25,7 +26,7 @@ def check_remains(path: str) -> None:
     if filekind.is_ours(path, MAGIC):
         remains = filekind.is_unknown(path) or _is_lmdb(path)
     elif filekind.is_unknown(path):
-        remains = filekind.is_lock(lmdbfile.lock_path(path))
+        remains = filekind.is_lock(lock_path(path))
     else:
         remains = _is_lmdb(path) and bool(lmdbfile.settled_problems(path))
     if not remains:
