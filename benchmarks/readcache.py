@@ -1,6 +1,6 @@
 """The read cache against the same reads without it: of a store that is far away, and of one that costs nothing.
 
-    python benchmarks/readcache.py [ROUNDS]
+    python benchmarks/readcache.py [ROUNDS [MIB]]
 
 The far store is one in memory that waits for each batch of requests: 20 ms, and as long as its bytes take at 200 MB/s.
 Cases take turns within a round; what is printed are medians, and ratios to the read without a cache.
@@ -19,7 +19,6 @@ from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.readcache import DEFAULT_LIMIT, ReadCache
 
-SIZE = 256 << 20
 LATENCY = 0.02
 BANDWIDTH = 200e6
 STORE = "0" * 32
@@ -44,31 +43,31 @@ class Slow:
         return waited
 
 
-def copy(blobs, digest):
-    blobs.copy(digest, len, size=SIZE)
+def copy(blobs, stored):
+    blobs.copy(stored.digest, len, size=stored.size)
 
 
-def scattered(blobs, digest):
-    with blobs.open(digest, size=SIZE) as stream:
+def scattered(blobs, stored):
+    with blobs.open(stored.digest, size=stored.size) as stream:
         for step in range(50):
-            stream.seek(step * 7_919_999 % SIZE)
+            stream.seek(step * 7_919_999 % stored.size)
             stream.read(1000)
 
 
-def timed(work, blobs, digest):
+def timed(work, blobs, stored):
     start = time.perf_counter()
-    work(blobs, digest)
+    work(blobs, stored)
     return time.perf_counter() - start
 
 
-def measure(name, backend, digest, work, rounds):
+def measure(name, backend, stored, work, rounds):
     times = {"no cache": [], "first read": [], "read again": []}
     for _ in range(rounds):
         folder = tempfile.mkdtemp()
         cached = BlobStore(backend, cache=ReadCache(folder, STORE, DEFAULT_LIMIT))
-        times["no cache"].append(timed(work, BlobStore(backend), digest))
-        times["first read"].append(timed(work, cached, digest))
-        times["read again"].append(timed(work, cached, digest))
+        times["no cache"].append(timed(work, BlobStore(backend), stored))
+        times["first read"].append(timed(work, cached, stored))
+        times["read again"].append(timed(work, cached, stored))
         shutil.rmtree(folder)
     floor = statistics.median(times["no cache"])
     for case, found in times.items():
@@ -77,12 +76,12 @@ def measure(name, backend, digest, work, rounds):
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rounds, mib = [*map(int, sys.argv[1:3]), *(5, 256)[len(sys.argv) - 1 :]]
     near = open_backend("memory://benchmark/readcache")
-    digest = BlobStore(near).put_bytes(os.urandom(SIZE)).digest
-    measure("256 MiB in order, far", Slow(near), digest, copy, rounds)
-    measure("256 MiB in order, in memory", near, digest, copy, rounds)
-    measure("50 reads of 1 kB here and there, far", Slow(near), digest, scattered, rounds)
+    stored = BlobStore(near).put_bytes(os.urandom(mib << 20))
+    measure(f"{mib} MiB in order, far", Slow(near), stored, copy, rounds)
+    measure(f"{mib} MiB in order, in memory", near, stored, copy, rounds)
+    measure("50 reads of 1 kB here and there, far", Slow(near), stored, scattered, rounds)
 
 
 if __name__ == "__main__":

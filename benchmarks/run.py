@@ -132,6 +132,7 @@ def identity_cases() -> dict[str, Callable[[], Case]]:
         "25 instances of a dataclass": module_text(25, "P({n})", ".a", point),
         "25 arrays of 10 numbers": module_text(25, "np.arange(10)", "[0]", arrays),
         "a DataFrame": module_text(1, "pd.DataFrame({{'a': [1, 2]}})", ".a.sum()", frames),
+        "a cached function": "import functools\n@functools.lru_cache\ndef h(x): return x\ndef work(x): return h(x)\n",
     }
     return {
         f"code identity, {reached} reached, unchanged": partial(identity_case, text) for reached, text in texts.items()

@@ -76,8 +76,9 @@ def perform(operation: str, path: str, call: Callable[P, T], /, *args: P.args, *
         For every other `OSError`, in the class that says what to do about it.
     """
     try:
-        if _tap is not None:
-            _tap("before", operation, path)
+        if _tap is None:  # as always but in tests, and ten times a miss
+            return call(*args, **kwargs)
+        _tap("before", operation, path)
         result = call(*args, **kwargs)
         if _tap is not None:
             _tap("after", operation, path)

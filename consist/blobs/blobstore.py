@@ -159,7 +159,9 @@ class BlobStore:
         stored = iter([Stored(*hashed) for hashed in self.whole.put_many(small)])
         return [next(stored) if len(data) < LARGE else self.put_bytes(data) for data in contents]
 
-    def put_file(self, path: str | os.PathLike[str], *, like: Like | None = None) -> Stored:
+    def put_file(
+        self, path: str | os.PathLike[str], *, like: Like | None = None, seen: Callable[[int], object] = int
+    ) -> Stored:
         """Keep a file of any size, in one read of it.
 
         Parameters
@@ -168,6 +170,8 @@ class BlobStore:
             A local file; links are followed. If it changes meanwhile, the blob is what was read.
         like : callable, optional
             As for `put_bytes`.
+        seen : callable
+            As for `put_stream`.
 
         Returns
         -------
@@ -184,7 +188,7 @@ class BlobStore:
 
         def put() -> Stored:
             with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - pathlib costs more than some of the calls
-                return self.put_stream(stream, like=like)
+                return self.put_stream(stream, like=like, seen=seen)
 
         return put_again(put)
 

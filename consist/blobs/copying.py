@@ -113,6 +113,16 @@ def filler(stream: BinaryIO, seen: Callable[[int], object] = int) -> Callable[[m
     return fill
 
 
+def telling(write: Callable[[memoryview], object], seen: Callable[[int], object]) -> Callable[[memoryview], None]:
+    """Make a `write` that also tells the bytes of each piece, once it is written, to show how far it has come."""
+
+    def tell(piece: memoryview) -> None:
+        write(piece)
+        seen(len(piece))
+
+    return tell
+
+
 def filled(fill: Callable[[memoryview], int], size: int) -> bytes:
     """Return the next bytes of a content, less than `size` only at its end.
 

@@ -275,7 +275,7 @@ class LocalBackend:
 
     def _into_folder(self, operation: str, call: Callable[[str, str], None], source: str, target: str) -> None:
         """Rename or link into a folder that is nearly always there: try first, make it if not."""
-        self._folders.within(os.path.dirname(target), lambda: perform(operation, target, call, source, target))
+        self._folders.within(target.rpartition("/")[0], lambda: perform(operation, target, call, source, target))
 
     def _new_temp(self) -> posix.TempFile:
         path = f"{self._temp}/{random_name()}"

@@ -64,7 +64,10 @@ def open_backend(
     if not is_remote(url):
         if storage_options:
             names = ", ".join(sorted(storage_options))
-            raise SettingsError(f"storage_options ({names}) are for remote stores; {url} is a folder")
+            raise SettingsError(
+                f"storage_options ({names}) are for remote stores; {url} is a folder",
+                hint="leave them out, or give the store's URL, such as s3://bucket/team",
+            )
         if os.path.isfile(url):  # noqa: PTH113 - paths are plain strings in this layer
             raise SettingsError(
                 f"{url} is a file, and a store is a folder", hint="name a folder: it is made if need be"

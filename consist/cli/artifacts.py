@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_run, complete_step
+from consist.cli.options import AsJson, DbPath, Human, StorePlace, checked_limit, complete_run, complete_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,6 +55,7 @@ def artifacts(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.", show_default=False)] = None,
+    human: Human = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -83,7 +84,7 @@ def artifacts(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
     if as_json:
         write_json_list(head("artifacts"), "artifacts", map(_document, found))
     else:
-        write_table(COLUMNS, _rows(found), flexible=("model", "key"))
+        write_table(COLUMNS, _rows(found), flexible=("model", "key"), human=human)
 
 
 def _runs(store: "Store", run: str | None, step: str | None, texts: list[str]) -> "Iterable[RunRecord]":

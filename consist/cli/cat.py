@@ -211,6 +211,7 @@ def _write_array(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import read_array
     from consist.cli.output import write_json_array, write_line
     from consist.cli.readable import json_ready
+    from consist.cli.text import escape
     from consist.errors import UsageError
 
     with _reading(found):
@@ -227,7 +228,7 @@ def _write_array(store: "Store", found: "Found", form: str) -> None:
         return
     write_line(f"{array.dtype} {' x '.join(map(str, array.shape))}".rstrip())
     for row in lines:
-        write_line(" ".join(str(json_ready(item)) for item in row))
+        write_line(escape(" ".join(str(json_ready(item)) for item in row)))
     if array.shape and array.shape[0] > len(lines):
         write_line(f"… {array.shape[0] - len(lines)} more")
 

@@ -43,6 +43,7 @@ _HINTS: dict[int, str] = {
     REFUSED: "`consist doctor` says what there is",
 }
 """What may help where an error does not know better."""
+_OF_CONFLICTS = "somebody else was writing there: call again"
 
 
 def with_hint(error: ConsistError) -> str:
@@ -53,7 +54,10 @@ def with_hint(error: ConsistError) -> str:
     >>> with_hint(NotFoundError("no such run")), with_hint(NotFoundError("no such run", hint="look there"))
     ('no such run (`consist ls` lists what there is)', 'no such run (look there)')
     """
-    return str(error) if error.hint else f"{error.message} ({_HINTS[exit_code(error)]})"
+    if error.hint:
+        return str(error)
+    hint = _OF_CONFLICTS if isinstance(error, ConflictError) else _HINTS[exit_code(error)]
+    return f"{error.message} ({hint})"
 
 
 def exit_code(error: ConsistError) -> int:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, complete_path
+from consist.cli.options import AsJson, DbPath, Human, StorePlace, complete_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from consist.cli.text import Cell
     from consist.store.usage import Measuring, StepUsage, Usage
@@ -21,7 +21,7 @@ def command() -> Any:
     return make_verb(
         du,
         name="du",
-        examples=("consist du", "consist du steps/clean", "consist du runs/3f2a", "consist du --json | jq .ratio"),
+        examples=("consist du", "consist du steps/clean -h", "consist du runs/3f2a", "consist du --json | jq .ratio"),
     )
 
 
@@ -30,6 +30,7 @@ def du(
         str,
         typer.Argument(metavar="[PATH]", help="What to measure.", show_default=False, autocompletion=complete_path),
     ] = "",
+    human: Human = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -45,20 +46,44 @@ def du(
     blob it is what that needs, and may share with others.
     """
     from consist.cli.opening import find_place, open_existing
-    from consist.cli.output import write_json_list
+    from consist.cli.output import on_terminal, write_json_list
     from consist.cli.progress import progress, things
     from consist.cli.shapes import head
     from consist.store.usage import Measuring
 
     opened = open_existing(find_place(db_path, store))
-    with progress(f"measuring {path or opened.backend.url}", unit=things("object")) as seen:
-        measuring = Measuring(opened, path, seen=seen)
+    label = f"measuring {path or opened.backend.url}"
+    with progress(label, unit=things("object"), shown=not on_terminal()) as seen:
+        told = [seen]
+
+        def tell(count: int) -> None:
+            told[-1](count)
+
+        measuring = Measuring(opened, path, seen=tell)
         if as_json:
             steps = (_step(step) for step in measuring.steps())
             write_json_list({**head("du"), "path": path}, "steps", steps, tail=lambda: _sums(measuring.sums()))
+        elif on_terminal():
+            _write_between(measuring, label, told)
         else:
-            _write(measuring)
+            _write(measuring.steps(), measuring.sums, human=human)
     _warn(measuring.unreadable)
+
+
+def _write_between(measuring: "Measuring", label: str, told: "list[Callable[[int], object]]") -> None:
+    """Write to the terminal that progress is drawn on too: before the first step and before the sums, not between."""
+    from consist.cli.progress import progress, things, until_first
+
+    def steps(seen: "Callable[[int], object]") -> "Iterator[StepUsage]":
+        told.append(seen)
+        return measuring.steps()
+
+    def sums() -> "Usage":
+        with progress(label, unit=things("object")) as seen:
+            told.append(seen)
+            return measuring.sums()
+
+    _write(until_first(label, steps, unit=things("object")), sums, human=True)
 
 
 def _step(step: "StepUsage") -> dict[str, Any]:
@@ -82,12 +107,13 @@ def _sums(found: "Usage") -> dict[str, Any]:
     }
 
 
-def _write(measuring: "Measuring") -> None:
+def _write(steps: "Iterable[StepUsage]", sums: "Callable[[], Usage]", *, human: bool) -> None:
     from consist.cli.output import write_facts, write_line, write_table
 
-    write_table(COLUMNS, map(_row, measuring.steps()), flexible=("step",))
+    write_table(COLUMNS, map(_row, steps), flexible=("step",), human=human)
+    found = sums()
     write_line("")
-    write_facts(_facts(measuring.sums()))
+    write_facts(_facts(found), human=human)
 
 
 def _row(step: "StepUsage") -> "tuple[Cell, ...]":

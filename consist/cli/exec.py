@@ -8,8 +8,13 @@ from consist.cli.building import make_verb
 from consist.cli.options import AsJson, DbPath, StorePlace, complete_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consist.cli.around import Around
     from consist.runs.run import RunResult
+    from consist.runs.shell import Command, Watch
     from consist.runs.tracker import Tracker
+    from consist.store.places import Located
 
 _SIGNALLED = 128
 _MODES = "reuse|overwrite|readonly|off"
@@ -76,37 +81,41 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     The exit code is the command's. A command that fails is recorded, and runs again the next time. Ctrl-C and other
     signals are passed on to it. It gets nothing from standard input. What it leaves running is not waited for:
-    its output is read for half a second more, with a warning. With --json what it prints is kept and not shown.
+    its output is read for half a second more, with a warning. With --json what it prints is kept and not shown; of one
+    that fails no document is printed, but the end of its standard error (2,000 bytes).
     """
     import subprocess
 
+    from consist.cli.around import Around
     from consist.cli.codes import OK
+    from consist.cli.opening import find_place
+    from consist.runs.shell import Watch, look_at
 
-    with _tracker(db_path, store) as tracker:
+    place = find_place(db_path, store)
+    named = _named("input", inputs), _named("output", outputs)
+    with Around(name or argv[0], place) as around, _tracker(place) as tracker:
+        show = None if as_json else _shown_by(around)
         try:
             result = _run(
                 tracker,
-                argv,
-                inputs=_named("input", inputs),
-                outputs=_named("output", outputs),
-                env=env,
+                look_at(argv, *named, env),
+                Watch(show, around.command, around.read, around.moved),
                 name=name,
                 tags=tag,
                 cache_mode=cache_mode,
-                show=None if as_json else _show,
             )
         except subprocess.CalledProcessError as error:
+            if as_json:  # there is no document of what failed, but why must not be lost
+                _shown_by(around)("stderr", error.stderr)
             return error.returncode if error.returncode > 0 else _SIGNALLED - error.returncode
     if as_json:
         _write(result)
     return OK
 
 
-def _tracker(db_path: str | None, store: str | None) -> "Tracker":
-    from consist.cli.opening import find_place
+def _tracker(place: "Located") -> "Tracker":
     from consist.runs.tracker import Tracker
 
-    place = find_place(db_path, store)
     return Tracker(
         db_path=place.db_path,
         store=place.store,
@@ -115,12 +124,12 @@ def _tracker(db_path: str | None, store: str | None) -> "Tracker":
     )
 
 
-def _run(tracker: "Tracker", argv: list[str], **options: Any) -> "RunResult":
+def _run(tracker: "Tracker", command: "Command", watch: "Watch", **options: Any) -> "RunResult":
     from consist.runs.current import use_tracker
-    from consist.runs.shell import exec as run_command
+    from consist.runs.shell import run_watched
 
     with use_tracker(tracker):
-        return run_command(argv, **options)
+        return run_watched(command, watch, **options)
 
 
 def _named(kind: str, given: list[str]) -> dict[str, str]:
@@ -140,13 +149,18 @@ def _named(kind: str, given: list[str]) -> dict[str, str]:
     return found
 
 
-def _show(stream: str, piece: bytes) -> None:
+def _shown_by(around: "Around") -> "Callable[[str, bytes], None]":
+    """Return what shows a piece of what the command printed, where nothing else is drawn meanwhile."""
     import sys
 
-    out = getattr(sys, stream)
-    out.flush()
-    out.buffer.write(piece)
-    out.buffer.flush()
+    def show(stream: str, piece: bytes) -> None:
+        around.quiet()
+        out = getattr(sys, stream)
+        out.flush()
+        out.buffer.write(piece)
+        out.buffer.flush()
+
+    return show
 
 
 def _write(result: "RunResult") -> None:

@@ -67,7 +67,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     one to be read, use `consist cat PATH > FILE`.
     """
     from consist.cli.opening import find_place, open_to_read
-    from consist.cli.output import write_json_list, write_lines
+    from consist.cli.output import on_terminal, write_json_list, write_lines
     from consist.cli.progress import progress
     from consist.cli.shapes import head
     from consist.cli.text import escape
@@ -86,7 +86,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     _say_renamed(paths, found, files, target)
 
     def restored(each: str, item: "Found", file: str) -> dict[str, Any]:
-        with progress(f"getting {each}", total=item.size) as seen:
+        with progress(f"getting {each}", total=item.size, shown=not (as_json and on_terminal())) as seen:
             restore(opened, item, file, force=force, seen=seen)
         return {"path": each, "target": file, "digest": item.digest.hex, "size": item.size}
 

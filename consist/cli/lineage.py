@@ -70,7 +70,19 @@ def lineage(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     if as_json:
         write_json({**head("lineage"), **_document(found)})
     else:
-        write_line(found.to_dot() if dot else found.to_mermaid() if mermaid else str(found))
+        write_line(found.to_dot() if dot else found.to_mermaid() if mermaid else _tree(found))
+
+
+def _tree(found: "Lineage") -> str:
+    """Return the tree; on a terminal no line is wider than that, which would break what is drawn."""
+    from consist.cli.output import terminal_width
+
+    width = terminal_width()
+    if not width:
+        return str(found)
+    from consist.cli.terminal import fitted
+
+    return "\n".join(fitted(line, width) for line in str(found).splitlines())
 
 
 def _found(store: "Store", target: str, direction: "Direction", depth: int | None, limit: int) -> "Lineage":
@@ -78,13 +90,17 @@ def _found(store: "Store", target: str, direction: "Direction", depth: int | Non
     from functools import partial
 
     from consist.cli.progress import HASHED, progress
-    from consist.errors import NotFoundError, UsageError
+    from consist.errors import NotFoundError, RunNotFoundError, UsageError
     from consist.runs.reference import lineage_of, node_of_file
+    from consist.store.names import is_store_path
+    from consist.store.origin import no_such
 
     try:
         return lineage_of(store, target, direction, depth=depth, most=limit)
-    except (NotFoundError, UsageError):
+    except (NotFoundError, UsageError) as error:
         if not os.path.lexists(target):
+            if isinstance(error, RunNotFoundError) and not is_store_path(target) and not target.startswith("/"):
+                raise no_such(store, target) from None
             raise
     with progress(f"looking for {target}", unit=HASHED) as seen:
         file = node_of_file(target, partial(store.files.digest, seen=seen))

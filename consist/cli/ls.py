@@ -95,18 +95,17 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     if as_json:
         write_json_list({**head("ls"), "path": path}, "entries", map(entry, entries))
     elif long or human:
-        write_table(COLUMNS, (_row(item, human=human) for item in entries), flexible=("name",))
+        write_table(COLUMNS, map(_row, entries), flexible=("name",), human=human)
     else:
         _write_names(entries)
 
 
-def _row(item: "Entry", *, human: bool) -> "tuple[Cell, ...]":
-    from consist.cli.text import Size, Time, shown
+def _row(item: "Entry") -> "tuple[Cell, ...]":
+    from consist.cli.text import Size, Time
 
-    size: Cell = None if item.size is None else Size(item.size)
     return (
         _name(item),
-        shown(size) if human and size is not None else size,
+        None if item.size is None else Size(item.size),
         item.format,
         item.stored,
         None if item.time is None else Time(item.time),

@@ -26,6 +26,10 @@ StorePlace = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/reference/json.md describes it.")]
 
+Human = Annotated[
+    bool, typer.Option("-h", "--human", help="Sizes as 3.0 MiB, and durations as 4.6 s, also where nobody looks.")
+]
+
 
 def checked_limit(limit: int | None) -> int | None:
     """Return a limit that `itertools.islice` takes.

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.text import Cell, escape, harmless, plain, shown
+from consist.cli.text import Cell, columns_of, escape, folded, harmless, measured, plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 _PATIENCE = 0.05
 """Seconds in which lines are gathered for a pipe."""
+_GAP = 2
 _WIDEST_NAME = 32
+_USUAL_WIDTH = 80
+_LEAST_ROOM = 20
+"""Columns in which text is still folded at spaces."""
 
 
 def on_terminal() -> bool:
@@ -27,7 +32,22 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexible: Sequence[str] = ()) -> None:
+def terminal_width() -> int:
+    """Return how many columns a line has where somebody is looking; 0 elsewhere."""
+    if not on_terminal():
+        return 0
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_WIDTH
+    except (OSError, ValueError):  # it went away
+        return _USUAL_WIDTH
+
+
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexible: Sequence[str] = (), human: bool = False
+) -> None:
     """Write rows, each as soon as it is there.
 
     Parameters
@@ -38,6 +58,8 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexi
         The cells of each row.
     flexible : sequence of str
         Columns of text that give way where a terminal is narrow; see ``terminal.py``.
+    human : bool
+        Write sizes and durations as a terminal shows them, wherever this goes.
     """
     if on_terminal():
         from consist.cli.terminal import write_terminal
@@ -45,19 +67,35 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexi
         write_terminal(columns, rows, flexible)
         return
     write_line("\t".join(columns))
-    write_lines("\t".join(map(plain, row)) for row in rows)
+    text = measured if human else plain
+    write_lines("\t".join(map(text, row)) for row in rows)
 
 
-def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]]) -> None:
-    """Write facts, one a line: a name and its values; on a terminal in two columns, elsewhere with tabs between."""
+def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]], *, human: bool = False) -> None:
+    """Write facts, one a line: a name and its values; on a terminal in two columns, elsewhere with tabs between.
+
+    `human` is as of `write_table`.
+    """
     rows = [(escape(name), cells) for name, *cells in facts]
     if not on_terminal():
         for name, cells in rows:
-            write_line("\t".join((name, *map(plain, cells))))
+            write_line("\t".join((name, *map(measured if human else plain, cells))))
         return
-    width = min(max((len(name) for name, _ in rows), default=0), _WIDEST_NAME)
+    width = min(max((columns_of(name) for name, _ in rows), default=0), _WIDEST_NAME)
     for name, cells in rows:
-        write_line(f"{name:{width}}  {'  '.join(map(shown, cells))}")
+        write_line(_laid_out(name, (" " * _GAP).join(filter(None, map(shown, cells))), width))
+
+
+def _laid_out(name: str, text: str, width: int) -> str:
+    """Lay a fact out for a terminal: what does not fit beside its name goes on below, in the column of the values."""
+    whole = terminal_width()
+    room = whole - width - _GAP
+    lines = folded(text, room) if room >= _LEAST_ROOM else [text]
+    taken = columns_of(name)
+    head = name + " " * (max(0, width - taken) + _GAP)
+    if taken > width and taken + _GAP + columns_of(lines[0]) > whole:
+        lines.insert(0, "")
+    return ("\n" + " " * (width + _GAP)).join([(head + lines[0]).rstrip(" "), *lines[1:]])
 
 
 def write_line(text: str) -> None:

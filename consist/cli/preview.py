@@ -157,12 +157,23 @@ def _write(document: dict[str, Any]) -> None:
         write_table(list(map(escape, names)), rows, flexible=list(map(escape, names)))
     elif document["kind"] == "array":
         for row in head if document["dimensions"] else [head]:
-            line = " ".join(map(str, row)) if isinstance(row, list) else str(row)
-            write_line(line if len(line) <= _CHARACTERS else line[:_CHARACTERS] + "…")
+            write_line(_array_line(row))
     else:
         write_line(harmless(readable_text(head)).rstrip("\n"))
     if not document["whole"]:
         write_line("…")
+
+
+def _array_line(row: Any) -> str:
+    """Return a row of an array: on a terminal as many of its items as there is room for, each whole."""
+    from consist.cli.output import terminal_width
+    from consist.cli.text import columns_of, escape, folded
+
+    line = escape(" ".join(map(str, row)) if isinstance(row, list) else str(row))
+    width = terminal_width()
+    if 0 < width < columns_of(line):
+        return f"{folded(line[:_CHARACTERS], width - 2)[0]} …"
+    return line if len(line) <= _CHARACTERS else line[:_CHARACTERS] + "…"
 
 
 def _facts(document: dict[str, Any]) -> "Iterator[tuple[Any, ...]]":

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace
+from consist.cli.options import AsJson, DbPath, Human, StorePlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 COLUMNS = ("step", "completed", "failed", "forgotten", "hits", "outputs", "bytes", "spent", "saved", "newest")
 
+NARROW = ("step", "completed/_failed/_forgotten", *COLUMNS[4:])
+"""The same where a terminal is narrow: three numbers in one column, whose name goes on below at each slash."""
+_WIDE = 104
+"""Columns of a terminal from which all have one of their own: a step's name and each number as they usually are."""
+
 
 def command() -> Any:
     """Make the verb."""
@@ -20,6 +25,7 @@ def command() -> Any:
 
 
 def summary(
+    human: Human = False,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -32,7 +38,7 @@ def summary(
     """
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read
-    from consist.cli.output import write_facts, write_json_list, write_line, write_table
+    from consist.cli.output import terminal_width, write_facts, write_json_list, write_line, write_table
     from consist.cli.shapes import head
     from consist.store.summary import summaries, total
 
@@ -42,9 +48,12 @@ def summary(
     if as_json:
         write_json_list(head("summary"), "steps", map(_document, steps), tail=lambda: {"total": _sums(total(told))})
         return
-    write_table(COLUMNS, (tuple(_cells(step)) for step in steps), flexible=("step",))
+    if 0 < terminal_width() < _WIDE:
+        write_table(NARROW, (_few_cells(step) for step in steps), flexible=("step",))
+    else:
+        write_table(COLUMNS, map(_cells, steps), flexible=("step",), human=human)
     write_line("")
-    write_facts(zip(COLUMNS[1:], _cells(total(told))[1:], strict=True))
+    write_facts(zip(COLUMNS[1:], _cells(total(told))[1:], strict=True), human=human)
 
 
 def _kept(steps: "Iterable[StepSummary]", told: "list[StepSummary]") -> "Iterator[StepSummary]":
@@ -58,6 +67,11 @@ def _cells(step: "StepSummary") -> "tuple[Cell, ...]":
 
     times = (Seconds(step.spent / 1e6), Seconds(step.saved / 1e6), Time(step.newest) if step.newest else None)
     return (step.step, step.completed, step.failed, step.forgotten, step.hits, step.outputs, Size(step.bytes), *times)
+
+
+def _few_cells(step: "StepSummary") -> "tuple[Cell, ...]":
+    name, completed, failed, forgotten, *others = _cells(step)
+    return (name, f"{completed}/{failed}/{forgotten}", *others)
 
 
 def _sums(step: "StepSummary") -> dict[str, Any]:

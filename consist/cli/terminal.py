@@ -29,6 +29,8 @@ _GAP = 2
 _NARROWEST = 4
 _READABLE = 12
 """Letters of a text that can be told from others."""
+_GUESSED = 8
+"""Letters of a text of which one can guess the rest."""
 _TIMES = _SECONDS, _MINUTES, _DAYS = tuple(map(len, ("2026-11-26 16:30:00", "2026-11-26 16:30", "2026-11-26")))
 _WORDS, _LETTERS = 1, 2
 """How a name of a column goes on below, if it must: between words, or anywhere."""
@@ -36,11 +38,13 @@ _STAGES = (
     (2 * _READABLE, _WORDS, _SECONDS),
     (2 * _READABLE, _WORDS, _MINUTES),
     (_READABLE, _WORDS, _MINUTES),
-    (_READABLE, _LETTERS, _MINUTES),
+    (_READABLE, _WORDS, _DAYS),
+    (_GUESSED, _WORDS, _DAYS),
     (_READABLE, _LETTERS, _DAYS),
     (_NARROWEST, _LETTERS, _DAYS),
 )
 """What gives way, one after the other: the letters of a text, the name of a column, the length of a time."""
+_IN_PARENTHESES = re.compile(r"( \([^()]*\))+$")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*(e[-+]?[0-9]+)?|-?(Infinity|NaN)|-")
 
 
@@ -125,6 +129,18 @@ def write_terminal(names: Sequence[str], rows: Iterable[Sequence[Cell]], flexibl
         is_first = False
 
 
+def fitted(line: str, width: int) -> str:
+    """Return a line that is no wider than a terminal: what is cut is before the parentheses that it may end in."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(line) <= width:
+        return line
+    end = _IN_PARENTHESES.search(line)
+    tail = end[0] if end is not None and cell_len(end[0]) <= width - _READABLE else ""
+    room = width - cell_len(tail)
+    return f"{set_cell_size(line, room - 1).rstrip()}…{tail}"
+
+
 def _batches(rows: Iterable[Sequence[Cell]]) -> Iterator[list[Sequence[Cell]]]:
     """Yield the rows in batches; one empty batch if there are none, so that the columns are named all the same."""
     source = iter(rows)
@@ -180,7 +196,15 @@ def _fit(columns: list[_Column], width: int) -> list[int] | None:
             if not yielding:
                 break
             widths[max(yielding, key=lambda n: widths[n])] -= 1
-    return widths if sum(widths) <= room else None
+    if sum(widths) > room:
+        return None
+    for n, column in enumerate(columns):  # of a time only whole parts are shown: what that leaves is for text
+        if column.is_time and _DAYS <= widths[n] < column.whole:
+            widths[n] = max(length for length in (*_TIMES, column.least) if length <= widths[n])
+    for n, column in enumerate(columns):
+        if column.gives_way:
+            widths[n] = min(column.whole, widths[n] + room - sum(widths))
+    return widths
 
 
 def _write_rows(

@@ -68,6 +68,17 @@ def plain(cell: Cell) -> str:
     return escape(str(cell))
 
 
+def measured(cell: Cell) -> str:
+    """Return a cell as programs read it, but a size or a duration as people do.
+
+    Examples
+    --------
+    >>> measured(Size(15500)), measured(Time(0))
+    ('15.1 KiB', '1970-01-01T00:00:00.000000Z')
+    """
+    return shown(cell) if isinstance(cell, (Size, Seconds)) else plain(cell)
+
+
 def shown(cell: Cell) -> str:
     """Return a cell as people read it."""
     match cell:
@@ -102,6 +113,35 @@ def _local_time(at: int) -> str:
         return dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (OverflowError, ValueError, OSError):
         return str(at)
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def folded(text: str, room: int) -> list[str]:
+    """Cut a text at spaces into lines that fit; a word that does not, such as a path, stays whole for who copies it.
+
+    Examples
+    --------
+    >>> folded("one two three", 7), folded("a/path/of/no/end and more", 8)
+    (['one two', 'three'], ['a/path/of/no/end', 'and more'])
+    """
+    lines, taken = [""], 0
+    for number, word in enumerate(text.split(" ")):
+        width = columns_of(word)
+        if number and taken + 1 + width > room:
+            lines.append(word)
+            taken = width
+        else:
+            lines[-1] += f" {word}" if number else word
+            taken += width + bool(number)
+    return lines
 
 
 def harmless(text: str) -> str:

@@ -20,15 +20,14 @@ def version(
     store: StorePlace = None,  # noqa: ARG001 - the same
 ) -> None:
     """Print the versions of consist, of Python, of what the store depends on, and of the store's format."""
-    from consist.cli.output import write_json, write_line
+    from consist.cli.output import write_facts, write_json
     from consist.cli.shapes import head
 
     facts = _versions()
     if as_json:
         write_json({**head("version"), **facts})
     else:
-        for name, value in facts.items():
-            write_line(f"{name}\t{value}")
+        write_facts(facts.items())
 
 
 def _versions() -> dict[str, str | int | None]:

@@ -103,17 +103,9 @@ def _newest(store: "Store") -> "RunRecord":
 
 
 def _write(record: "RunRecord", found: "Explanation") -> None:
-    from consist.cli.output import on_terminal, write_line
-    from consist.cli.text import plain, shown
+    from consist.cli.output import write_facts
 
-    facts = list(_facts(record, found))
-    if not on_terminal():
-        for name, cell in facts:
-            write_line(f"{name}\t{plain(cell)}")
-        return
-    width = max(len(name) for name, _ in facts)
-    for name, cell in facts:
-        write_line(f"{name:{width}}  {shown(cell)}")
+    write_facts(_facts(record, found))
 
 
 def _facts(record: "RunRecord", found: "Explanation") -> "Iterator[tuple[str, Cell]]":

@@ -73,7 +73,7 @@ def encode_frame(kind: Kind, key: bytes, *payload: bytes | bytearray | memoryvie
     >>> decode_frame(encode_frame(Kind.RECORD, b"key", b"payload"), Kind.RECORD, b"key").payload
     b'payload'
     """
-    size = sum(len(piece) for piece in payload)
+    size = sum(map(len, payload))
     head = _HEADER.pack(MAGIC, VERSION, kind, len(key), size, os.urandom(NONCE_SIZE))
     hasher = blake3.blake3(head + key)
     for piece in payload:

@@ -74,7 +74,9 @@ def _walk(folder: str, around: tuple[tuple[int, int], ...]) -> Iterator[tuple[st
         here = os.stat(folder)  # noqa: PTH116 - strings throughout
         names = sorted(os.listdir(folder))  # noqa: PTH208 - the same
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read the folder {folder}: {error.strerror}", hint="see to it that it can be read"
+        ) from error
     identity = (here.st_dev, here.st_ino)
     if identity in around:
         raise InputError(

@@ -7,6 +7,7 @@ checked by nobody: `escape` makes it harmless where it is printed.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from consist.arguments import an, shown
 from consist.errors import UsageError
@@ -78,10 +79,15 @@ def is_name(name: object) -> bool:
 def _objection(name: object) -> str | None:
     if not isinstance(name, str):
         return f"it is {type(name).__name__}, not str"
-    if not name or name in {".", ".."}:
-        return "it is empty" if not name else "it means a folder"
     if len(name) > MAX_LENGTH:
         return f"it is longer than {MAX_LENGTH} characters"
+    return _objection_to(name)
+
+
+@lru_cache(4096)  # on the way of every hit
+def _objection_to(name: str) -> str | None:
+    if not name or name in {".", ".."}:
+        return "it is empty" if not name else "it means a folder"
     if "/" in name or "\\" in name:
         return "it holds '/'" if "/" in name else "it holds a backslash"
     if name.isprintable():

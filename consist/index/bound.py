@@ -10,7 +10,7 @@ from consist.index.view import View
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consist.index.environment import Environment
+    from consist.index.environment import Environment, Tables, Transaction
 
 T = TypeVar("T")
 
@@ -28,11 +28,16 @@ class Bound(NamedTuple):
     def read(self, call: Callable[[View], T]) -> T:
         """Call with a view of one snapshot; `call` may be called again."""
         return self.environment.read(
-            lambda txn, tables: call(View(txn, tables, stores.prefix(txn, tables, self.store_id, allot=False)))
+            lambda txn, tables: call(View(txn, tables, self._prefix(txn, tables, allot=False)))
         )
 
     def write(self, call: Callable[[View], T]) -> T:
         """Call with a view that can write, and commit; `call` may be called again."""
         return self.environment.write(
-            lambda txn, tables: call(View(txn, tables, stores.prefix(txn, tables, self.store_id, allot=True)))
+            lambda txn, tables: call(View(txn, tables, self._prefix(txn, tables, allot=True)))
         )
+
+    def _prefix(self, txn: Transaction, tables: Tables, *, allot: bool) -> bytes:
+        """Return the number of the store, which `fetch` has found before it, as a rule: it never changes in a file."""
+        known = self.environment.known_prefix(self.store_id)
+        return known if known is not None else stores.prefix(txn, tables, self.store_id, allot=allot)

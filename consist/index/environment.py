@@ -21,20 +21,18 @@ import atexit
 import os
 import threading
 from contextlib import suppress
-from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from consist.errors import ConsistError, DamagedError, FormatError, StoragePermissionError, UsageError
+from consist.errors import ConsistError, DamagedError, StoragePermissionError, UsageError
 from consist.fileops import perform
-from consist.index import filekind, lmdbfile
+from consist.index import filekind, lmdbfile, remains
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdberrors import translated
 from consist.index.lmdbfile import Opened, UntrustedIndexError
 from consist.index.lockfile import lock_path
-from consist.index.remains import check_remains
-from consist.index.schema import MAGIC, Tables, Transaction, known_prefix
+from consist.index.schema import Tables, Transaction, known_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +133,10 @@ class Environment:
                 if data is not None or hint or not self._moved(opened):
                     return data
         raise self._given_up()
+
+    def known_prefix(self, store: str) -> bytes | None:
+        """Return the number of a store if it was found in the open file; within a transaction of this environment."""
+        return None if self._opened is None else self._opened.prefixes.get(store)
 
     def read(self, call: Callable[[Transaction, Tables], T]) -> T:
         """Call with a snapshot of all tables.
@@ -252,15 +254,8 @@ class Environment:
         """
         with _LOCK:
             self.close()
-            if not self.exists():
-                return
-            with lmdbfile.folder_locked(self.path):
-                if not filekind.is_ours(self.path, MAGIC):
-                    raise FormatError(
-                        f"{self.path} is not an index of consist", hint="delete it yourself if you mean to"
-                    )
-                lmdbfile.unlink(self.path)
-                lmdbfile.unlink(lock_path(self.path))
+            if self.exists():
+                remains.delete(self.path)
 
     def damage(self) -> str | None:
         """Say what is wrong with the file's pages, or None; a file that is whole may be anybody's.
@@ -291,19 +286,12 @@ class Environment:
         """
         with _LOCK:
             self.close()
-            if not self.exists():
-                return None
-            with lmdbfile.folder_locked(self.path):
-                check_remains(self.path)
-                aside = next(name for n in count(1) if not os.path.lexists(name := f"{self.path}.damaged-{n}"))
-                perform("rename", self.path, os.rename, self.path, aside)
-                lmdbfile.unlink(lock_path(self.path))
-        return aside
+            return remains.move_aside(self.path) if self.exists() else None
 
     def check_remains(self) -> None:
         """Raise `FormatError` if `move_aside` would; what it would move may be whole, or there be no file."""
         if self.exists():
-            check_remains(self.path)
+            remains.check_remains(self.path)
 
     def _open(self) -> Opened:
         opened = _OPEN.get(self.path)

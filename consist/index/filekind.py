@@ -49,7 +49,8 @@ class Kind(Enum):
     """What stands at the path of an index."""
 
     NEW = "new"
-    """Nothing, or an empty file: it is taken as a new index, since there is nothing in it to lose."""
+    """Nothing, an empty file, or one that LMDB had only begun to make when it was killed: a new index is made of it,
+    since there is nothing in it to lose."""
     LMDB = "lmdb"
     """An LMDB file of the format that consist writes; perhaps not consist's."""
 
@@ -72,6 +73,7 @@ def file_kind(path: str) -> Kind:
     try:
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - paths are plain strings in this layer
             head = stream.read(_HEAD) or b""
+            size = os.fstat(stream.fileno()).st_size
     except FileNotFoundError:
         return Kind.NEW
     except IsADirectoryError:
@@ -81,7 +83,7 @@ def file_kind(path: str) -> Kind:
     if not head:
         return Kind.NEW
     if _is_header(head):
-        return Kind.LMDB
+        return Kind.NEW if _is_begun(head, size) else Kind.LMDB
     if any(_is_header(_read_at(path, size, _HEAD)) for size in _PAGE_SIZES):
         raise DamagedError(f"the first page of the LMDB database {path} is damaged", hint=REBUILD_HINT)
     raise FormatError(f"{path} is {_describe(head)}, not an index of consist", hint=HINT)
@@ -89,6 +91,17 @@ def file_kind(path: str) -> Kind:
 
 def _is_header(page: bytes) -> bool:
     return page[16:20] == _LMDB_MAGIC and page[20:24] == struct.pack("=I", 1)
+
+
+def _is_begun(head: bytes, size: int) -> bool:
+    """Tell whether the second header page is not there, and no transaction in the first.
+
+    Both are written at once; the system ends that after any page, if the process is killed.
+    """
+    if len(head) < _META_END:
+        return False
+    [page_size], [number] = struct.unpack_from("=I", head, 40), struct.unpack_from("=Q", head, _META_END - 8)
+    return bool(number == 0 and size < page_size + _META_END)
 
 
 def _read_at(path: str, offset: int, count: int) -> bytes:
@@ -135,15 +148,32 @@ def missing_bytes(path: str) -> int | None:
     A file that is not short cannot raise SIGBUS. A good file can be short too, in theory: pages at its end that were
     taken and freed in one transaction are never written. So a short file is to be verified page by page.
     """
+    header = _header(path)
+    if header is None:
+        return None
+    page_size, pages = header
+    last_page, _ = max(pages, key=lambda item: item[1])  # of the newer transaction
+    # The size is looked at last: a writer makes the file longer before it says so in the header.
+    return max(0, (last_page + 1) * page_size - os.stat(path).st_size)  # noqa: PTH116 - as above
+
+
+def commits(path: str) -> list[int] | None:
+    """Return the numbers of the last two transactions, which differ once somebody committed; None without a header.
+
+    Pages that the last commit made are not written to before the second next one.
+    """
+    header = _header(path)
+    return None if header is None else [number for _, number in header[1]]
+
+
+def _header(path: str) -> tuple[int, list[tuple[int, int]]] | None:
+    """Return the size of a page and, of both header pages, which page is the last, as of which transaction."""
     first = _read_at(path, 0, _META_END)
     page_size = struct.unpack_from("=I", first, 40)[0] if len(first) == _META_END else 0
     second = _read_at(path, page_size, _META_END)
     if page_size not in _PAGE_SIZES or len(second) < _META_END:
         return None
-    pages: list[tuple[int, int]] = [struct.unpack_from("=QQ", page, 136) for page in (first, second)]
-    last_page, _ = max(pages, key=lambda item: item[1])  # of the newer transaction
-    # The size is looked at last: a writer makes the file longer before it says so in the header.
-    return max(0, (last_page + 1) * page_size - os.stat(path).st_size)  # noqa: PTH116 - as above
+    return page_size, [struct.unpack_from("=QQ", page, 136) for page in (first, second)]
 
 
 def is_unknown(path: str) -> bool:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from consist.errors import DamagedError
 from consist.hashing.digest import Digest
+from consist.index.memo import Memo
 from consist.index.schema import raw_name, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from consist.index.environment import Environment
     from consist.index.schema import Tables, Transaction
 
 _MAX_PATH = 440
@@ -63,7 +65,52 @@ def decode_entry(key: bytes, data: bytes) -> FileEntry:
         raise DamagedError(f"an entry of the index's table files has other fields: {error}") from error
 
 
-def put_entries(txn: Transaction, tables: Tables, items: Iterable[tuple[str, FileEntry]]) -> None:
+class Files:
+    """The cache in one index file, whichever store the index is bound to.
+
+    Parameters
+    ----------
+    environment : Environment
+        The LMDB file.
+    """
+
+    __slots__ = ("_environment", "_known")
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._known: Memo[FileEntry] = Memo()
+
+    def entry(self, path: str) -> FileEntry | None:
+        """Return what was put for a file, or None (also if it is damaged); whether it still holds is for the caller.
+
+        Parameters
+        ----------
+        path : str
+            Absolute; taken as it is.
+        """
+        key = file_key(path)
+        data = self._environment.fetch("files", None, key)
+        if data is None:
+            return None
+        known = self._known.get(key, data)
+        if known is not None:
+            return known
+        try:
+            return self._known.put(key, data, decode_entry(key, data))
+        except DamagedError:
+            return None  # a cache: the file is hashed again, and the entry written anew
+
+    def put(self, path: str, entry: FileEntry) -> None:
+        """Remember the digest of a file, with what `stat` said of it."""
+        self.put_many([(path, entry)])
+
+    def put_many(self, entries: Iterable[tuple[str, FileEntry]]) -> None:
+        """Remember the digests of many files, in one transaction."""
+        items = list(entries)
+        self._environment.write(lambda txn, tables: _put_entries(txn, tables, items))
+
+
+def _put_entries(txn: Transaction, tables: Tables, items: Iterable[tuple[str, FileEntry]]) -> None:
     """Put entries over those of the same paths."""
     for path, entry in items:
         key = file_key(path)

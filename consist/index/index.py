@@ -1,8 +1,8 @@
 """`Index`: what one machine knows of one store, bound to one LMDB environment. The face of this package.
 
 Every method is one transaction (or several short ones, where it says so), done by the functions of ``writing``,
-``lookup``, ``lineage``, ``filestat``, ``events`` and ``stores``. Nothing is decided here: which record wins, what is
-damaged and what is to be done about it are the store's business.
+``lookup``, ``lineage``, ``events`` and ``stores``; `files`, `chunks` and `suspects` have methods of their own. Nothing
+is decided here: which record wins, what is damaged and what is to be done about it are the store's business.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from consist.errors import DamagedError
-from consist.index import events, filestat, lineage, lookup, marks, outline, sieve, stepsums, stores, writing
+from consist.index import events, lineage, lookup, marks, outline, sieve, stepsums, stores, writing
 from consist.index.bound import Bound
 from consist.index.chunks import Chunks
+from consist.index.filestat import Files
 from consist.index.memo import Memo
 from consist.index.records import decode_record
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
     from consist.index.environment import Environment
     from consist.index.events import Hits
-    from consist.index.filestat import FileEntry
     from consist.index.lineage import BlobEntry, Edge
     from consist.index.marks import Change, Mark
     from consist.index.outline import Outline
@@ -59,14 +59,14 @@ class Index:
     Safe under threads, fork, spawn and pickling (which takes the path, the settings and the store's id along).
     """
 
-    __slots__ = ("_bound", "_environment", "_files", "_records", "_store", "chunks", "suspects")
+    __slots__ = ("_bound", "_environment", "_records", "_store", "chunks", "files", "suspects")
 
     def __init__(self, environment: Environment, store_id: str) -> None:
         self._bound = Bound(environment, store_id)
         self._environment = environment  # and again by themselves, for the hot path
         self._store = store_id
         self._records: Memo[RunRecord] = Memo()
-        self._files: Memo[FileEntry] = Memo()
+        self.files = Files(environment)
         self.suspects = lineage.Suspects(self._bound)
         self.chunks = Chunks(self._bound)
 
@@ -299,37 +299,6 @@ class Index:
     def inline_blob(self, digest: Digest) -> bytes | None:
         """Return the content of a blob that is inline in a record, or None. The caller checks it against `digest`."""
         return self._bound.read(lambda view: lineage.inline_blob(view, digest))
-
-    # -- files --------------------------------------------------------------------------------------------------
-
-    def file_entry(self, path: str) -> FileEntry | None:
-        """Return what was put for a file, or None (also if it is damaged); whether it still holds is for the caller.
-
-        Parameters
-        ----------
-        path : str
-            Absolute; taken as it is. The cache of files is shared by all stores.
-        """
-        key = filestat.file_key(path)
-        data = self._environment.fetch("files", None, key)
-        if data is None:
-            return None
-        known = self._files.get(key, data)
-        if known is not None:
-            return known
-        try:
-            return self._files.put(key, data, filestat.decode_entry(key, data))
-        except DamagedError:
-            return None  # a cache: the file is hashed again, and the entry written anew
-
-    def put_file_entry(self, path: str, entry: FileEntry) -> None:
-        """Remember the digest of a file, with what `stat` said of it."""
-        self.put_file_entries([(path, entry)])
-
-    def put_file_entries(self, entries: Iterable[tuple[str, FileEntry]]) -> None:
-        """Remember the digests of many files, in one transaction."""
-        items = list(entries)
-        self._environment.write(lambda txn, tables: filestat.put_entries(txn, tables, items))
 
     # -- events -------------------------------------------------------------------------------------------------
 

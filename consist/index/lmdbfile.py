@@ -33,6 +33,8 @@ MAX_READERS = 512
 """126, LMDB's default, is too few for a pool of workers on a large machine."""
 MAX_TABLES = 32
 FOLDER_MODE = 0o700
+_LOOKS = 10
+"""At a file that others write to, until what one finds is confirmed."""
 
 
 ELSEWHERE = "give yourself the rights, or use an index elsewhere: `consist index rebuild --db-path FILE --store PLACE`"
@@ -212,24 +214,28 @@ def settled_problems(path: str) -> list[str]:
     """Check every page of a file that others may write to, mostly without LMDB; return what is wrong, in words.
 
     A page that is being written can look damaged: of an index with a busy writer 3 looks of 4 said so. So what is
-    found is looked at again with writers kept waiting, which needs of LMDB no more than the header. This process must
-    not have the file open.
+    found counts if nobody committed meanwhile, since a writer leaves alone what the last commit made; else if it is
+    found again with writers kept waiting, which needs of LMDB no more than the header. Where they cannot be, it is
+    looked at anew, a few times; what was never confirmed is not returned. This process must not have the file open.
     """
-    found = problems(path)
-    if not found or filekind.missing_bytes(path) is None or not os.path.exists(lock_path(path)):  # noqa: PTH110
-        return found
-    try:
-        env = _open_env(path, 1, sync=True)
-    except (lmdb.Error, StorageError):
-        return found
+    for _ in range(_LOOKS):
+        before = filekind.commits(path)
+        found = problems(path)
+        if not found or filekind.commits(path) == before:
+            return found
+        with suppress(lmdb.Error, StorageError):
+            return _growing(partial(_problems_with_writers_waiting, path), 1)
+    return []
+
+
+def _problems_with_writers_waiting(path: str, map_size: int) -> list[str]:
+    env = _open_env(path, map_size, sync=True)
     try:
         txn = env.begin(write=True)
         try:
             return problems(path)
         finally:
             txn.abort()
-    except lmdb.Error:
-        return found
     finally:
         env.close()
 
@@ -262,6 +268,8 @@ def _check_before(path: str) -> None:
         # A lock file without data is of an index that was deleted, and some process may still use both: a new index
         # must not share its lock and its readers.
         unlink(lock_path(path))
+        if os.path.exists(path):  # noqa: PTH110 - as above
+            perform("truncate", path, os.truncate, path, 0)
         return
     if filekind.missing_bytes(path) is None:
         raise DamagedError(f"the index {path} is damaged: it ends within its header", hint=REBUILD_HINT)

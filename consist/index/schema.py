@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from consist.errors import DamagedError, UsageError
 from consist.hashing.codec import pack, unpack
-from consist.hashing.hasher import domain_digest
+from consist.hashing.hasher import domain_digest, domain_raw
 
 if TYPE_CHECKING:
     import lmdb
@@ -219,7 +219,7 @@ def unseal(table: str, key: bytes, data: bytes) -> Any:
 
 def _check(table: str, key: bytes, body: bytes) -> bytes:
     head = table.encode() + b"\x00" + len(key).to_bytes(2, "big")
-    return domain_digest(_DOMAIN, head + key + body).raw[:CHECK_SIZE]
+    return domain_raw(_DOMAIN, head + key + body)[:CHECK_SIZE]
 
 
 def after(prefix: bytes) -> bytes | None:

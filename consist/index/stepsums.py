@@ -76,14 +76,16 @@ def _changed(known: list[Any], record: RunRecord, change: int) -> list[Any]:
     step, runs, *sums = known
     if not sums:
         return known
-    ended, *numbers = sums
+    ended, outputs, size, spent = sums
     ended[record.status] = ended.get(record.status, 0) + change
     if not ended[record.status]:
         del ended[record.status]
-    size = sum(output.content_size for output in record.outputs)
-    more = (len(record.outputs), size, record.ended - record.started)
-    numbers = [number + change * each for number, each in zip(numbers, more, strict=True)]
-    return [step, runs, ended, *numbers] if all(abs(number) < _MOST for number in numbers) else [step, runs]
+    for output in record.outputs:
+        outputs += change
+        size += change * output.content_size
+    spent += change * (record.ended - record.started)
+    fits = -_MOST < outputs < _MOST and -_MOST < size < _MOST and -_MOST < spent < _MOST
+    return [step, runs, ended, outputs, size, spent] if fits else [step, runs]
 
 
 def steps(view: View) -> list[tuple[str, StepSums | None]]:

@@ -35,6 +35,10 @@ class View(NamedTuple):
         """Put bytes under a key, over what was there."""
         self.txn.put(self.prefix + key, data, db=getattr(self.tables, table))
 
+    def put_new(self, table: str, key: bytes) -> bool:
+        """Put a key of which only being there counts; tell whether it was not there."""
+        return self.txn.put(self.prefix + key, b"", overwrite=False, db=getattr(self.tables, table))
+
     def delete(self, table: str, key: bytes) -> bool:
         """Delete a key; tell whether it was there."""
         return self.txn.delete(self.prefix + key, db=getattr(self.tables, table))

@@ -63,12 +63,13 @@ def put_run(view: View, record: RunRecord, framed: bytes) -> None:
     """Take in a run; one with the same id is replaced, one with the same signature stays without it."""
     key = run_key(record.id)
     changes = marks.of_run(view, record.id)
-    if marks.held(changes, marks.FORGET) and record != record.forgotten():
+    if changes and marks.held(changes, marks.FORGET) and record != record.forgotten():
         record = record.forgotten()
         framed = encode_record(record)
-    if _is_there(view, record, framed):
-        return
-    _take_out(view, record.id)
+    if view.has("runs", key):  # a run that was just executed is not: one look, of each that a miss makes
+        if _is_there(view, record, framed):
+            return
+        _take_out(view, record.id)
     if record.signature is None:
         view.put("runs", key, BY_RECORD + framed)
     else:
@@ -182,11 +183,9 @@ def _take_out(view: View, run_id: str) -> bool:
     return True
 
 
-def _entries(record: RunRecord, changes: list[Change]) -> Iterator[tuple[str, bytes]]:
-    """Yield table and key of what lists a run: what its record says, and what was given and taken since."""
-    end = suffix(record.started, record.id)
+def _entries(record: RunRecord, changes: list[Change], end: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield table and key of what lists a run, beside its step: what its record says, and what was given and taken."""
     yield "by_time", end
-    yield "by_step", name(record.step) + end
     yield "by_status", name(record.status) + end
     if record.kind != RUN:
         yield "by_kind", name(record.kind) + end
@@ -198,11 +197,12 @@ def _entries(record: RunRecord, changes: list[Change]) -> Iterator[tuple[str, by
         yield "by_tag", name(tag) + end
 
 
-def _edges(record: RunRecord) -> Iterator[tuple[str, bytes, list[str]]]:
+def _edges(record: RunRecord, end: bytes) -> Iterator[tuple[str, bytes, list[str]]]:
     """Yield table, key and names of a run's edges; a content under two names is one edge with both."""
-    end = suffix(record.started, record.id)
     parts: tuple[tuple[str, tuple[Any, ...]], ...] = (("producers", record.outputs), ("consumers", record.inputs))
     for table, items in parts:
+        if not items:
+            continue
         names: dict[bytes, list[str]] = {}
         for item in items:
             names.setdefault(item.digest.raw, []).append(item.key)
@@ -211,14 +211,14 @@ def _edges(record: RunRecord) -> Iterator[tuple[str, bytes, list[str]]]:
 
 
 def _put_entries(view: View, record: RunRecord, changes: list[Change]) -> None:
+    end = suffix(record.started, record.id)
     # A damaged record cannot be taken out, so its entries may be there: counted once, by its entry.
-    is_new = not view.has("by_step", name(record.step) + suffix(record.started, record.id))
-    for table, key in _entries(record, changes):
-        view.put(table, key)
-    for table, key, names in _edges(record):
-        view.put_sealed(table, key, names)
-    if is_new:
+    if view.put_new("by_step", name(record.step) + end):
         stepsums.count(view, record, 1)
+    for table, key in _entries(record, changes, end):
+        view.put(table, key)
+    for table, key, names in _edges(record, end):
+        view.put_sealed(table, key, names)
     for output in record.outputs:
         known = _sealed_or_none(view, "blobs", output.digest.raw)
         inline = output.inline is not None and (known is None or known[1])
@@ -227,9 +227,11 @@ def _put_entries(view: View, record: RunRecord, changes: list[Change]) -> None:
 
 
 def _delete_entries(view: View, record: RunRecord) -> None:
-    for table, key in _entries(record, marks.of_run(view, record.id)):
+    end = suffix(record.started, record.id)
+    view.delete("by_step", name(record.step) + end)
+    for table, key in _entries(record, marks.of_run(view, record.id), end):
         view.delete(table, key)
-    for table, key, _ in _edges(record):
+    for table, key, _ in _edges(record, end):
         view.delete(table, key)
     stepsums.count(view, record, -1)
     for output in record.outputs:

@@ -7,9 +7,8 @@ import functools
 import inspect
 import re
 import types
-import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from consist.arguments import an
 from consist.errors import UnencodableError, UsageError
@@ -19,6 +18,7 @@ from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.runs.inputs import FOLDER, is_given_as, is_path_of
+from consist.runs.taken import GATHERING, taken_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -31,9 +31,22 @@ CONTEXT_PARAMETER = "_consist_ctx"
 
 AS_ARTIFACT, AS_PATH, AS_TEXT, AS_VALUE = "artifact", "path", "text", "value"
 
-_SIGNATURES: weakref.WeakKeyDictionary[
-    types.FunctionType, tuple[types.CodeType, tuple[Any, ...] | None, inspect.Signature]
-] = weakref.WeakKeyDictionary()
+
+class Bound(NamedTuple):
+    """What a function is called with.
+
+    Attributes
+    ----------
+    args, kwargs : tuple and dict
+        By place, and by name.
+    named : dict of str to object
+        All of them by name.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    named: dict[str, Any]
+
 
 _ANNOTATIONS = {
     Artifact: AS_ARTIFACT,
@@ -48,7 +61,6 @@ _ANNOTATIONS = {
 _TABLES = {"pandas": "pd", "polars": "pl", "pyarrow": "pa"}
 """Libraries whose tables are loaded, and what people call them."""
 _TABLE_NAMES = frozenset({"DataFrame", "LazyFrame", "Series", "Table"})
-_GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _OPTIONAL = re.compile(r"(?:\w+\.)*Optional\[(.*)\]\Z")
 _ANNOTATED = re.compile(r"(?:\w+\.)*Annotated\[([^,]+),.*\]\Z", re.DOTALL)
 
@@ -67,13 +79,17 @@ def input_modes(
     load : bool or None
         `ExecutionOptions.load_inputs`.
     """
-    annotations = annotations_of(fn) if inputs else {}
+    if not inputs:
+        return ()
+    annotations = annotations_of(fn)
     asked = {item.record.key: _meant(fn, annotations.get(item.record.key)) for item in inputs}
     return tuple((item.record.key, _mode(item, asked[item.record.key], load=load)) for item in inputs)
 
 
 def function_of(fn: Any) -> Any:
     """Return what is called in the end: of a partial its function, of a class ``__init__``, of others ``__call__``."""
+    if type(fn) is types.FunctionType:
+        return fn
     while isinstance(fn, functools.partial):
         fn = fn.func
     if isinstance(fn, type):
@@ -232,7 +248,7 @@ def bind(
     inputs: tuple[ResolvedInput, ...],
     options: ExecutionOptions,
     context: Callable[[], Any],
-) -> inspect.BoundArguments:
+) -> Bound:
     """Bind the arguments of a function.
 
     Parameters
@@ -253,42 +269,45 @@ def bind(
     UsageError
         If the function does not take what it is given, or lacks something.
     """
-    signature = _signature(fn)
-    parameters = signature.parameters
-    takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    arguments = {name: value for name, value in config.items() if name in parameters or takes_any}
-    modes = dict(input_modes(fn, inputs, load=options.load_inputs))
-    for item in inputs:
-        if item.record.key in parameters or takes_any:
-            arguments[item.record.key] = _hand_over(item, modes[item.record.key])
+    taken = taken_by(fn)
+    arguments = {name: value for name, value in config.items() if taken.takes_any or name in taken.names}
+    if inputs:
+        modes = dict(input_modes(fn, inputs, load=options.load_inputs))
+        for item in inputs:
+            if taken.takes_any or item.record.key in taken.names:
+                arguments[item.record.key] = _hand_over(item, modes[item.record.key])
     arguments.update(options.runtime_kwargs)
     if (parameter := context_parameter(options)) is not None:
         arguments[parameter] = context()
-    positional = [
-        arguments.pop(name)
-        for name, parameter in parameters.items()
-        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in arguments
-    ]
+    if taken.by_name and taken.needed <= arguments.keys() <= taken.names:
+        return Bound((), arguments, arguments)  # as of most functions: `Signature.bind` takes ten times as long
     try:
-        return signature.bind(*positional, **arguments)
+        return _bound(taken.signature, arguments)
     except TypeError as error:
         called = getattr(fn, "__qualname__", repr(fn))
         raise UsageError(
-            f"{called}{signature} cannot be called: {error}",
-            hint=_hint_at_a_name(signature.parameters, config, [item.record.key for item in inputs], options),
+            f"{called}{taken.signature} cannot be called: {error}",
+            hint=_hint_at_a_name(taken.signature.parameters, config, [item.record.key for item in inputs], options),
         ) from None
 
 
-def handed_paths(arguments: inspect.BoundArguments, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
+def _bound(signature: inspect.Signature, arguments: dict[str, Any]) -> Bound:
+    by_name = dict(arguments)
+    positional = [
+        by_name.pop(name)
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in by_name
+    ]
+    bound = signature.bind(*positional, **by_name)
+    return Bound(bound.args, bound.kwargs, arguments)
+
+
+def handed_paths(arguments: Bound, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
     """Return the paths that stand for artifacts among the arguments, by the input's name."""
-    given = {name: value for name, value in arguments.arguments.items() if isinstance(value, (str, Path))}
-    for name, parameter in arguments.signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            given.update(arguments.arguments.get(name, {}))
     return {
-        item.record.key: str(given[item.record.key])
+        item.record.key: str(arguments.named[item.record.key])
         for item in inputs
-        if isinstance(item.source, Artifact) and is_path_of(given.get(item.record.key), item.source)
+        if isinstance(item.source, Artifact) and is_path_of(arguments.named.get(item.record.key), item.source)
     }
 
 
@@ -310,7 +329,7 @@ def _hint_at_a_name(
     needed = [
         name
         for name, parameter in parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in _GATHERING and name not in given
+        if parameter.default is parameter.empty and parameter.kind not in GATHERING and name not in given
     ]
     if needed[:1] == ["self"]:
         return "it is a method: give that of an object, such as Model().fit"
@@ -326,24 +345,6 @@ def _hint_at_a_name(
     if near:
         return f"config has {near[0]!r}, which is no parameter: call it {needed[0]!r}"
     return "arguments come from config, inputs and runtime_kwargs, by name"
-
-
-def _signature(fn: Callable[..., Any]) -> inspect.Signature:
-    """Return a function's signature, made once: 20 of 470 us of a miss. Whatever could make it another is looked at."""
-    if type(fn) is not types.FunctionType or fn.__dict__ or fn.__kwdefaults__ is not None:
-        return _new_signature(fn)
-    known = _SIGNATURES.get(fn)
-    if known is None or known[0] is not fn.__code__ or known[1] is not fn.__defaults__:
-        known = _SIGNATURES[fn] = (fn.__code__, fn.__defaults__, _new_signature(fn))
-    return known[2]
-
-
-def _new_signature(fn: Callable[..., Any]) -> inspect.Signature:
-    """Read a function's signature; some of C have none that can be read, and take whatever they take."""
-    try:
-        return inspect.signature(fn)
-    except ValueError:
-        return inspect.Signature([inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)])
 
 
 def _hand_over(item: ResolvedInput, mode: str) -> Any:

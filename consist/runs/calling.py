@@ -13,7 +13,9 @@ from consist.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from consist.runs.bind import Bound
 
+_GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
 _GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -38,14 +40,14 @@ def refuse_generators(fn: Callable[..., Any], step: str) -> None:
         )
 
 
-def call(fn: Callable[..., Any], arguments: inspect.BoundArguments, step: str) -> Any:
+def call(fn: Callable[..., Any], arguments: Bound, step: str) -> Any:
     """Call a function, and run what it returned to its end if that is a coroutine.
 
     Parameters
     ----------
     fn : callable
         What to call.
-    arguments : BoundArguments
+    arguments : Bound
         With what.
     step : str
         Its name, for messages.
@@ -59,9 +61,9 @@ def call(fn: Callable[..., Any], arguments: inspect.BoundArguments, step: str) -
         Whatever the function raises.
     """
     value = fn(*arguments.args, **arguments.kwargs)
-    if inspect.iscoroutine(value):
+    if isinstance(value, types.CoroutineType):
         value = _run_to_end(value, step)
-    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+    if isinstance(value, _GENERATORS):
         kind = type(value).__name__.replace("_", " ")
         raise UsageError(
             f"step {step!r} returned {an(kind)}, which has not done its work yet",

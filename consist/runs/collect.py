@@ -75,10 +75,21 @@ def take_apart(value: Any, keys: tuple[str, ...]) -> Returned:
     return Returned("single", ((keys[0] if len(keys) == 1 else SINGLE, value),))
 
 
+def told_of_many(returned: Returned) -> Iterator[str]:
+    """Note of a dict that would have been one artifact a key, were its keys fewer."""
+    for key, value in returned.values:
+        if key == SINGLE and type(value) is dict and len(value) > MAX_KEYS and all(map(_is_key, value)):
+            yield f"the dict has {len(value):,} keys, and beyond {MAX_KEYS:,} it is one output, {key!r}, not one a key"
+
+
 def _one_artifact_a_key(value: dict[Any, Any], keys: tuple[str, ...]) -> bool:
     if len(keys) == 1 and keys[0] not in value:
         return False  # the one declared output is the dict itself
-    return len(value) <= MAX_KEYS and all(type(key) is str and is_name(key) for key in value)
+    return len(value) <= MAX_KEYS and all(map(_is_key, value))
+
+
+def _is_key(key: Any) -> bool:
+    return type(key) is str and is_name(key)
 
 
 class Collector:
@@ -94,6 +105,8 @@ class Collector:
         The same for an output that is a folder.
     allow_pickle : bool
         Whether a value without a format is pickled.
+    told : callable
+        Told the bytes of what is read of files and folders, to show how far it has come.
     """
 
     def __init__(
@@ -103,11 +116,13 @@ class Collector:
         earlier_tree: Callable[[str], Digest | None] = lambda _key: None,
         *,
         allow_pickle: bool = False,
+        told: Callable[[int], object] = int,
     ) -> None:
         self._blobs = blobs
         self._earlier = earlier
         self._earlier_tree = earlier_tree
         self._allow_pickle = allow_pickle
+        self._told = told
         self._failure: StorageError | None = None
         self._batch: dict[Digest, bytes] | None = None
 
@@ -136,8 +151,12 @@ class Collector:
         gathered, and put in one batch before its record is handed on.
         """
         if self._blobs is None or self._blobs.backend.capabilities.files:
-            yield from self.each(returned, declared, before)
-            return
+            return self.each(returned, declared, before)
+        return self._gathered(returned, declared, before)
+
+    def _gathered(
+        self, returned: Returned, declared: Declared, before: frozenset[Stamp]
+    ) -> Iterator[ArtifactRecord | Lacking]:
         gathering = copy.copy(self)  # what other threads still log must not wait for this batch
         gathering._batch = {}  # noqa: SLF001 - of this class
         waiting: list[ArtifactRecord | Lacking] = []
@@ -193,14 +212,24 @@ class Collector:
     ) -> Iterator[ArtifactRecord | Lacking]:
         """Store each output, or gather its content, and yield its record; parameters as for `collect`."""
         for key, value in returned.values:
-            if isinstance(value, Path):
-                yield self._stored(key, partial(self.one, key, value, symlinks=declared.symlinks))
-                continue
+            made: ArtifactRecord | Lacking
             try:
-                yield self._stored(key, partial(self.one, key, value))
+                made = self.one(key, value, symlinks=declared.symlinks)
+            except StorageError as error:  # the work that made it must not be lost for that
+                made = _unstored(key, error)
             except OutputError as error:
+                if isinstance(value, Path):
+                    raise
                 why = f"output {key!r}: {_why_one_value(value)}{error.message}"
-                yield Lacking(UNSTORED, OutputError(why, hint=error.hint))
+                made = Lacking(UNSTORED, OutputError(why, hint=error.hint))
+            yield made
+        if declared.paths:
+            yield from self._written(returned, declared, before)
+
+    def _written(
+        self, returned: Returned, declared: Declared, before: frozenset[Stamp]
+    ) -> Iterator[ArtifactRecord | Lacking]:
+        """Store what was written to the declared paths."""
         taken = {key for key, _ in returned.values}
         for key, path in declared.paths:
             if key in taken:
@@ -211,14 +240,11 @@ class Collector:
             if missing is not None:
                 yield Lacking(MISSING, missing)
                 continue
-            yield self._stored(key, partial(self._file, key, path, {"declared_path": True}, declared.symlinks))
-
-    def _stored(self, key: str, store: Callable[[], ArtifactRecord]) -> ArtifactRecord | Lacking:
-        """Store an output; where the storage fails, the work that made it must not be lost for that."""
-        try:
-            return store()
-        except StorageError as error:
-            return _unstored(key, error)
+            try:
+                made: ArtifactRecord | Lacking = self._file(key, path, {"declared_path": True}, declared.symlinks)
+            except StorageError as error:
+                made = _unstored(key, error)
+            yield made
 
     def _put(self, put: Callable[[BlobStore], T]) -> T:
         """Put something into the store; after a failure nothing more, which over a network may take long to fail."""
@@ -302,13 +328,16 @@ class Collector:
             elif os.path.getsize(absolute) < LARGE:  # noqa: PTH202 - the same
                 stored = self._put_bytes(key, Path(absolute).read_bytes())
             else:
-                stored = self._put(lambda blobs: blobs.put_file(absolute, like=partial(self._earlier, key)))
+                like = partial(self._earlier, key)
+                stored = self._put(lambda blobs: blobs.put_file(absolute, like=like, seen=self._told))
         except StorageError:
             raise
         except FileNotFoundError:
             raise OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE) from None
         except OSError as error:
-            raise OutputError(f"output {key!r}: cannot read {path}: {error.strerror}") from error
+            raise OutputError(
+                f"output {key!r}: cannot read {path}: {error.strerror}", hint="see to it that it can be read"
+            ) from error
         return ArtifactRecord(key, stored.digest, stored.size, FILE, None, {**media, **_chunk_list(stored)})
 
     def _folder(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
@@ -323,7 +352,7 @@ class Collector:
                 stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
             else:
                 like = partial(self._earlier_tree, key)
-                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks, like=like))
+                stored = self._put(lambda blobs: put_tree(blobs, path, symlinks=symlinks, like=like, seen=self._told))
         except UsageError as error:
             raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from error
         media = {**media, "files": stored.files, "total": stored.total}

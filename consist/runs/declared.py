@@ -48,6 +48,9 @@ class Declared(NamedTuple):
         return self.policy.symlinks or "refuse"
 
 
+NOTHING_DECLARED = Declared()
+
+
 class Returned(NamedTuple):
     """A return value taken apart.
 
@@ -64,6 +67,8 @@ class Returned(NamedTuple):
 
     def absolute(self) -> Returned:
         """Make relative paths absolute, at once: after the next change of the working folder they lead elsewhere."""
+        if not any(isinstance(value, Path) for _, value in self.values):
+            return self
         values = ((key, value.absolute() if isinstance(value, Path) else value) for key, value in self.values)
         return Returned(self.returns, tuple(values))
 
@@ -185,6 +190,8 @@ def _extra_in_found(outputs: tuple[ArtifactRecord, ...], keys: tuple[str, ...]) 
 
 def declare(outputs: object, output_paths: Any, policy: OutputPolicyOptions = DEFAULT_OUTPUT_POLICY) -> Declared:
     """Check what a caller declared."""
+    if outputs is None and output_paths is None and policy is DEFAULT_OUTPUT_POLICY:
+        return NOTHING_DECLARED  # as on most hits
     keys = () if outputs is None else tuple(check_name("output", key) for key in _sequence(outputs))
     if len(set(keys)) < len(keys):
         raise OutputError(f"an output is declared twice: {list(keys)}")

@@ -30,12 +30,12 @@ from consist.runs.declared import MISSING, Lacking, compared, settle
 from consist.runs.disabledrun import LooseLogbook, begin, trace, under_way, unread_inputs
 from consist.runs.draft import now
 from consist.runs.explanation import Explanation
+from consist.runs.filters import check_run_id, check_runs, wanted
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.loose import LooseArtifact, LooseRun, LooseShelf, outputs_held
 from consist.runs.outputs import Outputs
 from consist.runs.perform import still_to_return
 from consist.runs.places import check_places
-from consist.runs.queries import check_run_id, check_runs, wanted
 from consist.runs.request import check_names, identity_of_config
 from consist.runs.run import Run, RunResult
 from consist.runs.runset import RunSet
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from consist.runs.block import Block
     from consist.runs.comparison import RunDiff
     from consist.runs.declared import Declared, Returned
+    from consist.runs.filters import RunFilters
     from consist.runs.lineage import Lineage
-    from consist.runs.queries import RunFilters
     from consist.runs.request import Request, RunArguments
 
 _DISABLED = "the tracker is disabled"

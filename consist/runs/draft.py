@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from consist.runs.block import Block
     from consist.runs.inputs import ResolvedInput
     from consist.runs.request import Identified, Request
-
-_FIELDS = RunRecord.__match_args__
-_values = attrgetter(*_FIELDS)
 
 
 def draft_of(identified: Identified) -> RunRecord:
@@ -78,9 +74,10 @@ def draft_of_block(asked: Block, config: ConfigIdentity, inputs: tuple[ResolvedI
     )
 
 
-def with_values(record: RunRecord, **values: Any) -> RunRecord:
-    """Return a record with other values, as `replace` of `dataclasses` does in 660 of a miss's 10,700 instructions."""
-    return RunRecord(**{**dict(zip(_FIELDS, _values(record), strict=True)), **values})
+def fill_in(draft: RunRecord, **values: Any) -> None:
+    """Set values of a draft that nobody was given yet: a copy, however made, takes 10 of a miss's 600 us."""
+    for name, value in values.items():
+        object.__setattr__(draft, name, value)
 
 
 def now() -> int:

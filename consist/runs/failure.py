@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, ConsistWarning, warn
+from consist.index.records import FAILED
 from consist.runs.draft import now
 from consist.store.publish import keep
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 def failed_record(record: RunRecord, error: BaseException) -> RunRecord:
     """Describe a run that failed, with what it had made by then."""
-    return replace(record, ended=now(), error=(type(error).__name__, _message_of(error)))
+    said = (type(error).__name__, _message_of(error))
+    return replace(record, signature=None, status=FAILED, ended=now(), error=said)
 
 
 def record_failure(record: RunRecord, store: Store) -> None:

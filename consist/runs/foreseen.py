@@ -7,6 +7,7 @@ no extension, and named by itself, is refused.
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import OutputError
@@ -22,8 +23,9 @@ _UNKEPT = frozenset({"off", "readonly"})
 """Cache modes whose results nobody finds again: nothing is lost there."""
 
 
-_PLAIN = frozenset({dict, list, tuple, set, str, int, float, bool, bytes})
-"""What needs no further look."""
+_BUILT_IN = (dict, list, tuple, set, str, int, float, bool, bytes)
+_PLAIN = frozenset({None, *_BUILT_IN, *(cls.__name__ for cls in _BUILT_IN)})
+"""Annotations that need no further look, also where a module calls a class of its own so: what is said is certain."""
 
 
 def refuse_unstorable(request: Request, *, allow_pickle: bool) -> None:
@@ -44,7 +46,7 @@ def refuse_unstorable(request: Request, *, allow_pickle: bool) -> None:
     if allow_pickle or request.cache.cache_mode in _UNKEPT:
         return
     promised = _promised_class(request.fn)
-    if promised is None or promised in _PLAIN:
+    if promised is None:
         return
     if not any(map(may_have_format, _with_all_below(promised))):
         raise OutputError(
@@ -62,6 +64,8 @@ def _promised_class(fn: Callable[..., Any]) -> type | None:
     try:
         found = annotations_of(called).get("return")
     except NameError:  # from Python 3.14 on they are evaluated when they are asked for
+        return None
+    if isinstance(found, (type, str, NoneType)) and found in _PLAIN:
         return None
     if isinstance(found, str):
         found = named_in(called, found)

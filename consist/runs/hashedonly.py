@@ -9,38 +9,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import ConsistWarning, warn
+from consist.runs.taken import taken_by
 
 if TYPE_CHECKING:
-    import inspect
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+
+    from consist.runs.request import Request
 
 _NAMED = 10
 """Keys that a note names: a config of one for all steps may have hundreds."""
 _warned: set[tuple[str, str]] = set()
 
 
-def told_of_hashed_only(step: str, config: Mapping[str, Any], bound: inspect.BoundArguments) -> str | None:
+def told_of_hashed_only(request: Request, config: Mapping[str, Any], given: Collection[str]) -> str | None:
     """Say which keys of a config are no parameters, and warn of those that are near to one that was given nothing.
 
     Parameters
     ----------
-    step : str
-        The step that is about to run. It is warned of a key once a process.
+    request : Request
+        What is about to run. Its step is warned of a key once a process.
     config : mapping
         Its config.
-    bound : BoundArguments
-        What the function is called with.
+    given : collection of str
+        The parameters that the function is called with.
 
     Returns
     -------
     str or None
         A note for the record.
     """
-    parameters = bound.signature.parameters
-    stray = [key for key in config if key not in parameters]
-    if not stray or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+    taken = taken_by(request.fn)
+    stray = [key for key in config if key not in taken.names]
+    if not stray or taken.takes_any:
         return None
-    left = [name for name, each in parameters.items() if name not in bound.arguments and each.default is not each.empty]
+    step = request.step
+    left = [name for name in taken.signature.parameters if name not in taken.needed and name not in given]
     for key in stray:
         if left and (step, key) not in _warned and (near := _near(key, left)) is not None:
             _warned.add((step, key))

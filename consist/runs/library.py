@@ -6,9 +6,12 @@ import contextlib
 import io
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from consist.blobs.copying import telling
+from consist.blobs.newfile import write_file
 from consist.blobs.posix import TempFile
 from consist.errors import BlobNotFoundError, DamagedError, OutputError, RefusedError, UsageError
 from consist.fileops import make_folders, perform
@@ -40,6 +43,8 @@ class Library:
     def __init__(self, store: Callable[[], Store], run_dir: Path, *, allow_pickle: bool = False) -> None:
         self._store = store
         self.copies = run_dir / "artifacts"
+        self.told: Callable[[int], object] = int
+        """Told the bytes of each piece of an output that is stored or restored as a file, to show how far that is."""
         self.allow_pickle = allow_pickle
 
     def read(self, record: ArtifactRecord) -> bytes:
@@ -134,7 +139,7 @@ class Library:
             return
         if record.inline is None:
             with self._noting_what_is_missing(record):
-                self._store().blobs.get(record.digest, path, size=record.size, executable=record.executable)
+                write_file(path, partial(self._copy, record), durable=False, executable=record.executable)
             return
         content = _checked(record, record.inline)
         name, mode = f".consist-{os.urandom(8).hex()}.tmp", 0o777 if record.executable else 0o666
@@ -143,6 +148,9 @@ class Library:
             temporary.seal(mode=None, durable=False)
             perform("rename", path, os.replace, temporary.path, path)
             temporary.published = True
+
+    def _copy(self, record: ArtifactRecord, write: Callable[[memoryview], object]) -> None:
+        self._store().blobs.copy(record.digest, telling(write, self.told), size=record.size)
 
     @contextlib.contextmanager
     def _noting_what_is_missing(self, record: ArtifactRecord) -> Iterator[None]:
@@ -158,10 +166,10 @@ class Library:
         from consist.blobs.treeget import restore_tree
 
         try:
-            restore_tree(self._store().blobs, record.digest, str(copy))
+            restore_tree(self._store().blobs, record.digest, str(copy), seen=self.told)
         except RefusedError:
             if not self.still_is(str(copy), record):
-                restore_tree(self._store().blobs, record.digest, str(copy), force=True)
+                restore_tree(self._store().blobs, record.digest, str(copy), force=True, seen=self.told)
 
 
 def _file_name(record: ArtifactRecord) -> str:

@@ -230,6 +230,8 @@ class Logbook:
 
     def changed_inputs(self) -> list[str]:
         """Name the files and folders among the inputs that are not what they were."""
+        if not self.inputs:
+            return []
         return changed_inputs(tuple(self.inputs.values()), self._store.files, self.handed, self._library.still_is)
 
     def contradicted(self, outputs: tuple[ArtifactRecord, ...]) -> list[str]:

@@ -13,34 +13,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import (
-    ConflictError,
-    ConsistWarning,
-    IdentityWarning,
-    InputError,
-    RefusedError,
-    StorageError,
-    UncacheableWarning,
-    warn,
-)
-from consist.identity.labels import FILE, kind_of
+from consist.errors import ConflictError, ConsistWarning, RefusedError, StorageError, UncacheableWarning, warn
 from consist.index.records import COMPLETED
 from consist.runs.artifact import Artifact
 from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
+from consist.runs.changes import code_changes, input_changes
 from consist.runs.claims import Claim, claimed, ended, shared_paths, was_published
-from consist.runs.collect import Collector, take_apart
-from consist.runs.context import RunContext, note_asked, note_found, running
+from consist.runs.collect import Collector, take_apart, told_of_many
+from consist.runs.context import RunContext, begin, end, note_asked, note_found
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
-from consist.runs.draft import draft_of, now, with_values
+from consist.runs.draft import draft_of, fill_in, now
 from consist.runs.failure import failed_record, record_failure
 from consist.runs.foreseen import refuse_unstorable
 from consist.runs.hashedonly import told_of_hashed_only
 from consist.runs.hooks import NO_HOOKS, Hooks
-from consist.runs.leftovers import NOTHING, is_new_file, older_than_call, what_is_there
+from consist.runs.leftovers import NOTHING, is_given, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
-from consist.runs.request import identity_of_code
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
 from consist.runs.within import asked_runs, told_of_unseen
 from consist.store.latest import earlier_tree, earlier_version
@@ -90,6 +80,7 @@ class Workshop(NamedTuple):
             partial(earlier_version, self.store, step),
             partial(earlier_tree, self.store, step),
             allow_pickle=self.library.allow_pickle,
+            told=self.library.told,
         )
 
 
@@ -188,14 +179,15 @@ def _attempt(
     else:
         note_found(published, workshop.store)
         result = recorded_result(published, workshop.library, cache_hit=False)
-    workshop.hooks.tell("complete", result)
+    if workshop.hooks is not NO_HOOKS:
+        workshop.hooks.tell("complete", result)
     return result
 
 
 def _logbook(identified: Identified, workshop: Workshop, notes: tuple[str, ...], *, writes: bool) -> Logbook:
     draft = draft_of(identified)
     if notes:
-        draft = with_values(draft, notes=(*draft.notes, *notes))
+        fill_in(draft, notes=(*draft.notes, *notes))
     collector = workshop.collector(draft.step, writes=writes)
     logbook = Logbook(draft, collector, workshop.store, workshop.library, identified.inputs)
     logbook.symlinks = identified.request.declared.symlinks
@@ -208,8 +200,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    if (stray := told_of_hashed_only(request.step, identified.config.values, arguments)) is not None:
-        logbook.draft = draft = with_values(draft, notes=(*draft.notes, stray))
+    if (stray := told_of_hashed_only(request, identified.config.values, arguments.named)) is not None:
+        fill_in(draft, notes=(*draft.notes, stray))
     logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:
         context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
@@ -218,8 +210,11 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         what_is_there((path for _, path in declared.paths), symlinks=declared.symlinks) if declared.paths else NOTHING
     )
     started = now()
-    with running(context):
+    token = begin(context)
+    try:
         value = call(request.fn, arguments, request.step)
+    finally:
+        end(token)
     ended = now()
     logbook.end_captures()
     logbook.close()
@@ -228,22 +223,23 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     lacking = _collect(attempt, returned, value, declared._replace(keys=keys), before)
     for lack in lacking:
         settle(lack, declared.policy)
-    asked, wrong = asked_runs(logbook.asked, workshop.store)
-    changed_files, changed_code = _code_changes(identified)
-    given = list(_given_files(identified, asked, workshop)) if asked or _has_files(returned, declared, logbook) else []
+    asked, wrong = asked_runs(logbook.asked, workshop.store) if logbook.asked else ([], [])
+    changed_files, changed_code = code_changes(identified)
+    files_count = asked or _has_files(returned, declared, logbook)
+    given = list(_given_files(identified, asked, workshop)) if files_count else [str(workshop.library.copies)]
     made = (*attempt.outputs, *logbook.outputs.values())
     reasons = [
         *attempt.reasons,
         *shared_paths(attempt.claim, made, given),
         *logbook.contradicted(tuple(attempt.outputs)),
-        *_input_changes(logbook, workshop.run_dir),
+        *input_changes(logbook, workshop.run_dir),
         *changed_files,
         *wrong,
     ]
     if reasons:
         warn(f"run {draft.id} of {draft.step!r} is not cached: {'; '.join(reasons)}", UncacheableWarning)
     leading = signature if not reasons and request.cache.cache_mode != "off" else None
-    record = with_values(
+    fill_in(
         draft,
         signature=leading,
         status=COMPLETED,
@@ -255,12 +251,13 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
             *draft.notes,
             *reasons,
             *(str(lack.error) for lack in lacking),
+            *told_of_many(returned),
             *_left_over(returned, started, identified, given, made),
-            *(told_of_unseen(request.step, asked, started, given) if leading is not None else ()),
+            *(told_of_unseen(request.step, asked, started, given) if asked and leading is not None else ()),
             *changed_code,
         ),
     )
-    return logbook.written_into(record), returned, value
+    return logbook.written_into(draft), returned, value
 
 
 def still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:
@@ -307,10 +304,14 @@ def _left_over(
 ) -> Iterator[str]:
     """Warn of files that were returned and not written, perhaps another run's; and of those written and only named."""
     request = identified.request
+    named = [(key, made) for key, made in returned.values if type(made) is str or isinstance(made, Path)]
+    if not named:
+        return
     places = {output.media.get("path") for output in kept}
     places.update(os.path.abspath(item.source) for item in identified.inputs if isinstance(item.source, Path))  # noqa: PTH100 - text
-    for key, made in returned.values:
-        if type(made) is str and is_new_file(made, called) and os.path.abspath(made) not in places:  # noqa: PTH100 - text
+    for key, made in named:
+        is_new = type(made) is str and is_new_file(made, called) and not is_given(made, given)
+        if is_new and os.path.abspath(made) not in places:  # noqa: PTH100 - text
             told = f"output {key!r} is the text {made!r:.200}, and the function wrote that file: only the text is kept"
             warn(f"step {request.step!r}: {told} (return its Path, and the file is)", ConsistWarning)
             yield told
@@ -354,59 +355,3 @@ def _result(record: RunRecord, returned: Returned, value: Any, library: Library)
         return returned.together({key: where.get(key, made) for key, made in returned.values})
 
     return RunResult(Run(record), outputs, cache_hit=False, _value=assemble)
-
-
-def _input_changes(logbook: Logbook, run_dir: Path) -> list[str]:
-    try:
-        changed = logbook.changed_inputs()
-    except StorageError as error:
-        return [f"it could not be seen whether inputs changed meanwhile: {error}"]
-    return [f"input {name!r} changed while the function ran{_why(logbook, name, run_dir)}" for name in changed]
-
-
-def _why(logbook: Logbook, name: str, run_dir: Path) -> str:
-    """Say of an input that holds the folder that runs write to what to do; elsewhere it is somebody else's change."""
-    source = logbook.inputs[name].source
-    if isinstance(source, Artifact) or not run_dir.resolve().is_relative_to(source.resolve()):
-        return ""
-    return f" (it holds run_dir, {run_dir}, where runs write: name a folder in it that holds the data only)"
-
-
-def _code_changes(identified: Identified) -> tuple[list[str], list[str]]:
-    """Notice what changed of the function's own identity, such as a global that it reads and writes.
-
-    Returns
-    -------
-    list of str
-        Why no signature may lead to the run: a file that the code depends on was another one before or after it was
-        read, as an input that changes.
-    list of str
-        What else there is to note: a value that the function changes itself makes the next call a miss, no wrong hit.
-    """
-    before = identified.code
-    try:
-        after = identity_of_code(identified.request, identified.config)
-    except InputError as error:
-        return [f"it could not be seen whether what it depends on changed: {error.message}"], []
-    if after is before:  # as the memo hands it out for what is unchanged
-        return [], []
-    labels = before.manifest.keys() | after.manifest.keys()
-    changed = sorted(label for label in labels if before.manifest.get(label) != after.manifest.get(label))
-    files = [label for label in changed if kind_of(label, labels) == FILE]
-    others = [label for label in changed if label not in files]
-    told = [f"{label}, which it depends on, changed while the function ran" for label in files]
-    if before.digest == after.digest or (files and not others):
-        return told, []
-    message = f"the function changed what its own identity is made of: {', '.join(others) or 'its order'}"
-    warn(
-        f"step {identified.request.step!r}: {message}; the next call is a miss (pass the value in config or inputs, or,"
-        f" if it does not decide the result, leave it out: {_ignoring(others)})",
-        IdentityWarning,
-    )
-    return told, [message]
-
-
-def _ignoring(labels: list[str]) -> str:
-    """Write the option that leaves the values behind some labels out: ``job:CACHE (used by job.f)`` is job.CACHE."""
-    names = [label.partition(" (used by")[0].replace(":", ".") for label in labels]
-    return f"CodeOptions(ignore={names})"

@@ -163,7 +163,9 @@ def _start(argv: Sequence[str], program: str) -> subprocess.Popen[bytes]:
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot execute {program}: {reason}") from error
+        raise UsageError(
+            f"cannot execute {program}: {reason}", hint=f"name what runs it before it, as in: sh {program}"
+        ) from error
 
 
 class _Signals:

@@ -5,46 +5,27 @@ A base class of `Tracker`, and of nothing else: it has what `Tracker` has, an op
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from consist.arguments import MAPPING, TEXT, Kind, check, check_known, check_no_more, shown, texts
-from consist.errors import RunNotFoundError, UsageError
+from consist.arguments import check_no_more, shown
+from consist.errors import UsageError
+from consist.runs.filters import check_run_id, check_runs, nothing_found, wanted
 from consist.runs.run import Run, RunResult, artifacts_of
 from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import Literal, Never
 
-    from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
     from consist.runs.artifact import Artifact
     from consist.runs.comparison import RunDiff
+    from consist.runs.filters import RunFilters
     from consist.runs.lineage import Lineage
     from consist.runs.perform import Workshop
     from consist.runs.runset import RunSet
-    from consist.store.finding import Wanted
     from consist.store.store import Store
-
-    Time = dt.datetime | dt.date | dt.timedelta | str
-
-
-class RunFilters(TypedDict, total=False):
-    """What `Queries.find_runs` takes, for those that hand it on; it says what each is."""
-
-    step: str | None
-    model: str | None
-    status: str | None
-    tags: str | Iterable[str]
-    facet: Mapping[str, Any] | None
-    parent_id: str | Run | RunResult | None
-    since: Time | None
-    until: Time | None
-    signature: Digest | None
-    limit: int | None
 
 
 class Queries:
@@ -54,7 +35,10 @@ class Queries:
         raise NotImplementedError
 
     def find_runs(self, *nameless: Never, **filters: Unpack[RunFilters]) -> list[Run]:
-        """Return runs, newest first.
+        """Return runs, newest first; none, if there are none like that, also of a step that never ran.
+
+        A program may ask before the first run of a step, so that is no error here and no warning. `find_latest_run`,
+        which must find one, names the step that was perhaps meant.
 
         Other Parameters
         ----------------
@@ -70,8 +54,8 @@ class Queries:
         parent_id : str, Run or RunResult, optional
             Only those that were executed in this run, or found again in it (a scenario).
         since, until : datetime, date, timedelta or str, optional
-            Only those that were started then or later, then or earlier. A span means so long ago; a time
-            without a zone is this machine's.
+            Only those that were started then or later, then or earlier. A span, also as text (``"2h"``; s, m, h, d,
+            w), means so long ago; a time without a zone is this machine's.
         signature : Digest, optional
             Only the run that this signature leads to.
         limit : int, optional
@@ -101,17 +85,13 @@ class Queries:
         Raises
         ------
         RunNotFoundError
-            If there is none.
+            If there is none; of a step that never ran, the message names the one that is called most like it.
         """
-        run = next(_found(self._open().store, {**filters, "limit": 1}), None)
-        if run is not None:
-            return run
-        asked = ", ".join(f"{name}={value!r}" for name, value in filters.items() if name != "limit")
-        raise RunNotFoundError(
-            f"no run has {asked}" if asked else "there is no run yet",
-            hint="find_runs() with fewer filters shows what there is; of another machine's runs an index knows what it"
-            " met, and `consist index rebuild` finds all",
-        )
+        store = self._open().store
+        run = next(_found(store, {**filters, "limit": 1}), None)
+        if run is None:
+            raise nothing_found(filters, (step for step, _ in store.index.steps()))
+        return run
 
     def get_run(self, run_id: str) -> Run:
         """Return the run with an id, or the only one whose id begins so.
@@ -332,72 +312,3 @@ def _found(store: Store, filters: RunFilters) -> Iterator[Run]:
     from consist.store.finding import find_records
 
     return (run_now(store, record) for record in find_records(store, wanted(filters)))
-
-
-def wanted(filters: RunFilters) -> Wanted:
-    """Check what a caller of `Queries.find_runs` gave.
-
-    Raises
-    ------
-    UsageError
-        If a filter is not known, or cannot be used.
-    """
-    from consist.hashing.digest import Digest
-    from consist.store.conditions import FacetCondition
-    from consist.store.finding import Wanted, moment
-
-    check_known("find_runs", filters, RunFilters.__annotations__)
-    step, model = filters.get("step"), filters.get("model")
-    since, until = filters.get("since"), filters.get("until")
-    check("step", step, _STEP)
-    check("model", model, _STEP)
-    check("facet", filters.get("facet"), MAPPING)
-    check("signature", filters.get("signature"), Kind(lambda given: isinstance(given, Digest), "give run.signature"))
-    if step is not None and model is not None and step != model:
-        raise UsageError(f"step is {step!r:.60} and model is {model!r:.60}", hint="they are the same thing; give one")
-    return Wanted(
-        step=step if step is not None else model,
-        status=filters.get("status"),
-        tags=texts("tags", filters.get("tags") or ()),
-        facet=tuple(FacetCondition.of(*item) for item in (filters.get("facet") or {}).items()),
-        parent=_id_of_parent(filters.get("parent_id")),
-        since=None if since is None else moment(since),
-        until=None if until is None else moment(until),
-        signature=filters.get("signature"),
-        limit=filters.get("limit"),
-    )
-
-
-_STEP = Kind(TEXT.fits, "give the step's name, as text")
-
-
-def _id_of_parent(parent: object) -> str | None:
-    if isinstance(parent, (Run, RunResult)):
-        return parent.id if isinstance(parent, Run) else parent.run.id
-    check("parent_id", parent, Kind(TEXT.fits, "give a run, or its id: scenario.run_id"))
-    return parent  # type: ignore[return-value]  # a text or None, as was seen
-
-
-def check_run_id(run_id: object) -> None:
-    """Refuse what is no text.
-
-    Raises
-    ------
-    UsageError
-        If it is something else, also None.
-    """
-    check("run_id", run_id, Kind(TEXT.fits, "give the id as text, such as result.run.id"), required=True)
-
-
-def check_runs(runs: object, filters: RunFilters) -> None:
-    """Refuse what `Queries.run_set` cannot make a set of.
-
-    Raises
-    ------
-    UsageError
-        If `runs` is no collection, or filters are given as well.
-    """
-    if isinstance(runs, (str, bytes)) or not isinstance(runs, (Iterable, type(None))):
-        raise UsageError(f"runs is {shown(runs)}", hint='give a list of runs; those of a step: run_set(step="clean")')
-    if runs is not None and filters:
-        raise UsageError("run_set got runs and filters", hint="give the one or the other")

@@ -54,7 +54,7 @@ def artifact_named(store: Store, library: Library, named: Run | RunResult | str,
         raise RunNotFoundError(error.message, hint=hint) from None
     found = output_of(run, _only_key(run) if key is None else key)
     if found.record is None:  # not of an output of a run
-        raise RunNotFoundError(f"run {run.id} has no output {key!r:.60}")
+        raise RunNotFoundError(f"run {run.id} has no output {key!r:.60}", hint=f"see `consist ls runs/{run.id}`")
     return Artifact(found.record, run.id, library)
 
 
@@ -140,5 +140,5 @@ def _only_key(run: RunRecord) -> str:
     if len(keys) == 1:
         return keys[0]
     if not keys:
-        raise RunNotFoundError(f"run {run.id} has no outputs")
+        raise RunNotFoundError(f"run {run.id} has no outputs", hint=f"`consist show {run.id}` says how it went")
     raise UsageError(f"run {run.id} has {len(keys)} outputs", hint=f"name one of them: {', '.join(keys[:10])}")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.arguments import FUNCTION, PATH, Kind, check, check_each, check_unknown, check_values, shown, texts
@@ -43,6 +44,25 @@ _VERSION = "consist exec 0"
 """Stands for the code of a step that is a command; what of it counts is in its config."""
 _INTERPRETERS = ("python", "bash", "sh", "zsh", "Rscript", "julia", "node", "perl", "ruby")
 _BLOCK = 1 << 16
+
+
+class Watch(NamedTuple):
+    """What is told to whoever has a command run.
+
+    Attributes
+    ----------
+    show : callable, optional
+        As of `exec`.
+    during : callable
+        Makes what is entered while the command itself runs, and prints.
+    read, moved : callable, optional
+        Told the bytes that are read of files to look the command up, and those of outputs that are stored or restored.
+    """
+
+    show: Show | None = None
+    during: Callable[[], AbstractContextManager[object]] = nullcontext
+    read: Callable[[int], object] | None = None
+    moved: Callable[[int], object] | None = None
 
 
 class Command(NamedTuple):
@@ -158,13 +178,35 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
     """
     check_unknown(exec, unknown)
     check("show", show, FUNCTION)
+    return run_watched(
+        look_at(argv, inputs, outputs, env),
+        Watch(show),
+        name=name,
+        tags=tags,
+        description=description,
+        cache_mode=cache_mode,
+    )
+
+
+def run_watched(  # noqa: PLR0913 - as of `exec`
+    command: Command,
+    watch: Watch,
+    *,
+    name: str | None = None,
+    tags: Iterable[str] = (),
+    description: str = "",
+    cache_mode: str = "reuse",
+) -> RunResult:
+    """Do what `exec` does, whose parameters these are, and tell of it."""
     tracker = current_tracker()
-    command = _command(argv, inputs, outputs, env)
+    if watch.read is not None and watch.moved is not None:
+        tracker._tell(watch.read, watch.moved)  # noqa: SLF001 - as below
     digest = tracker._digest  # noqa: SLF001 - one that is disabled has no store to ask, and runs the command
     before = _digests(digest, command)
 
     def call() -> dict[str, Path]:
-        return run_process(command.argv, command.program, current_run().run_dir, show)
+        with watch.during():
+            return run_process(command.argv, command.program, current_run().run_dir, watch.show)
 
     result = tracker.run(
         call,
@@ -178,7 +220,7 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
         description=description,
     )
     if result.cache_hit:
-        _show_again(result, show)
+        _show_again(result, watch.show)
     else:
         _warn_of_written(command, before, _digests(digest, command))
     return result
@@ -187,7 +229,8 @@ def exec(  # noqa: A001, PLR0913 - as shells call it; what a command is made of,
 # Looking at a command ----------------------------------------------------------------------------------------------
 
 
-def _command(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str]) -> Command:
+def look_at(argv: Sequence[Any], inputs: Any, outputs: Any, env: Iterable[str]) -> Command:
+    """Look at a command; parameters and errors as of `exec`."""
     if isinstance(argv, (str, bytes)) or not argv:
         raise UsageError(f"a command is a list of words, not {argv!r:.60}", hint='write ["sort", "data.csv"]')
     check_each("argv", argv, _WORD)

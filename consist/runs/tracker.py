@@ -353,6 +353,11 @@ class Tracker(Blocks, Queries):
         """
         return self.store.files.digest(path).digest
 
+    def _tell(self, read: Callable[[int], object], moved: Callable[[int], object]) -> None:
+        """Tell, for `consist exec`, what is read of files that are looked up, and what is stored or restored: bytes."""
+        workshop = self._open()
+        workshop.store.files.told, workshop.library.told = read, moved
+
     def _open(self) -> Workshop:
         with self._lock:
             if self._workshop is None:

@@ -42,6 +42,8 @@ class FileDigests:
     def __init__(self, index: Index, own: tuple[str, ...] = ()) -> None:
         self._index = index
         self._own = own
+        self.told: Callable[[int], object] = int
+        """Told the bytes of each piece that is read, where whoever asks for a digest names nobody."""
 
     def refuse_own(self, folder: str) -> None:
         """Refuse a folder that holds the store or the index: it changes with every run, so no run with it is found.
@@ -60,15 +62,15 @@ class FileDigests:
                     hint="name a folder in it with the data only, or keep the store elsewhere (`db_path`, `store`)",
                 )
 
-    def digest(self, path: str, seen: Callable[[int], object] = int) -> Hashed:
+    def digest(self, path: str, seen: Callable[[int], object] | None = None) -> Hashed:
         """Return the digest and size of a file.
 
         Parameters
         ----------
         path : str
             A file; a relative path is relative to the working folder.
-        seen : callable
-            Told the bytes of each piece that was read, to show how far it has come.
+        seen : callable, optional
+            Told the bytes of each piece that was read, to show how far it has come. Default: `told`.
 
         Raises
         ------
@@ -82,7 +84,7 @@ class FileDigests:
         if known is not None and _stamp(before) == (known.size, known.mtime_ns, known.ctime_ns, known.inode):
             return Hashed(known.digest, known.size)
         for _ in range(_READS):
-            hashed = _read(path, seen)
+            hashed = _read(path, seen or self.told)
             after = _look(path)
             if _stamp(before) == _stamp(after) and hashed.size == after.st_size:
                 self._remember(path, after, hashed, looked_at)
@@ -92,14 +94,14 @@ class FileDigests:
 
     def _known(self, path: str) -> FileEntry | None:
         try:
-            return self._index.file_entry(path)
+            return self._index.files.entry(path)
         except DamagedError:  # only a cache: the file itself is read, and what was damaged is written over
             return None
 
     def _remember(self, path: str, found: os.stat_result, hashed: Hashed, looked_at: float) -> None:
         if looked_at - max(found.st_mtime, found.st_ctime) < SETTLE_SECONDS:
             return
-        self._index.put_file_entry(path, FileEntry(*_stamp(found), hashed.digest))
+        self._index.files.put(path, FileEntry(*_stamp(found), hashed.digest))
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:

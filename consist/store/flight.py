@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import posix
 from consist.blobs.folders import Folders
-from consist.errors import StorageError, notice
+from consist.errors import StorageError, StoragePermissionError, notice
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
         If the lock's file cannot be made.
     """
     path = f"{folder}/{signature.hex}"
-    descriptor = _acquire(path, shared=shared, step=step)
+    try:
+        descriptor = _acquire(path, shared=shared, step=step)
+    except StoragePermissionError as error:
+        hint = 'who may only read the store: CacheOptions(cache_mode="readonly"); else give yourself the rights'
+        raise StoragePermissionError(error.message, hint=hint) from error
     try:
         yield
     finally:
@@ -156,8 +160,9 @@ def _release(descriptor: int, path: str) -> None:
     try:
         # Unlinked while still locked: a waiter that wakes up finds another file, or none, under the name. One that
         # cannot be unlinked is no harm, and no reason to lose the result.
-        with contextlib.suppress(FileNotFoundError, StorageError):
-            perform("unlink", path, os.unlink, path)
+        perform("unlink", path, os.unlink, path)
+    except (FileNotFoundError, StorageError):
+        pass
     finally:
         _close(descriptor)
 
@@ -171,9 +176,10 @@ def _open(path: str, *, shared: bool) -> int:
         _make_folder(os.path.dirname(path), shared=shared)  # noqa: PTH120 - strings throughout
         descriptor = perform("open", path, os.open, path, flags, mode)
     _descriptors.add(descriptor)
-    found = os.fstat(descriptor)
-    if shared and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:  # the umask took its share
-        posix.change_mode(path, mode, descriptor=descriptor)
+    if shared:
+        found = os.fstat(descriptor)
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:  # the umask took its share
+            posix.change_mode(path, mode, descriptor=descriptor)
     return descriptor
 
 

@@ -1,8 +1,14 @@
 """A small store made by the real tracker, and two ways to call the program: in this process and as one of its own."""
 
+import contextlib
+import fcntl
 import os
+import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +16,7 @@ import msgpack
 import pytest
 
 import consist
+from consist.cli import progress
 from consist.cli.app import run
 from consist.store.opening import open_store
 
@@ -139,3 +146,66 @@ def start():
         return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
     return start
+
+
+class Terminal:
+    """A terminal of our own, and what came there."""
+
+    def __init__(self):
+        self._ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.text = b""
+
+    def read_until(self, wanted, *, timeout=60):
+        while wanted not in self.text:
+            assert select.select([self._ours], [], [], timeout)[0], self.text
+            self.text += os.read(self._ours, 65536)
+
+    def go_away(self):
+        """Close our side, as a window that is closed does: whoever writes to the other one gets an error."""
+        os.close(self._ours)
+
+    def read_to_end(self):
+        """Read until nobody has the other side open."""
+        os.close(self.theirs)
+        with contextlib.suppress(OSError):  # Linux says so when the other side is closed
+            while piece := os.read(self._ours, 65536):
+                self.text += piece
+        os.close(self._ours)
+        return self.text
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    return Terminal()
+
+
+@pytest.fixture
+def begin(terminal):
+    """Begin the program with the terminal as its standard error."""
+
+    def begin(*arguments, stdin=subprocess.DEVNULL, stdout):
+        command = [sys.executable, "-m", "consist", *map(str, arguments)]
+        return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=terminal.theirs)
+
+    return begin
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Listen to what verbs tell, as if somebody looked."""
+    heard = {}
+
+    @contextlib.contextmanager
+    def listen(label, *, total=None, unit=progress.BYTES, shown=True):
+        counts = []
+        try:
+            yield counts.append
+        finally:
+            if shown:
+                heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
+
+    monkeypatch.setattr(progress, "progress", listen)
+    monkeypatch.setattr(progress, "is_shown", lambda: True)
+    return heard

@@ -62,6 +62,24 @@ def test_json_has_the_numbers_of_the_text(world, ask):
     assert document["unreadable"] == 0
 
 
+@pytest.mark.parametrize("option", ["-h", "--human"])
+def test_sizes_are_as_people_say_them_if_that_is_wanted(ask, option):
+    """In every list of sizes, by the letter that `ls` and `du` have for it elsewhere; --help is another."""
+    answer = ask("du", "steps/big", option)
+    assert {row["step"]: row["logical"] for row in table(answer)} == {"big": "3.0 MiB"}
+    assert facts(answer)["logical"] == "3.0 MiB"
+    assert facts(answer)["runs"] == "1"
+    (row,) = ask("ls", "steps/big", option).rows()
+    assert row["size"] == "3.0 MiB"
+    (row,) = ask("artifacts", "--step", "big", option).rows()
+    assert (row["size"], len(row["run_id"]), row["started"][-1]) == ("3.0 MiB", 20, "Z"), "nothing else is shorter"
+    row = next(row for row in table(ask("summary", option)) if row["step"] == "big")
+    assert row["bytes"] == "3.0 MiB"
+    assert row["spent"].endswith("s")
+    for verb in ("ls", "du", "artifacts", "summary"):
+        assert " -h, --human " in ask(verb, "--help").out
+
+
 def test_what_is_missing_is_warned_of(world, call):
     for path in (world.store / "manifests").rglob("*"):
         if path.is_file():

@@ -1,5 +1,6 @@
 """Every way to fail ends in its code of the table, with one line on standard error and no traceback."""
 
+import contextlib
 import errno
 import inspect
 import json
@@ -60,7 +61,8 @@ def test_every_error_of_the_tree_has_its_code():
         (errors.NotFoundError("n"), "`consist ls` lists what there is"),
         (errors.DamagedError("d"), "`consist verify` checks the store"),
         (errors.InputError("i"), "`consist VERB --help` has examples"),
-        (errors.ChangedError("c"), "`consist doctor` says what there is"),
+        (errors.ChangedError("c"), "somebody else was writing there: call again"),
+        (errors.RefusedError("r"), "`consist doctor` says what there is"),
     ],
 )
 def test_an_error_that_a_verb_raises_is_a_line_with_a_hint_and_a_code(call, monkeypatch, error, hint):
@@ -159,6 +161,34 @@ def test_a_wrong_settings_file_exits_2_and_says_what_to_do(world, call, text, hi
     answer = call("runs")
     assert (answer.code, answer.out) == (2, "")
     assert hint in one_line(answer).rpartition("(")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (
+            'store = "here"\n[storage_options]\nkey = "a"',
+            "leave them out, or give the store's URL, such as s3://bucket/team",
+        ),
+        ('store = "gs://bucket/x"\n[storage_options]\nconsist_driver = "s3fs"', "leave it out"),
+        ('store = "s3://bucket/x"\n[storage_options]\nconsist_driver = "boto"', "leave it out, and consist chooses"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_as_the_settings_say_exits_2_and_says_what_to_do(tmp_path, call, text, hint):
+    (tmp_path / "consist.toml").write_text(text, encoding="utf-8")
+    with contextlib.chdir(tmp_path):
+        answer = call("put", __file__, "--create")
+    assert (answer.code, answer.out) == (2, "")
+    assert one_line(answer).endswith(f" ({hint})\n")
+
+
+def test_a_script_that_cannot_be_executed_exits_2_and_says_how_it_can(world, call):
+    script = Path("script").absolute()
+    script.write_text("not a program", encoding="utf-8")
+    script.chmod(0o755)
+    answer = call("exec", "./script", "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert one_line(answer).endswith(" (name what runs it before it, as in: sh ./script)\n")
 
 
 def test_a_beginning_of_several_run_ids_exits_3_and_names_them(world, call):

@@ -126,6 +126,20 @@ def test_ctrl_c_while_the_program_is_imported_exits_130_and_says_nothing(world, 
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+def test_ctrl_c_when_all_is_done_ends_it_without_a_word(world):
+    """While Python ends, where it would print what it was doing."""
+    (world.folder / "sitecustomize.py").write_text(
+        "import atexit, signal\natexit.register(signal.raise_signal, signal.SIGINT)\n", encoding="utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "consist", "cat", "steps/clean/rows", "--db-path", "provenance.duckdb"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": f"{world.folder}:{Path(consist.__file__).parents[1]}"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"3\n", b"")
+
+
 def test_the_command_begins_where_the_modules_do():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["scripts"] == {"consist": "consist.cli.entry:main"}

@@ -1,17 +1,13 @@
 """Progress: on standard error, on a terminal, and nowhere else; and it tells all that is done."""
 
 import contextlib
-import fcntl
+import io
 import os
-import pty
 import random
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import termios
 import threading
 from pathlib import Path
 
@@ -26,35 +22,6 @@ from consist.cli.progress import is_shown, progress, things
 BIG = bytes(range(256)) * (3 << 12)
 
 
-class Terminal:
-    """A terminal of our own, and what came there."""
-
-    def __init__(self):
-        self._ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self.text = b""
-
-    def read_until(self, wanted, *, timeout=60):
-        while wanted not in self.text:
-            assert select.select([self._ours], [], [], timeout)[0], self.text
-            self.text += os.read(self._ours, 65536)
-
-    def read_to_end(self):
-        """Read until nobody has the other side open."""
-        os.close(self.theirs)
-        with contextlib.suppress(OSError):  # Linux says so when the other side is closed
-            while piece := os.read(self._ours, 65536):
-                self.text += piece
-        os.close(self._ours)
-        return self.text
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm-256color")
-    return Terminal()
-
-
 @pytest.fixture
 def on_stderr(terminal, monkeypatch):
     """Make the terminal this process's standard error, from within the test: pytest sets its own before that."""
@@ -67,7 +34,8 @@ def on_stderr(terminal, monkeypatch):
 
     yield take
     for stream in opened:
-        stream.close()
+        with contextlib.suppress(OSError):  # of a terminal that went away
+            stream.close()
 
 
 def our_threads():
@@ -119,6 +87,23 @@ def test_an_error_passes_and_ends_it(on_stderr):
     assert our_threads() == []
 
 
+@pytest.mark.parametrize("how", ["window", "stream"])
+def test_a_terminal_that_goes_away_stops_nothing(on_stderr, how, monkeypatch):
+    """What draws ends without an error, which would be a warning of a thread, and the work goes on."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # else rich asks before each line whether there is a terminal
+    shown = on_stderr()
+    stream = sys.stderr  # which what draws has its own in front of meanwhile
+    with progress("putting big.bin") as seen:
+        seen(1)
+        shown.read_until(b"putting big.bin")
+        (drawing,) = our_threads()
+        shown.go_away() if how == "window" else stream.close()
+        drawing.join(60)
+        assert not drawing.is_alive()
+        seen(1)
+    assert our_threads() == []
+
+
 @pytest.mark.parametrize("term", ["dumb", "unknown", ""])
 def test_a_poor_terminal_is_spared(on_stderr, monkeypatch, term):
     on_stderr()
@@ -143,14 +128,8 @@ def test_what_writes_to_the_terminal_itself_shows_none(on_stderr):
         assert our_threads() == []
 
 
-def start(terminal, *arguments, stdin=subprocess.DEVNULL, stdout):
-    command = [sys.executable, "-m", "consist", *map(str, arguments)]
-    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=terminal.theirs)
-
-
-def test_a_put_shows_how_far_it_is(world, terminal):
-    process = start(
-        terminal,
+def test_a_put_shows_how_far_it_is(world, terminal, begin):
+    process = begin(
         *("put", "-", "--name", "slow", "--db-path", world.db_path),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -165,9 +144,8 @@ def test_a_put_shows_how_far_it_is(world, terminal):
     terminal.read_to_end()
 
 
-def test_ctrl_c_wipes_the_line(world, terminal):
-    process = start(
-        terminal,
+def test_ctrl_c_wipes_the_line(world, terminal, begin):
+    process = begin(
         *("put", "-", "--name", "slow", "--db-path", world.db_path),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -184,30 +162,12 @@ def test_ctrl_c_wipes_the_line(world, terminal):
     assert text.rstrip().endswith(b"\x1b[2K")
 
 
-def test_cat_into_a_pipe_shows_how_far_it_is_and_changes_no_byte(world, terminal):
-    process = start(terminal, "cat", "steps/big/value", "--db-path", world.db_path, stdout=subprocess.PIPE)
+def test_cat_into_a_pipe_shows_how_far_it_is_and_changes_no_byte(world, terminal, begin):
+    process = begin("cat", "steps/big/value", "--db-path", world.db_path, stdout=subprocess.PIPE)
     terminal.read_until(b"writing big.bin")  # nobody reads the pipe, which is full
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, BIG)
     terminal.read_to_end()
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """Listen to what verbs tell, as if somebody looked."""
-    heard = {}
-
-    @contextlib.contextmanager
-    def listen(label, *, total=None, unit=module.BYTES, shown=True):
-        counts = []
-        try:
-            yield counts.append
-        finally:
-            heard[label.partition(" ")[0]] = (total, sum(counts), unit.say(2))
-
-    monkeypatch.setattr(module, "progress", listen)
-    monkeypatch.setattr(module, "is_shown", lambda: True)
-    return heard
 
 
 def test_every_long_verb_tells_all_that_it_does(world, ask, told, tmp_path):
@@ -313,7 +273,7 @@ def test_nothing_is_shown_for_half_a_second(on_stderr, monkeypatch):
     assert shown.read_to_end() == b""
 
 
-def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, tmp_path, monkeypatch):
+def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, begin, tmp_path, monkeypatch):
     """A server that takes connections, and says nothing until somebody has read who is waited for."""
     monkeypatch.setenv("CONSIST_CACHE_DIR", str(tmp_path / "cache"))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -323,7 +283,7 @@ def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, tmp_p
             encoding="utf-8",
         )
         monkeypatch.chdir(tmp_path)
-        process = start(terminal, "put", __file__, "--create", stdout=subprocess.PIPE)
+        process = begin("put", __file__, "--create", stdout=subprocess.PIPE)
         try:
             terminal.read_until(b"asking s3://bucket/team")
             process.send_signal(signal.SIGINT)
@@ -331,7 +291,10 @@ def test_a_remote_store_that_does_not_answer_is_said_to_be_asked(terminal, tmp_p
         finally:
             process.kill()
             process.stdout.close()
-    assert b"Traceback" not in terminal.read_to_end()
+    text = terminal.read_to_end()
+    assert b"Traceback" not in text
+    assert text.count(b"\x1b[?25l") == text.count(b"\x1b[?25h") == 1, "the line goes, and the cursor is back"
+    assert text.rstrip().endswith(b"\x1b[2K")
 
 
 def test_a_folder_that_is_put_is_told_file_by_file(world, ask, told, tmp_path):
@@ -340,3 +303,52 @@ def test_a_folder_that_is_put_is_told_file_by_file(world, ask, told, tmp_path):
         (tmp_path / "folder" / str(number)).write_bytes(b"x" * 1000)
     ask("put", tmp_path / "folder")
     assert told == {"putting": (None, 3000, "2 B")}
+
+
+class Screen(io.StringIO):
+    """Standard output that is the terminal too; it looks whether something draws whenever something is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.drawing = set()
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        if text:
+            self.drawing.add(len(module._meters))
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("du",),
+        ("du", "--json"),
+        ("ls", "blobs", "-l"),
+        ("search", "clean"),
+        ("cat", "steps/clean/rows"),
+        ("get", "steps/clean/table", "steps/clean/note", ".", "--json", "--force"),
+        ("export", "parquet", "tables"),
+        ("verify",),
+    ],
+)
+def test_nothing_is_drawn_while_lines_are_written_to_the_same_terminal(world, monkeypatch, on_stderr, verb):
+    on_stderr()
+    monkeypatch.setattr(module._Meter, "start", lambda _: None)
+    monkeypatch.setattr(module._Meter, "end", lambda _: None)
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert consist.cli.app.run([*verb, "--db-path", str(world.db_path)]) == 0
+    assert screen.drawing == {0}
+
+
+def test_du_tells_on_a_terminal_all_that_it_measures(world, told, monkeypatch, call):
+    from consist.cli import output
+
+    heard = call("du", "--db-path", world.db_path)
+    whole = told.pop("measuring")
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
+    assert call("du", "--db-path", world.db_path).code == heard.code == 0
+    assert 0 < told["measuring"][1] < whole[1], "the last part, that of the sums"

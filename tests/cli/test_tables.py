@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from rich.cells import cell_len
 
-from consist.cli import terminal
+from consist.cli import summary, terminal
 from consist.cli.terminal import write_terminal
 from consist.cli.text import RunId, Seconds, Size, Time
 from consist.hashing.hasher import hash_bytes
+from consist.store.summary import StepSummary
 
 NAMES = ("run_id", "model", "status", "started", "execution_time", "size", "hits", "digest")
 DIGEST = hash_bytes(b"x")
@@ -55,9 +57,13 @@ def test_long_text_gives_way_then_names_of_columns_go_on_below_then_times_are_sh
     line = shown(106, rows)[-1]
     assert "clean the whole of the …" in line
     assert re.search(r"2023-11-1. ..:..  ", line)
-    line = shown(92, rows)[-1]
+    line = shown(94, rows)[-1]
     assert "clean the w…" in line
     assert re.search(r"2023-11-1. ..:..  ", line)
+    above, head, line = shown(92, rows)
+    assert "clean the whole…" in line, "which gets the room that a shorter time leaves"
+    assert re.search(r"2023-11-1.  ", line)
+    assert above.strip() == "execution", "a word is whole as long as a day is enough of a time"
     *heads, line = shown(80, rows)
     assert "clean " in line
     assert re.search(r"2023-11-1.  ", line)
@@ -105,3 +111,29 @@ def test_numbers_in_the_columns_of_a_table_that_may_give_way_do_not(shown):
 
 def test_columns_without_rows_are_named(shown):
     assert shown(200, [])[0].split() == [word for name in NAMES for word in name.split("_")]
+
+
+STEPS = [
+    StepSummary("clean", 12, 1, 0, 7, 40, 15_500, 4_500_000, 99_000_000, STARTED.at),
+    StepSummary("prepare the whole of " * 9, 1234567, 12, 3, 123456, 1234567, 1 << 40, 10**11, 10**12, STARTED.at),
+    StepSummary("\u6b65\u9aa4" * 20),
+]
+WORDS = ("step", "completed", "failed", "forgotten", "hits", "outputs", "bytes", "spent", "saved", "newest")
+
+
+@pytest.mark.parametrize("width", [80, 90, 103, 104, 120, 200])
+@pytest.mark.parametrize("steps", [STEPS[:1], STEPS])
+def test_a_summary_fits_and_breaks_no_word(shown, width, steps):
+    narrow = width < summary._WIDE
+    names, cells = (summary.NARROW, summary._few_cells) if narrow else (summary.COLUMNS, summary._cells)
+    lines = shown(width, map(cells, steps), names, ("step",))
+    assert max(map(cell_len, lines)) <= width
+    heads, rows = lines[: -len(steps)], lines[-len(steps) :]
+    assert sorted(" ".join(heads).replace("/", " ").split()) == sorted(WORDS)
+    counts = rows[0].replace("/", " ").split() if narrow else rows[0].split()
+    assert counts[:6] == ["clean", "12", "1", "0", "7", "40"]
+    assert rows[0].split("40")[1].split()[:2] == ["15.1", "KiB"]
+    if len(rows) > 1:
+        assert rows[1].startswith("prepa")
+        counts = "1234567/12/3" if narrow else r"1234567 +12 +3"
+        assert re.search(rf" {counts} +123456 +1234567 +1\.0 TiB +100000 s +1000000 s +2023-11-1", rows[1])

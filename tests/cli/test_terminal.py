@@ -1,6 +1,7 @@
 """On a terminal: tables that fit it, and colours only where they are wanted."""
 
 import fcntl
+import itertools
 import os
 import pty
 import re
@@ -9,8 +10,10 @@ import subprocess
 import sys
 import termios
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from rich.cells import cell_len
 
 import consist
 from consist.hashing.hasher import hash_bytes
@@ -111,6 +114,13 @@ def test_in_80_columns_it_is_said_what_is_no_call(world):
     assert "baseline (scenario)" in on_terminal("runs", "--db-path", world.db_path)
 
 
+def test_a_summary_on_a_terminal_takes_the_table_that_fits(world):
+    for width, head in ((80, "completed/"), (200, "completed")):
+        text = _ESCAPE.sub("", on_terminal("summary", "--db-path", world.db_path, width=width))
+        assert max(map(len, text.splitlines())) <= width
+        assert head in text.splitlines()[0].split()
+
+
 def test_diff_shows_inputs_by_short_digests(world):
     with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
         runs = []
@@ -174,3 +184,100 @@ def test_binary_content_goes_to_a_terminal_only_if_that_is_wanted(world, start):
     assert "binary" not in on_terminal("cat", "steps/clean/raw", "--raw", "--db-path", world.db_path, width=200)
     assert "1,2" in on_terminal("cat", "steps/clean/table", "--db-path", world.db_path)
     assert start("cat", "steps/clean/raw", "--db-path", world.db_path, text=False).stdout == b"\x00\xff\n"
+
+
+LONG = "prepare_the_long_named_table_of_all_things"
+WIDE = "\u6b65\u9aa4" * 12  # each takes two columns
+
+
+@pytest.fixture
+def long_names(world):
+    """Give runs of a long name, and of a wide one, that was made from the first."""
+
+    def make(note):
+        return {"rows": np.arange(600).reshape(20, 30), WIDE: note}
+
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        config = {"note": "a value that is long and has spaces " * 5}
+        one = tracker.run(make, name=LONG * 2, config=config, tags=["one"], description="words of it " * 30).run
+        rows = tracker.get_artifact(one, "rows")
+        two = tracker.run(str, name=WIDE * 2, inputs={"object": rows}).run
+        with tracker.scenario("what if " * 12) as scenario:
+            scenario.run(pow, config={"base": 2, "exp": 3})
+    return one.id, two.id
+
+
+def too_wide(text, width):
+    """Return the lines that do not fit; not a word alone nor a name of code, whole for whoever copies it."""
+    lines = [line.rpartition("\r")[2] for line in _ESCAPE.sub("", text).splitlines()]
+    alone = re.compile(r"(model)? *\S+|code\..*")
+    return [line for line in lines if cell_len(line) > width and not alone.fullmatch(line.rstrip())]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_whatever_a_verb_shows_fits(world, long_names, width):
+    one, two = long_names
+    for verb in (
+        ("runs",),
+        ("show", one),
+        ("why", two, one),
+        ("diff", one, two),
+        ("lineage", two),
+        ("lineage", one, "--down"),
+        ("search", "long"),
+        ("scenarios",),
+        ("artifacts",),
+        ("summary",),
+        ("du",),
+        ("preview", f"runs/{one}/rows"),
+    ):
+        text = on_terminal(*verb, "--db-path", world.db_path, width=width)
+        assert too_wide(text, width) == [], verb
+
+
+def test_facts_are_folded_at_spaces_and_stand_below_each_other(world, long_names):
+    text = on_terminal("show", long_names[0], "--db-path", world.db_path, width=80)
+    lines = text.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("description "))
+    column = lines[start].index("words")
+    below = list(itertools.takewhile(lambda line: line.startswith(" "), lines[start + 1 :]))
+    said = [lines[start][column:], *(line[column:] for line in below)]
+    assert " ".join(" ".join(said).split()) == " ".join(["words of it"] * 30)
+    assert all(line[:column].strip() == "" for line in below)
+    (named,) = [n for n, line in enumerate(lines) if line.startswith(f"output.{WIDE}")]
+    whole = lines[named] + lines[named + 1]
+    assert cell_len(whole[: whole.index("plain")].rstrip()) == cell_len(f"output.{WIDE}")
+
+
+def test_a_tree_keeps_its_digests_where_names_are_cut(world, long_names):
+    lines = on_terminal("lineage", long_names[0], "--down", "--db-path", world.db_path, width=50).splitlines()
+    assert all(cell_len(line) <= 50 for line in lines)
+    assert lines[0].startswith(f"run {long_names[0][:12]} prepare_the_long")
+    (wide,) = [line for line in lines if "\u6b65" in line and "run" not in line]
+    assert re.fullmatch(r"└─ (\u6b65|\u9aa4)+… \(plain, \d+ B, [0-9a-f]{12}\)", wide)
+
+
+def test_rows_of_an_array_are_cut_between_numbers(world, long_names):
+    lines = on_terminal("preview", f"runs/{long_names[0]}/rows", "--db-path", world.db_path).splitlines()
+    rows = [line for line in lines if re.match(r"\d+ \d+ ", line)]
+    assert len(rows) == 10
+    for number, row in enumerate(rows):
+        *items, last = row.split()
+        assert list(map(int, items)) == list(range(30 * number, 30 * number + len(items)))
+        assert last in {"…", str(30 * number + 29)}
+
+
+@pytest.mark.parametrize("verb", [("preview",), ("cat", "--as", "text")])
+def test_text_in_an_array_steers_no_terminal(world, verb):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: np.array([["one\x1b[2J", "two"]]), name="steering")
+    verb, *more = verb
+    text = on_terminal(verb, "steps/steering/value", *more, "--db-path", world.db_path)
+    assert "one\\x1b[2J two" in text
+    assert "\x1b[2J" not in text
+
+
+def test_a_poor_terminal_and_no_colour_are_respected(world):
+    for variables in ({"TERM": "dumb"}, {"TERM": "dumb", "CLICOLOR_FORCE": "1"}):
+        for verb in (("runs",), ("summary",), ("doctor",)):
+            assert "\x1b" not in on_terminal(*verb, "--db-path", world.db_path, **variables), (verb, variables)

@@ -30,7 +30,7 @@ from consist.testing.together import in_threads
 from tests.fs.callbacks import Steps
 
 MIB = 1 << 20
-GIB_TOO = os.environ.get("CONSIST_TESTS_GIB") == "1"
+WHOLE_GIB = os.environ.get("CONSIST_TESTS_GIB") == "1"
 
 
 @pytest.fixture
@@ -116,45 +116,58 @@ def test_parts_of_a_big_file_on_s3_cost_a_request_each(bucket, big, home, wrappe
     assert dict(calls) == {"get_range": 1}
 
 
-@pytest.fixture
-def roomy_server():
-    """A server whose content lies on a disk: the folder of temporary files may be in memory."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+@pytest.fixture(scope="module")
+def gib(tmp_path_factory):
+    """A store in a bucket with a file of a GiB: its server, its URL, and of each of its MiB which it is of `any_mib`.
+
+    It is the same 128 MiB 8 times, whose chunks are stored once and lie in packs as those of any file do: what is asked
+    for a part is the same as where nothing comes again, and both drivers read what one has put.
+    """
+    distinct = 1024 if WHOLE_GIB else 128
+    # On a disk if it is large: the folder of temporary files may be in memory.
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp" if WHOLE_GIB else None) as folder,
+        pytest.MonkeyPatch.context() as at,
+    ):
+        at.chdir(folder)
+        with Path("gib").open("wb") as stream:
+            stream.writelines(any_mib(number % distinct) for number in range(1024))
         started = start_seaweedfs(Path(folder))
-        yield next(started), Path(folder)
+        server, url = next(started), f"s3://{BUCKET}/gib"
+        run = keep(url, Path("gib").absolute(), storage_options=server.options(consist_driver="obstore"))
+        Path("gib").unlink()
+        yield server, url, run, Path(folder, "index.lmdb"), distinct
         started.close()
 
 
-@pytest.mark.skipif(not GIB_TOO, reason="CONSIST_TESTS_GIB=1 puts a GiB into a bucket: half a minute")
 @pytest.mark.parametrize("driver", ["obstore", "s3fs"])
-def test_parts_of_a_gib_on_s3_cost_a_request_each(roomy_server, home, wrapped, monkeypatch, driver):
+def test_parts_of_a_gib_on_s3_cost_a_request_each(gib, wrapped, monkeypatch, tmp_path, driver):
     chosen, made = wrapped
-    server, folder = roomy_server
-    with (folder / "gib").open("wb") as stream:
-        for number in range(1024):
-            stream.write(any_mib(number))
-    url, options = f"s3://{BUCKET}/{driver}", server.options(consist_driver=driver)
-    run = keep(url, folder / "gib", storage_options=options)
+    server, url, run, db_path, distinct = gib
     chosen.append(Counting)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "empty"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     path = f"runs/{run}/out"
-    fs = ConsistFileSystem(url, "index.lmdb", options)
+    fs = ConsistFileSystem(url, str(db_path), server.options(consist_driver=driver))
     assert fs.info(path)["size"] == 1024 * MIB
     calls = made[-1].calls
     calls.clear()
-    starts = [number * 10 * MIB + 12_345 for number in range(100)]
-    found = fs.cat_ranges([path] * 100, starts, [start + 65_536 for start in starts])
-    assert found == [any_mib(number * 10)[12_345:][:65_536] for number in range(100)]
-    assert dict(calls) == {"get": 1, "get_range": 100}, "the manifest, and a request a part"
-    assert made[-1].read < 100 * 2 * MIB
+    # From end to end, and 3 MiB or more from each other in the packs: neighbours would be one request.
+    places = (
+        [number * 25 for number in range(40)] if WHOLE_GIB else [number % 8 * 128 + number * 3 for number in range(40)]
+    )
+    starts = [place * MIB + 12_345 for place in places]
+    found = fs.cat_ranges([path] * 40, starts, [start + 65_536 for start in starts])
+    assert found == [any_mib(place % distinct)[12_345:][:65_536] for place in places]
+    assert dict(calls) == {"get": 1, "get_range": 40}, "the manifest, and a request a part"
+    assert made[-1].read < 40 * 2 * MIB
     with fs.open(path) as stream:
-        for number in (5, 505, 1015):
+        for place in (122, 512 + 125, 1023):
             calls.clear()
-            stream.seek(number * MIB)
-            assert stream.read(1000) == any_mib(number)[:1000]
+            stream.seek(place * MIB + MIB // 2)
+            assert stream.read(1000) == any_mib(place % distinct)[MIB // 2 :][:1000]
             assert dict(calls) == {"get_range": 1}
         stream.seek(-10, os.SEEK_END)
-        assert stream.read() == any_mib(1023)[-10:]
+        assert stream.read() == any_mib(1023 % distinct)[-10:]
 
 
 def any_mib(number):

@@ -174,3 +174,37 @@ def test_a_cached_method_costs_no_walk(project):
     before = code_identity(module.f)
     module.f(1)
     assert code_identity(module.f) is before
+
+
+class Answering(dict):
+    def __missing__(self, name):
+        return 1
+
+
+def test_globals_that_answer_for_themselves_are_looked_up_as_the_walk_does(project):
+    module = Answering(__name__="job", K=1)
+    reader = types.FunctionType((lambda: K).__code__, module)  # noqa: F821 - found in there
+    before = code_identity(reader)
+    assert code_identity(reader) is before
+    del module["K"]
+    assert code_identity(reader).digest == fresh_code_identity(reader).digest != before.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h: setattr(h, "__code__", _other.__code__),
+        lambda h: setattr(h, "__defaults__", ()),
+        lambda h: setattr(h, "__defaults__", (1,)),
+        lambda h: setattr(h, "__kwdefaults__", {"x": 1}),
+        lambda h: setattr(h, "__name__", "g"),
+        lambda h: setattr(h, "__dict__", {"a": 1}),
+    ],
+    ids=["code", "no defaults", "defaults", "keyword defaults", "name", "attributes"],
+)
+def test_a_change_of_a_function_that_had_no_more_than_code_is_seen(change, project):
+    module = project(job="def h(x=None):\n    return x\nh.__defaults__ = None\ndef f():\n    return h(1)\n")
+    before = code_identity(module.f)
+    assert code_identity(module.f) is before
+    change(module.h)
+    assert code_identity(module.f).digest == fresh_code_identity(module.f).digest

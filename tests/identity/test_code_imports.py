@@ -55,6 +55,9 @@ def chance():
 def networkx():
     import networkx as nx
     return nx.path_graph(3)
+def matplotlib():
+    import matplotlib.pyplot as plt
+    return plt.cm.viridis, plt.colormaps["viridis"], plt.rcParams["font.size"], plt.subplots()
 """
 CASES = {
     "a_function": "colorsys",
@@ -71,6 +74,7 @@ CASES = {
     "sklearn": "sklearn.linear_model",
     "chance": "random",
     "networkx": "networkx",
+    "matplotlib": "matplotlib.pyplot",
 }
 PROGRAM = """
 import importlib, json, sys

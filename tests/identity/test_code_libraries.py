@@ -2,10 +2,14 @@
 
 import functools
 
+import pytest
+
 from consist.identity.code import code_identity, fresh_code_identity
 
 LIBRARY = """
 import functools
+
+import pytest
 SETTING = {}
 def lazily(function):
     calls = []
@@ -58,3 +62,37 @@ def test_what_a_library_made_for_the_project_counts_by_its_setting(install, proj
     source = "import lazy_library\nscale = lazy_library.scaled({})\ndef f(x):\n    return scale(x)\n"
     two, three = (code_identity(project(job=source.format(factor)).f).digest for factor in (2, 3))
     assert two != three
+
+
+TABLES = """
+class Table:
+    def __init__(self):
+        self.rows = [[number, (number / 2, "x")] for number in range(3000)]
+        self.ready = False
+    def __call__(self, place):
+        self.ready = True  # made ready when it is first used, as matplotlib's colour maps are
+        return self.rows[place][0]
+table = Table()
+"""
+
+
+@pytest.fixture
+def asking_a_table(install, project):
+    install("large_tables", "1.0", TABLES)
+    return project(job="def f(x):\n    import large_tables\n    return large_tables.table(x)\n")
+
+
+def test_an_object_of_a_library_is_its_name_however_large_it_is(asking_a_table):
+    before = code_identity(asking_a_table.f)
+    assert asking_a_table.f(2) == 2
+    assert code_identity(asking_a_table.f) == fresh_code_identity(asking_a_table.f) == before
+
+
+def test_what_the_project_put_into_a_large_object_counts(asking_a_table, project):
+    digests = {code_identity(asking_a_table.f).digest}
+    import large_tables
+
+    for number in (3, 4):
+        large_tables.table.rows[2999][1] = project(**{f"own{number}": f"def g(x):\n    return {number}\n"}).g
+        digests.add(fresh_code_identity(asking_a_table.f).digest)
+    assert len(digests) == 3

@@ -62,7 +62,7 @@ def filled(index, make, digest):
     events = [Event("hit", ID.decode(), 7, 3), Event("tag", ID.decode(), 8, text="new"), Event("unpin", ID.decode(), 9)]
     log = encode_events("log/1", events)
     index.add_events("log/1", log, events)
-    index.put_file_entry("/" + "d" * 500, FileEntry(1, 2, 3, 4, digest("content")))
+    index.files.put("/" + "d" * 500, FileEntry(1, 2, 3, 4, digest("content")))
     index.suspects.add(digest("bad"))
     index.remember_store(str(Path(index.environment.path).parent / "index.store"))
     index.close()

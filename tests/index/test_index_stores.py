@@ -53,25 +53,25 @@ def test_a_store_that_only_looks_leaves_no_trace(environment):
 
 def test_a_file_entry_comes_back_and_is_of_no_store(index, environment, digest):
     entry = FileEntry(10, 2**60, -5, 2**64 - 1, digest("content"))
-    assert index.file_entry("/a/b.csv") is None
-    index.put_file_entry("/a/b.csv", entry)
-    assert index.file_entry("/a/b.csv") == entry
-    assert Index(environment, "other").file_entry("/a/b.csv") == entry
+    assert index.files.entry("/a/b.csv") is None
+    index.files.put("/a/b.csv", entry)
+    assert index.files.entry("/a/b.csv") == entry
+    assert Index(environment, "other").files.entry("/a/b.csv") == entry
     newer = FileEntry(11, 2**60, -5, 7, digest("content"))
-    Index(environment, "other").put_file_entry("/a/b.csv", newer)
-    assert index.file_entry("/a/b.csv") == newer
+    Index(environment, "other").files.put("/a/b.csv", newer)
+    assert index.files.entry("/a/b.csv") == newer
 
 
 def test_paths_of_any_length_and_letter_are_told_apart(index, digest):
     paths = ["", "/", "/a", "/a ", "/ä", "/" + "d/" * 3000 + "x", "/" + "d/" * 3000 + "y", os.fsdecode(b"/\xff")]
-    index.put_file_entries(
+    index.files.put_many(
         (path, FileEntry(number, 0, 0, 0, digest(path.encode("utf-8", "replace")))) for number, path in enumerate(paths)
     )
-    assert [index.file_entry(path).size for path in paths] == list(range(len(paths)))
+    assert [index.files.entry(path).size for path in paths] == list(range(len(paths)))
 
 
 def test_a_damaged_file_entry_is_as_if_there_were_none(index, environment, digest):
-    index.put_file_entry("/a", FileEntry(10, 1, 1, 1, digest("content")))
+    index.files.put("/a", FileEntry(10, 1, 1, 1, digest("content")))
 
     def damage(txn, tables):
         with txn.cursor(tables.files) as cursor:
@@ -80,6 +80,6 @@ def test_a_damaged_file_entry_is_as_if_there_were_none(index, environment, diges
         txn.put(key, b"\x95" + bytes([value[1] ^ 1]) + value[2:], db=tables.files)
 
     environment.write(damage)
-    assert index.file_entry("/a") is None
-    index.put_file_entry("/a", FileEntry(10, 1, 1, 1, digest("content")))
-    assert index.file_entry("/a").size == 10
+    assert index.files.entry("/a") is None
+    index.files.put("/a", FileEntry(10, 1, 1, 1, digest("content")))
+    assert index.files.entry("/a").size == 10

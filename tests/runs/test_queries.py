@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
 import consist
@@ -49,6 +50,28 @@ def test_runs_are_found_newest_first_by_each_filter(tracker, powers):
     assert ids(step="other") == ids(status="failed") == ids(tags=["odd", "even"]) == ids(parent_id=one) == []
 
 
+def test_times_of_pandas_are_recorded_as_people_read_them(tracker):
+    early, late = pd.Timestamp("2026-01-02"), pd.Timestamp("2026-03-04 05:06:07.000000008")
+    config = {"span": pd.Timedelta(days=3), "month": pd.Period("2026-01"), "gap": pd.NaT}
+    first = tracker.run(give, config={"value": early, **config}, facet={"at": early}, name="give").run
+    second = tracker.run(give, config={"value": late, **config}, facet={"at": late}, name="give").run
+    assert tracker.get_run(first.id).config == {
+        "value": "2026-01-02 00:00:00",
+        "span": "3 days 00:00:00",
+        "month": "2026-01",
+        "gap": "NaT",
+    }
+    for bound in (pd.Timestamp("2026-02-01"), pd.Timestamp("2026-02-01").to_pydatetime(), dt.date(2026, 2, 1)):
+        assert [run.id for run in tracker.find_runs(facet={"at": consist.at_least(bound)})] == [second.id]
+        assert [run.id for run in tracker.find_runs(facet={"at": consist.at_most(bound)})] == [first.id]
+    for exact in (early, early.to_pydatetime()):
+        assert [run.id for run in tracker.find_runs(facet={"at": exact})] == [first.id]
+    told = str(tracker.diff_runs(first.id, second.id))
+    assert "2026-01-02 00:00:00" in told
+    assert "2026-03-04 05:06:07.000000008" in told
+    assert list(tracker.run_set(step="give").to_pandas()["config.value"]) == [str(late), str(early)]
+
+
 def test_children_are_found_by_their_parent(tracker):
     def outer():
         return tracker.run(give, name="inner", config={"value": 7}).value
@@ -73,6 +96,17 @@ def test_the_latest_run(tracker, powers):
     assert tracker.find_latest_run(facet={"n": consist.at_most(2)}).id == powers[1].run.id
     with pytest.raises(errors.RunNotFoundError, match="no run has step='nothing', status='failed'"):
         tracker.find_latest_run(step="nothing", status="failed")
+
+
+@pytest.mark.parametrize("name", ["step", "model"])
+def test_a_step_that_never_ran(name, tracker, powers):
+    assert tracker.find_runs(**{name: "hlaf"}) == []
+    with pytest.raises(errors.RunNotFoundError, match=r"no step is called so \(did you mean 'half'\?\)"):
+        tracker.find_latest_run(**{name: "hlaf"}, facet={"n": 2})
+    with pytest.raises(errors.RunNotFoundError, match=r"called so .*with fewer filters"):
+        tracker.find_latest_run(**{name: "xyzzy"})
+    with pytest.raises(errors.RunNotFoundError, match=r"status='failed' \(find_runs\(\) with fewer"):
+        tracker.find_latest_run(**{name: "half"}, status="failed")
 
 
 def test_the_latest_run_of_nothing(tracker):

@@ -41,6 +41,11 @@ class Proxy:
     seen: list = field(default_factory=list)
     without: str = ""
     """A header that is not passed on, as by a server that knows nothing of it."""
+    answering: threading.Event = field(default_factory=threading.Event)
+    """While it is not set, requests wait."""
+
+    def __post_init__(self):
+        self.answering.set()
 
     def count(self, method):
         return sum(seen[0] == method for seen in self.seen)
@@ -66,6 +71,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.proxy.answering.wait()
         if not self.misbehave(None):
             status, headers, answer = self.forward(body)
             if not self.misbehave(status):

@@ -62,7 +62,7 @@ def check(store, path):
 
 
 def cached(store, path):
-    return store.index.file_entry(str(path)) is not None
+    return store.index.files.entry(str(path)) is not None
 
 
 def test_an_old_file_is_read_once(store, file, clock, reads):
@@ -128,9 +128,9 @@ def test_an_entry_holds_only_if_every_stamp_is_the_same(store, file, field):
     found = file.stat()
     wrong = Digest(b"\x07" * 32)
     entry = FileEntry(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, wrong)
-    store.index.put_file_entry(str(file), entry)
+    store.index.files.put(str(file), entry)
     assert store.files.digest(str(file)).digest == wrong  # believed, so the next line means something
-    store.index.put_file_entry(str(file), entry._replace(**{field: getattr(entry, field) + 1}))
+    store.index.files.put(str(file), entry._replace(**{field: getattr(entry, field) + 1}))
     check(store, file)
 
 
@@ -204,7 +204,7 @@ def test_a_damaged_entry_is_no_harm(store, file, clock, reads):
             cursor.put(cursor.key(), cursor.value()[:-1] + b"?")
 
     environment.write(spoil)
-    store.index._files = type(store.index._files)()
+    store.index.files = type(store.index.files)(store.index.environment)
     for _ in range(2):
         check(store, file)
     assert len(reads.paths) == 2

@@ -85,6 +85,21 @@ def test_a_step_shows_an_output_of_its_oldest_run(store, by_hand, monkeypatch):
     assert [entry.name for entry in list_path(store, "steps/step", newest=2000)] == ["out"]
 
 
+def test_a_step_passes_over_a_record_that_only_its_outline_can_be_read_of(store, by_hand):
+    """Whole, but no writer's: its inputs are none. The run before it is shown, and no error ends the list."""
+    from consist.hashing.codec import pack, unpack
+    from consist.hashing.frame import Kind, decode_frame, encode_frame
+    from consist.index.records import encode_record
+
+    old, new = (by_hand.record(id=f"{number:020x}", started=number, inline=b"x") for number in (1, 2))
+    fields = unpack(decode_frame(encode_record(new), Kind.RECORD, None).payload)
+    fields[11] = ["no input"]  # docs/format.md
+    spoilt = encode_frame(Kind.RECORD, new.id.encode(), pack(fields))
+    store.index.put_runs([(old, encode_record(old)), (new, spoilt)])
+    assert [row.id for row in store.index.outlines("step")] == [new.id, old.id]
+    assert [(entry.name, entry.run) for entry in list_path(store, "steps/step")] == [("out", old.id)]
+
+
 def test_a_measurement_tells_a_step_before_the_next_is_read(store, by_hand, breaking):
     for number in range(4):
         run(store, by_hand, number, step=f"step-{number // 2}")

@@ -27,7 +27,7 @@ def choose(place: Place) -> type[Strategy]:
     if place.protocol in {"s3", "s3a"}:
         return _choose_s3(place)
     if place.driver is not None:
-        raise SettingsError(f"{DRIVER} is for s3://, and {place.url} is none")
+        raise SettingsError(f"{DRIVER} is for s3://, and {place.url} is none", hint="leave it out")
     if place.protocol in {"gs", "gcs"}:
         from consist.blobs.remote.gcs import Gcs
 
@@ -51,7 +51,9 @@ def _choose_s3(place: Place) -> type[Strategy]:
     """
     wanted = place.driver
     if wanted not in {None, "s3fs", "obstore"}:
-        raise SettingsError(f"{DRIVER} is 's3fs' or 'obstore', not {wanted!r:.40}")
+        raise SettingsError(
+            f"{DRIVER} is 's3fs' or 'obstore', not {wanted!r:.40}", hint="leave it out, and consist chooses"
+        )
     if wanted != "s3fs" and not _forked_beside_obstore and installed("obstore"):
         if obstore_config(place) is not None:
             from consist.blobs.remote.s3_by_obstore import S3ByObstore

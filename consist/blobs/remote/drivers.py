@@ -45,7 +45,9 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
     try:
         cls = fsspec.get_filesystem_class(protocol)
     except (ImportError, ValueError) as error:
-        raise SettingsError(f"{protocol}:// has no working driver here: {error}") from error
+        raise SettingsError(
+            f"{protocol}:// has no working driver here: {error}", hint="install it, or correct the store's URL"
+        ) from error
     _refuse_misspelt(cls, place)
     taken = inspect.signature(cls.__init__).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
@@ -56,7 +58,10 @@ def make_filesystem(place: Place, settings: Mapping[str, Any], ask: Callable[...
     except StorageError as error:
         if isinstance(error.__cause__, TypeError | ValueError):
             names = ", ".join(sorted(options)) or "none"
-            raise SettingsError(f"{protocol}:// does not take these storage_options: {names}") from error
+            raise SettingsError(
+                f"{protocol}:// does not take these storage_options: {names}",
+                hint=f"its driver says which it takes: help({cls.__module__}.{cls.__qualname__})",
+            ) from error
         raise
     return driver, str(cls._strip_protocol(place.full_url)).rstrip("/")
 

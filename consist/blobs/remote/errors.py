@@ -138,6 +138,7 @@ _RIGHTS = {
     "delete": "delete objects (s3:DeleteObject, storage.objects.delete)",
     "put": "write objects (s3:PutObject, storage.objects.create)",
 }
+_TRY = "`consist doctor` says what the store can do"
 _REASON = re.compile(r'(?:(?<=")\w+ [^"\n]{,200}(?=")|(?<=error: )\w+\(\s*\w+\s*,?\s*\))')
 """Why there was no connection, as obstore has it: ``"Connection refused"``, ``InvalidCertificate(UnknownIssuer)``."""
 _OBSTORE_STATUS = re.compile(r"status code: (\d{3})")
@@ -263,7 +264,7 @@ def _raise_for_answer(doing: Doing, error: Exception, answer: Answer) -> None:
     if status == 404:  # noqa: PLR2004
         raise BlobNotFoundError(f"{doing}: it is not there") from error
     if status in {405, 501}:
-        raise UnsupportedError(f"{doing}: the server does not do this ({code or status})") from error
+        raise UnsupportedError(f"{doing}: the server does not do this ({code or status})", hint=_TRY) from error
 
 
 def _raise_for_builtin(doing: Doing, error: Exception) -> NoReturn:
@@ -277,7 +278,7 @@ def _raise_for_builtin(doing: Doing, error: Exception) -> NoReturn:
     if isinstance(error, TimeoutError | ConnectionError):
         raise UnreachableError(f"{doing}: no answer", hint="check the network, then call again") from error
     if isinstance(error, NotImplementedError):
-        raise UnsupportedError(f"{doing}: the filesystem cannot") from error
+        raise UnsupportedError(f"{doing}: the filesystem cannot", hint=_TRY) from error
     if isinstance(error, OSError) and error.errno is not None:
         ours = storage_error("reach", "it", error)
         raise type(ours)(f"{doing}: {os.strerror(error.errno)}", hint=ours.hint) from error

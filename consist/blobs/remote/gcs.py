@@ -148,7 +148,9 @@ class Gcs(Conditional):
         url = f"{self.fs._location}/upload/storage/v1/b/{quote(self.bucket, safe='')}/o"
         stored = await self._call("POST", url, data=body, size=size, json_out=True, **more)
         if int(stored["size"]) != size:
-            raise StorageError(f"cannot put {key} in {self.url}: of {size} bytes {stored['size']} were stored")
+            raise StorageError(
+                f"cannot put {key} in {self.url}: of {size} bytes {stored['size']} were stored", hint="call again"
+            )
 
     async def _get(self, key: str, headers: Mapping[str, str] | None = None) -> Versioned:
         found, data = await self._send("GET", key, {"alt": "media", "headers": headers})

@@ -45,7 +45,10 @@ class S3ByObstore(S3Strategy):
 
         config = obstore_config(place)
         if config is None:
-            raise UnsupportedError(f"obstore cannot do what these storage_options for {place.url} ask")
+            raise UnsupportedError(
+                f"obstore cannot do what these storage_options for {place.url} ask",
+                hint="leave consist_driver out, and s3fs does",
+            )
         self._obstore = obstore
         self._store = self.ask("open", "the store", self._open, dict(config))
         self._second: S3ByS3fs | None = None

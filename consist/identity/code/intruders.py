@@ -13,14 +13,17 @@ from consist.identity.code.owners import is_a, origin_of
 from consist.identity.code.references import contents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _HEAP_TYPE = 1 << 9
 _MOST = 10_000
 """Entries of a registry that are looked at."""
 _MOST_HELD = 1000
-"""Objects that are looked at in what a library's function closes over."""
+"""Objects that are looked at in what a library's function closes over, or a library's object has."""
+_MOST_ITEMS = 1_000_000
+"""Items of containers among these: matplotlib's colormaps have 30,000 numbers, which takes 20 ms."""
 _CONTAINERS = (tuple, list, set, frozenset)
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _CACHED = type(functools.lru_cache(abs))
 
 
@@ -108,18 +111,35 @@ def leads_to_project(value: Any) -> bool:
     """Tell whether a library's object leads to code of the project, or to too much to be looked at."""
     waiting: list[Any] = [value]
     known: dict[int, Any] = {}
+    objects = items = 0
     while waiting:
         found = waiting.pop()
         if id(found) in known:
             continue
         known[id(found)] = found
-        if _is_project_code(found) or len(known) > _MOST_HELD:
+        held = _held_by(found)
+        if type(found) in _CONTAINERS or type(found) is dict:
+            items += len(held)
+        else:
+            objects += 1
+        if objects > _MOST_HELD or items > _MOST_ITEMS or _is_project_code(found):
             return True
-        waiting += _held_by(found)
+        # Most of what large objects have are numbers, often in rows of a table.
+        kinds = {id(cls): cls for cls in map(type, held)}  # by id: a class may have no hash
+        leading = {number for number, cls in kinds.items() if not _leads_nowhere(cls)}
+        waiting += [item for item in held if id(type(item)) in leading] if leading else ()
     return False
 
 
-def _held_by(value: Any) -> Iterable[Any]:
+def _leads_nowhere(cls: type) -> bool:
+    """Tell whether values of a class are plain: numbers, also of numpy, and text."""
+    if any(cls is plain for plain in _PLAIN):
+        return True
+    numbers = getattr(sys.modules.get("numpy"), "generic", None)
+    return cls.__module__ == "numpy" and any(base is numbers for base in cls.__mro__)
+
+
+def _held_by(value: Any) -> Sequence[Any]:
     """List what an object leads to, apart from the globals of its code."""
     if is_a(value, types.FunctionType):
         cells = [contents(cell) for cell in value.__closure__ or ()]

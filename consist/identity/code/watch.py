@@ -40,12 +40,14 @@ class Watch:
         self._active = active
         self._known: dict[Any, Any] = {}
         self.bindings: list[tuple[dict[str, Any], str, Any]] = []
+        self.absent: list[tuple[dict[str, Any], str]] = []
+        """Names that are bound nowhere, or further out."""
+        self.plain: list[tuple[types.FunctionType, types.CodeType, str]] = []
+        """Functions without defaults and attributes, as most are."""
         self.functions: list[tuple[types.FunctionType, types.CodeType, Any, Any, str]] = []
         self.bare: list[types.FunctionType] = []
         """Functions without attributes."""
         self.cells: list[tuple[types.CellType, Any]] = []
-        self.spaces: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
-        """Namespaces of which everything counts: each with its keys and values."""
         self.bases: list[tuple[type, type, tuple[type, ...], str]] = []
         self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
         """Objects of which some attributes count: how to get them, of what, and what they were."""
@@ -59,17 +61,29 @@ class Watch:
         """Watch names in namespaces."""
         for binding in found:
             if self._is_new((id(binding.namespace), binding.name), binding.namespace):
-                self.bindings.append((binding.namespace, binding.name, binding.value))
+                self._binding(*binding)
+
+    def _binding(self, namespace: dict[str, Any], name: str, value: Any) -> None:
+        if type(namespace) is not dict:
+            # One of another class may answer for itself what is not in it.
+            self._other(lambda: namespace.get(name, MISSING) is value)
+        elif value is MISSING:
+            self.absent.append((namespace, name))
+        else:
+            self.bindings.append((namespace, name, value))
 
     def function(self, function: types.FunctionType) -> None:
         """Watch a function's code, defaults, attributes and cells."""
         if not self._is_new(id(function), function):
             return
-        keyword = function.__kwdefaults__
-        self.functions.append((function, function.__code__, function.__defaults__, keyword, function.__name__))
+        code, defaults, keyword = function.__code__, function.__defaults__, function.__kwdefaults__
+        if defaults is None and keyword is None and not function.__dict__:
+            self.plain.append((function, code, function.__name__))
+        else:
+            self.functions.append((function, code, defaults, keyword, function.__name__))
+            self._attributes_of(function)
         if keyword:
             self.namespace(keyword)
-        self._attributes_of(function)
         self.cells += [(cell, contents(cell)) for cell in function.__closure__ or ()]
 
     def _attributes_of(self, function: types.FunctionType) -> None:
@@ -163,7 +177,8 @@ class Watch:
         return True
 
     def _space(self, space: Any) -> None:
-        self.spaces.append((space, tuple(space), tuple(space.values())))
+        self.has_values = True
+        self.contents.take_namespace(space)
 
     def _other(self, ask: Callable[[], Any]) -> None:
         if self._active:

@@ -59,7 +59,10 @@ def give(kind: str, name: str, *held: Any) -> Any:
         If `take` never returned this.
     """
     if kind not in _GIVE:
-        raise DamagedError(f"a plain value holds an object of the unknown kind {kind!r:.40}")
+        raise DamagedError(
+            f"a plain value holds an object of the unknown kind {kind!r:.40}",
+            hint="a newer consist may have written it: upgrade",
+        )
     cls = _class_named(name)
     if not _is_of_kind(cls, kind):
         raise _unreadable(name, f"that is no {kind} now")
