@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from consist.errors import ConsistError, DamagedError, UsageError
+from consist.errors import ConsistError, DamagedError, StoragePermissionError, UsageError
 from consist.fileops import perform
 from consist.index import filekind, lmdbfile, remains
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdberrors import translated
 from consist.index.lmdbfile import Opened, UntrustedIndexError
+from consist.index.lockfile import lock_path
 from consist.index.schema import Tables, Transaction, known_prefix
 
 if TYPE_CHECKING:
@@ -86,6 +87,12 @@ class Environment:
 
     def __repr__(self) -> str:
         return f"Environment({self.path!r}, durable={self.durable})"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it can be read and not written: its filesystem is read-only. Opens it."""
+        self.read(lambda _txn, _tables: None)
+        return self._opened is not None and self._opened.read_only
 
     def exists(self) -> bool:
         """Tell whether there is a file, of whatever kind; does not open it."""
@@ -213,7 +220,7 @@ class Environment:
         """Make all that was written durable; nothing if the file is not open."""
         with _LOCK:
             opened = _OPEN.get(self.path)
-            if opened is not None:
+            if opened is not None and not opened.read_only:
                 with translated(self.path):
                     perform("fsync", self.path, opened.env.sync, True)
 
@@ -297,6 +304,10 @@ class Environment:
         opened = self._opened
         if opened is None or not opened.live:
             opened = self._open()
+        if opened.read_only:
+            raise StoragePermissionError(
+                f"cannot write the index {self.path}: its filesystem is read-only", hint=lmdbfile.ELSEWHERE
+            )
         if self.durable or opened.marker is not None:
             return opened
         _close(opened)
@@ -313,7 +324,7 @@ class Environment:
 
     def _unlocked(self, opened: Opened) -> bool:
         """Tell whether the lock file was deleted, so that others do not see our lock; then the file is closed."""
-        found = lmdbfile.identity(lmdbfile.lock_path(self.path))
+        found = lmdbfile.identity(lock_path(self.path))
         if found is not None and found == opened.lock_identity:
             return False
         _drop(opened)

@@ -7,6 +7,7 @@ advisory lock on the folder, which ends with the process that holds it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import contextmanager, suppress
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError, warn
+from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError, StoragePermissionError, warn
 from consist.fileops import make_folders, perform, storage_error
 from consist.index import filekind, unsynced
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdberrors import translated
+from consist.index.lockfile import FILE_MODE, is_held, lock_path, reserve_locks
 from consist.index.schema import MAGIC, META_MAGIC, META_VERSION, VERSION, Tables
 
 if TYPE_CHECKING:
@@ -30,10 +32,13 @@ T = TypeVar("T")
 MAX_READERS = 512
 """126, LMDB's default, is too few for a pool of workers on a large machine."""
 MAX_TABLES = 32
-FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 _LOOKS = 10
 """At a file that others write to, until what one finds is confirmed."""
+
+
+ELSEWHERE = "give yourself the rights, or use an index elsewhere: `consist index rebuild --db-path FILE --store PLACE`"
+"""What to do where an index cannot be opened for want of rights: it is one machine's, and made from the store again."""
 
 
 class UntrustedIndexError(DamagedError):
@@ -53,9 +58,11 @@ class Opened:
         Store id -> its number as bytes; a number never changes within a file.
     live : bool
         False from the moment that it is closed.
+    read_only : bool
+        Whether it lies on a filesystem that cannot be written.
     """
 
-    __slots__ = ("env", "identity", "live", "lock_identity", "marker", "path", "prefixes", "tables")
+    __slots__ = ("env", "identity", "live", "lock_identity", "marker", "path", "prefixes", "read_only", "tables")
 
     def __init__(self, path: str, env: lmdb.Environment, tables: Tables, marker: bytes | None) -> None:
         self.path = path
@@ -66,11 +73,7 @@ class Opened:
         self.lock_identity = identity(lock_path(path))
         self.prefixes: dict[str, bytes] = {}
         self.live = True
-
-
-def lock_path(path: str) -> str:
-    """Return where LMDB keeps the locks and readers of a file."""
-    return path + "-lock"
+        self.read_only = bool(env.flags()["readonly"])
 
 
 def identity(path: str) -> tuple[int, int] | None:
@@ -104,7 +107,12 @@ def open_file(path: str, map_size: int, *, unsync: bool) -> Opened:
         make_folders(folder, FOLDER_MODE)
     with folder_locked(path), translated(path):
         _check_before(path)
-        opened = _growing(partial(_open_whole, path, unsync=unsync), map_size)
+        try:
+            opened = _growing(partial(_open_whole, path, unsync=unsync), map_size)
+        except StoragePermissionError as error:
+            if not _can_be_read(path, error):
+                raise StoragePermissionError(error.message, hint=ELSEWHERE) from error
+            opened = _open_to_read(path)
     _warn_of_network(path)
     return opened
 
@@ -125,6 +133,29 @@ def _open_whole(path: str, map_size: int, *, unsync: bool) -> Opened:
         env.close()
         raise
     return Opened(path, env, tables, marker)
+
+
+def _can_be_read(path: str, error: StoragePermissionError) -> bool:
+    """Tell whether an index that may not be written may be read without locks.
+
+    Only where the filesystem is read-only and nobody has the file open, be it through another mount: a reader that LMDB
+    does not know of may see pages that a writer uses again meanwhile. Where the rights alone are missing, others write.
+    """
+    return getattr(error.__cause__, "errno", None) == errno.EROFS and not is_held(lock_path(path))
+
+
+def _open_to_read(path: str) -> Opened:
+    env = lmdb.open(path, subdir=False, readonly=True, lock=False, max_dbs=MAX_TABLES, lib_version=0)
+    try:
+        _check_length(env, path)
+        _check_ours(env, path)
+        # What lacks a table is empty, or of an earlier consist: it would have to be written first.
+        tables = Tables(*(env.open_db(table.encode(), create=False) for table in Tables._fields))
+        _check_trusted(env, tables, path)
+    except BaseException:
+        env.close()
+        raise
+    return Opened(path, env, tables, None)
 
 
 def _growing(call: Callable[[int], T], map_size: int) -> T:
@@ -153,6 +184,8 @@ def close_file(opened: Opened) -> None:
 
 def _finish(opened: Opened) -> None:
     path = opened.path
+    if opened.read_only:
+        return
     with translated(path):
         perform("fsync", path, opened.env.sync, True)
         if opened.marker is None:
@@ -273,7 +306,7 @@ def _open_env(path: str, map_size: int, *, sync: bool) -> lmdb.Environment:
     size = os.path.getsize(path) if os.path.exists(path) else 0  # noqa: PTH110, PTH202 - as above
     while map_size < size + size // 4:
         map_size *= 2
-    _reserve_locks(lock_path(path))
+    reserve_locks(lock_path(path), MAX_READERS)
     return perform(
         "open",
         path,
@@ -289,22 +322,6 @@ def _open_env(path: str, map_size: int, *, sync: bool) -> lmdb.Environment:
         sync=sync,
         lib_version=0,  # LMDB 0.9: its files and those of 1.0 cannot read each other
     )
-
-
-def _reserve_locks(path: str) -> None:
-    """Give the lock file its room on the disk before LMDB maps it.
-
-    LMDB makes it with holes and writes to it as memory: on a full disk that would end the process (SIGBUS), where a
-    plain write says that there is no room. The caller holds the lock of the folder.
-    """
-    size = 64 * (MAX_READERS + 2)  # 64 bytes a reader, of which the first is within LMDB's own 192
-    descriptor = perform("open", path, os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-    try:
-        done = os.fstat(descriptor).st_size
-        while done < size:
-            done += perform("write", path, os.pwrite, descriptor, bytes(size - done), done)
-    finally:
-        os.close(descriptor)
 
 
 def _check_ours(env: lmdb.Environment, path: str) -> bool:

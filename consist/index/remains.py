@@ -12,6 +12,7 @@ from consist.errors import DamagedError, FormatError
 from consist.fileops import perform
 from consist.index import filekind, lmdbfile
 from consist.index.filekind import Kind
+from consist.index.lockfile import lock_path
 from consist.index.schema import MAGIC
 
 
@@ -32,7 +33,7 @@ def check_remains(path: str) -> None:
     if filekind.is_ours(path, MAGIC):
         remains = filekind.is_unknown(path) or _is_lmdb(path)
     elif filekind.is_unknown(path):
-        remains = filekind.is_lock(lmdbfile.lock_path(path))
+        remains = filekind.is_lock(lock_path(path))
     else:
         remains = _is_lmdb(path) and bool(lmdbfile.settled_problems(path))
     if not remains:
@@ -45,7 +46,7 @@ def move_aside(path: str) -> str:
         check_remains(path)
         aside = next(name for n in count(1) if not os.path.lexists(name := f"{path}.damaged-{n}"))
         perform("rename", path, os.rename, path, aside)
-        lmdbfile.unlink(lmdbfile.lock_path(path))
+        lmdbfile.unlink(lock_path(path))
     return aside
 
 
@@ -61,7 +62,7 @@ def delete(path: str) -> None:
         if not filekind.is_ours(path, MAGIC):
             raise FormatError(f"{path} is not an index of consist", hint="delete it yourself if you mean to")
         lmdbfile.unlink(path)
-        lmdbfile.unlink(lmdbfile.lock_path(path))
+        lmdbfile.unlink(lock_path(path))
 
 
 def _is_lmdb(path: str) -> bool:

@@ -298,7 +298,8 @@ class Tracker(Blocks, Queries):
         Nothing is executed, recorded or restored. A hit is looked at as closely as ``validate_cached_outputs`` says,
         and files that ``cache_hydration`` would put in place are read; inputs that ``inputs-missing`` would restore
         count as if they were. The nearest run is the one with the fewest differing parts (code, config, inputs,
-        contract) among the newest of the step; of several, the newest.
+        contract) among the newest of the step; of several, one with the same config, then one with the same
+        inputs, then the newest.
 
         Parameters
         ----------

@@ -95,7 +95,8 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     if config.sharing != sharing:
         backend = open_backend(url, **place, sharing=config.sharing)
     index = Index(environment, config.id)
-    index.remember_store(normalise_url(url))
+    if not environment.is_read_only:
+        index.remember_store(normalise_url(url))
     if is_new:
         index.mark_rebuilt()
         _tell_of_others(index, normalise_url(url))

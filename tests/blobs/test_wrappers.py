@@ -7,7 +7,7 @@ import traceback
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from consist.blobs.backend import BatchError, Range
+from consist.blobs.backend import BatchError, LazyCapabilities, Range
 from consist.blobs.opening import open_backend
 from consist.blobs.remote import RemoteBackend
 from consist.blobs.wrappers import Counting, ReadOnly, Retrying
@@ -174,24 +174,34 @@ def clock(monkeypatch):
     return now, slept
 
 
+class Remembering(Flaky):
+    """What it can do was tried once, and is remembered."""
+
+    capabilities = LazyCapabilities(lambda _name: True)
+
+
 def test_one_outage_is_one_patience_whoever_asks(place, clock, caplog):
     """A server that died during a put was waited for by the packs, the record, its copy and the log, each anew."""
     _, slept = clock
-    flaky = Flaky(RemoteBackend(place), 0)
+    flaky = Remembering(RemoteBackend(place), 0)
     backend = Retrying(flaky)
     backend.put("blobs/1", b"x")
     flaky.left = dict.fromkeys(flaky.left, 10**9)
     with pytest.raises(UnreachableError, match="within 60 s"):
         backend.put("blobs/2", b"x")
     assert 50 < sum(slept) <= 60
+    # Neither is asked, so neither ends the outage.
+    assert (backend.capabilities.create, backend.get_ranges([])) == (True, [])
     for ask in (lambda: backend.create("results/1", b"x"), lambda: backend.get("blobs/1")):
         with pytest.raises(UnreachableError, match=r"no answer, nor anything else for \d+ s"):
             ask()
     assert sum(slept) <= 60
     (said,) = [record.getMessage() for record in caplog.records]
     assert said == f"{backend.url} does not answer; it is asked again for at most 60 s"
-    flaky.left["put"] = 0
-    backend.put("blobs/2", b"x")  # the outage is over
+    flaky.left["get"] = 0
+    with pytest.raises(BlobNotFoundError):  # an answer, too: the outage is over
+        backend.get("blobs/2")
+    flaky.left["get"] = 10**9
     del slept[:]
     with pytest.raises(UnreachableError, match="within 60 s"):
         backend.get("blobs/1")

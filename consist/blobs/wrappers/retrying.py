@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
 from consist.blobs.remote.errors import brief_cause, is_nobody
 from consist.blobs.wrappers.base import Wrapper
-from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, UnreachableError, notice
+from consist.errors import (
+    AlreadyExistsError,
+    BlobNotFoundError,
+    ChangedError,
+    ConflictError,
+    NotFoundError,
+    UnreachableError,
+    notice,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +75,8 @@ class Retrying(Wrapper):
             return able
 
         def find_out(name: str) -> bool:
-            return self.again(lambda: able.create if name == "create" else able.replace)
+            # What is remembered is no answer, and ends no silence.
+            return self.again(lambda: able.create if name == "create" else able.replace, answers=False)
 
         return LazyCapabilities(find_out)
 
@@ -132,7 +141,7 @@ class Retrying(Wrapper):
 
     def sweep(self, older_than: float) -> int:
         """Sweep, until it is answered."""
-        return self.again(lambda: self.inner.sweep(older_than))
+        return self.again(lambda: self.inner.sweep(older_than), answers=False)  # many places have nothing to sweep
 
     # What is checked by reading back -------------------------------------------------------------------------------
 
@@ -155,16 +164,20 @@ class Retrying(Wrapper):
 
     # Parts ---------------------------------------------------------------------------------------------------------
 
-    def again(self, call: Callable[[], T]) -> T:
-        """Make a call until it is answered, or the deadline has passed."""
+    def again(self, call: Callable[[], T], *, answers: bool = True) -> T:
+        """Make a call until it is answered, or the deadline has passed; without `answers` it may have asked nobody."""
         patience = self._patience()
         while True:
             try:
                 found = call()
             except UnreachableError as error:
                 self._wait(patience, error)
+            except (NotFoundError, ConflictError):
+                self._silence = None  # that, too, was an answer
+                raise
             else:
-                self._heard()
+                if answers:
+                    self._heard()
                 return found
 
     def _once(self, call: Callable[[], None], refused: type[Exception], was_us: Callable[[], bool]) -> None:
@@ -177,6 +190,7 @@ class Retrying(Wrapper):
                 lost = True
                 self._wait(patience, error)
             except refused:
+                self._silence = None
                 if lost and was_us():
                     return
                 raise
@@ -192,6 +206,8 @@ class Retrying(Wrapper):
 
     def _batch(self, call: Callable[[Sequence[A]], Sequence[Any]], items: Sequence[A]) -> Sequence[Any]:
         """Make a batch, then what is left of it; every attempt that gets on begins a new deadline."""
+        if not items:
+            return []  # nobody was asked
         answers: dict[int, Any] = {}
         left = [*range(len(items))]
         patience = self._patience()
