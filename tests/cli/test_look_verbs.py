@@ -136,6 +136,19 @@ def test_summary_adds_up_what_the_runs_are(world, ask):
     assert total["spent"] == pytest.approx(sum(run.seconds for run in runs.values()), abs=1e-5)
 
 
+def test_summary_spends_the_time_of_a_scenario_once(world, ask):
+    before = json.loads(ask("summary", "--json").out)["total"]["spent"]
+    store = world.open()
+    scenario = RunRecord("5" * 20, None, "clean", COMPLETED, 10, 10_000_010, kind=SCENARIO)
+    for record in (scenario, RunRecord("6" * 20, None, "inner", COMPLETED, 11, 4_000_011, parent=scenario.id)):
+        keep(store, record)
+    said = json.loads(ask("summary", "--json").out)
+    spent = {step["step"]: step["spent"] for step in said["steps"]}
+    assert spent["inner"] == 4
+    assert spent["clean"] == pytest.approx(world.runs["clean"].seconds, abs=1e-6)  # a scenario may be called as a step is
+    assert said["total"]["spent"] == pytest.approx(before + 4, abs=1e-5)
+
+
 def test_summary_counts_what_was_forgotten_and_reads_the_records_where_there_are_no_sums(world, ask):
     run = world.runs["clean"].record
     world.open().index.put_run(run.forgotten(), encode_record(run.forgotten()))
