@@ -35,7 +35,8 @@ class StepSummary:
     bytes : int
         What those are together, as plain files.
     spent, saved : int
-        Microseconds that executing took, without scenarios, which hold others' time, and that it would have taken again for each hit.
+        Microseconds that executing took, without scenarios, which hold others' time, and that it would have taken again
+        for each hit.
     newest : int
         When the newest began: microseconds since 1970; 0 if there is none.
     """
