@@ -33,11 +33,12 @@
     └── IdentityWarning                    two different calls may share one result
 
 An exception of the user's own function is never wrapped: it passes through as it is. `warn` is how consist warns:
-of the line of the user's that led to it.
+of the line of the user's that led to it; `notice` is how it says that it waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from typing import ClassVar
@@ -100,6 +101,28 @@ def warn(message: str, category: type[ConsistWarning]) -> None:
     registry = namespace.setdefault("__warningregistry__", {})
     name = str(namespace.get("__name__", "<unknown>"))
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, name, registry)
+
+
+def notice(message: str) -> None:
+    """Say once what is no trouble yet: that something is waited for.
+
+    On the logger ``consist``, at the level WARNING, and on standard error where nobody has set logging up. No warning
+    of Python's: those become errors under ``-W error``, and a wait is to end no call. It may come from any thread,
+    where there is no line of the user's to point at.
+
+    Parameters
+    ----------
+    message : str
+        What is waited for, and for how long.
+    """
+    import logging  # for what takes seconds only
+
+    logger = logging.getLogger(_OWN)
+    if logger.hasHandlers():
+        logger.warning("%s", message)
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or none
+        sys.stderr.write(f"consist: {message}\n")
 
 
 def warn_once(message: str, category: type[ConsistWarning], about: str, said: dict[str, str]) -> None:

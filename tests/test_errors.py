@@ -3,8 +3,10 @@
 import builtins
 import copy
 import inspect
+import logging
 import pickle
 import re
+import sys
 import warnings
 
 import pytest
@@ -92,3 +94,14 @@ def test_the_path_of_a_value_survives_too():
 def test_a_warning_is_a_user_warning(cls):
     with pytest.warns(UserWarning, match="look here"):
         warnings.warn("look here", cls, stacklevel=1)
+
+
+def test_a_notice_goes_to_the_logger_or_else_to_standard_error(monkeypatch, capsys, caplog):
+    errors.notice("first")
+    assert [record.getMessage() for record in caplog.records] == ["first"]
+    monkeypatch.setattr(logging.getLogger("consist"), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    errors.notice("second")
+    assert capsys.readouterr().err == "consist: second\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    errors.notice("third")

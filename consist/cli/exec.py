@@ -81,7 +81,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     The exit code is the command's. A command that fails is recorded, and runs again the next time. Ctrl-C and other
     signals are passed on to it. It gets nothing from standard input. What it leaves running is not waited for:
-    its output is read for half a second more, with a warning. With --json what it prints is kept and not shown.
+    its output is read for half a second more, with a warning. With --json what it prints is kept and not shown; of one
+    that fails no document is printed, but the end of its standard error (2,000 bytes).
     """
     import subprocess
 
@@ -104,6 +105,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
                 cache_mode=cache_mode,
             )
         except subprocess.CalledProcessError as error:
+            if as_json:  # there is no document of what failed, but why must not be lost
+                _shown_by(around)("stderr", error.stderr)
             return error.returncode if error.returncode > 0 else _SIGNALLED - error.returncode
     if as_json:
         _write(result)

@@ -10,6 +10,7 @@ from consist.cli.marking import RunTarget
 from consist.cli.options import AsJson, DbPath, StorePlace
 
 if TYPE_CHECKING:
+    from consist.index.marks import Mark
     from consist.index.records import RunRecord
     from consist.store.store import Store
 
@@ -48,15 +49,17 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     from consist.cli.codes import OK
     from consist.cli.marking import opened_run
     from consist.cli.output import write_json, write_line
-    from consist.cli.shapes import head
+    from consist.cli.shapes import forgetting, head
     from consist.errors import RefusedError
     from consist.store.asked import all_askers
+    from consist.store.lookup import forgettings
     from consist.store.marking import forget as forget_run
 
     opened, record = opened_run(db_path, store, run)
     users, askers = _users(opened, record), [asker.id for asker in all_askers(opened, record)]
+    before = forgettings(opened, record)
     if not as_json:
-        for line in _plan(record, users, askers):
+        for line in (*map(_earlier, before), *_plan(record, users, askers)):
             write_line(line)
     if not dry_run and not yes and not _agreed():
         raise RefusedError(f"run {record.id} was not forgotten", hint="say --yes")
@@ -64,6 +67,7 @@ def forget(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         record = forget_run(opened, record, reason)
     if as_json:
         about = {"run_id": record.id, "model": record.step, "status": record.status, "dry_run": dry_run}
+        about["before"] = [forgetting(mark) for mark in before]
         write_json({**head("forget"), **about, "used_by": users, "asked_by": askers})
     elif not dry_run:
         write_line("forgotten")
@@ -74,6 +78,13 @@ def _users(store: "Store", record: "RunRecord") -> list[str]:
     """Return the ids of the runs that read what a run made."""
     found = [edge.run_id for output in record.outputs for edge in store.index.consumers(output.digest)]
     return [run_id for run_id in dict.fromkeys(found) if run_id != record.id]
+
+
+def _earlier(mark: "Mark") -> str:
+    """Say that a run was forgotten before: what is added then is one more reason."""
+    from consist.cli.text import Time, escape, plain
+
+    return f"it was forgotten before, at {plain(Time(mark.at))}{': ' if mark.text else ''}{escape(mark.text)}"
 
 
 def _plan(record: "RunRecord", users: list[str], askers: list[str]) -> list[str]:

@@ -90,13 +90,17 @@ def _found(store: "Store", target: str, direction: "Direction", depth: int | Non
     from functools import partial
 
     from consist.cli.progress import HASHED, progress
-    from consist.errors import NotFoundError, UsageError
+    from consist.errors import NotFoundError, RunNotFoundError, UsageError
     from consist.runs.reference import lineage_of, node_of_file
+    from consist.store.names import is_store_path
+    from consist.store.origin import no_such
 
     try:
         return lineage_of(store, target, direction, depth=depth, most=limit)
-    except (NotFoundError, UsageError):
+    except (NotFoundError, UsageError) as error:
         if not os.path.lexists(target):
+            if isinstance(error, RunNotFoundError) and not is_store_path(target) and not target.startswith("/"):
+                raise no_such(store, target) from None
             raise
     with progress(f"looking for {target}", unit=HASHED) as seen:
         file = node_of_file(target, partial(store.files.digest, seen=seen))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import NotFoundError, SettingsError
 from consist.store import places
-from consist.store.settings import DEFAULTS, resolve
+from consist.store.settings import DEFAULTS, index_above, resolve
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -93,10 +93,13 @@ def require_index(place: Located) -> None:
     if file_kind(place.db_path) is not Kind.NEW:
         return
     others = indexes_in(".")
+    above = index_above(place.db_path)
     if resolve()["db_path"].origin == "default" and place.db_path == os.path.abspath(DEFAULTS["db_path"]):
         missing = "no consist.toml here or above says where the index is; check --db-path or CONSIST_DB"
     else:
         missing = "check --db-path"
+    if above is not None:
+        missing = f"there is one above: --db-path {above}; a consist.toml beside its folder with db_path shares it"
     hint = " or ".join(f"try --db-path ./{other}" if n == 0 else f"./{other}" for n, other in enumerate(others))
     places.require_index(place, hint or f"{missing}; a Tracker makes the index with its first run")
 
@@ -115,7 +118,10 @@ def require_store(place: Located) -> None:
     heed_interrupts(place)
     backend = open_backend(place.store, storage_options=place.storage_options)
     if load(backend) is None:
-        raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
+        raise NotFoundError(
+            f"there is no store at {backend.url}",
+            hint="check the place, or name where it was moved to; a Tracker makes a store",
+        )
 
 
 def open_place(place: Located, *, making: str | None = None) -> Store:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 from typing import Any
 
 _ATOMS = frozenset({str, int, bool, type(None)})
+_BASES: dict[type, type] = {
+    **dict.fromkeys((collections.Counter, collections.OrderedDict, collections.defaultdict), dict),
+    collections.deque: list,
+}
+"""What containers of `collections` read as."""
 
 
 def json_ready(value: Any) -> Any:
     """Return a value as JSON data.
 
-    A tuple becomes a list, a set a sorted list, a dict with other keys than text a list of pairs, bytes
+    A tuple or deque becomes a list, a set a sorted list, a dict with other keys than text a list of pairs, bytes
     ``{"base64": …}``, and what JSON has no number or type for, its text.
 
     Examples
@@ -20,7 +26,7 @@ def json_ready(value: Any) -> Any:
     >>> json_ready({"shape": (2, 3), "loss": float("nan"), "raw": b"x"})
     {'shape': [2, 3], 'loss': 'NaN', 'raw': {'base64': 'eA=='}}
     """
-    cls = type(value)
+    cls = _BASES.get(type(value), type(value))
     if cls in _ATOMS:
         return value
     if cls is float:

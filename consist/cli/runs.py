@@ -29,6 +29,7 @@ def command() -> Any:
             "consist runs --limit 5",
             "consist runs --step clean --status failed",
             "consist runs --since 2026-11-26 --tag published",
+            "consist runs --since 3d",
             "consist runs --db-path ./provenance.duckdb --json",
         ),
     )
@@ -48,7 +49,7 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         typer.Option(metavar="RUN", help="Only runs in this one: a scenario.", autocompletion=complete_run),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only runs that began then or later, in local time.")
+        str | None, typer.Option(metavar="TIME", help="Only runs that began then or later; 2h: in the last two hours.")
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.")] = None,
     as_json: AsJson = False,
@@ -61,7 +62,7 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     kind is run, trace (a block that always runs) or scenario (it holds others).
 
     On a terminal times are local, without a zone; elsewhere they are UTC, and end in Z. --since takes both as they
-    stand.
+    stand, and a number with one of the letters s, m, h, d, w: so many seconds to weeks ago.
     """
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from consist.cli.readable import json_ready
 from consist.cli.text import iso_time
+from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consist.hashing.digest import Digest
     from consist.identity.explain import Difference
+    from consist.index.marks import Mark
     from consist.index.outline import Outline
     from consist.index.records import ArtifactRecord, ContractRecord, InputRecord, RunRecord
     from consist.store.listing import Entry
@@ -36,7 +38,13 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
         "hits": store.index.hits(record.id).count,
         "tags": list(store.index.tags_of(record)),
         "signature": _hex(record.signature),
+        "forgotten": [forgetting(mark) for mark in forgettings(store, record)],
     }
+
+
+def forgetting(mark: Mark) -> dict[str, Any]:
+    """Return one time that somebody said of a run that its result is wrong."""
+    return {"reason": mark.text, "time": iso_time(mark.at)}
 
 
 def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def _why_none(store: "Store", record: "RunRecord") -> tuple[str, ...]:
     if not record.parts:
         return ("it was put, not computed",)
     if record.status in {FAILED, FORGOTTEN}:
-        return ("a failure is not cached" if record.status == FAILED else "it was called wrong, and forgotten",)
+        return ("a failure is not cached" if record.status == FAILED else "somebody said that its result is wrong",)
     instead = _found_instead(store, record)
     if instead is None:
         return ("it was not cached, or another run took its place",)
@@ -179,6 +179,7 @@ def _found_instead(store: "Store", record: "RunRecord") -> str | None:
 def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
     """Yield what people said of a run."""
     from consist.cli.text import Time
+    from consist.store.lookup import forgettings
 
     if record.description:
         yield "description", record.description
@@ -191,6 +192,8 @@ def _labels(store: "Store", record: "RunRecord") -> "Iterator[tuple[Any, ...]]":
         yield "tag", tag
     for mark in store.index.marks(record.id, "pin"):
         yield "pin", mark.text, Time(mark.at)
+    for mark in forgettings(store, record):
+        yield "forgotten", mark.text, Time(mark.at)
 
 
 def _contract(record: "RunRecord") -> "Iterator[tuple[str, ...]]":

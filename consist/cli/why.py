@@ -22,6 +22,7 @@ def command() -> Any:
         why,
         name="why",
         examples=(
+            "consist why",
             "consist why 3f2a",
             "consist why 3f2a 9ab1",
             "consist why plot.png",
@@ -32,11 +33,14 @@ def command() -> Any:
 
 def why(
     run: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="RUN", help="A run, or what a run made.", show_default=False, autocompletion=complete_target
+            metavar="RUN",
+            help="A run, or what a run made. Default: the newest run that was executed.",
+            show_default=False,
+            autocompletion=complete_target,
         ),
-    ],
+    ] = None,
     other: Annotated[
         str | None,
         typer.Argument(
@@ -50,9 +54,12 @@ def why(
     """Say why a run was not found as an earlier one: what differs in code, config, inputs and contract.
 
     RUN is named as for `consist show`: by the beginning of its id, or by an output, a digest or a file that it made.
-    It is compared with the nearest earlier run of its step: the one with the fewest differing parts, of several the
-    newest, among the newest 200; a trace or a scenario, which is executed each time, with an earlier one. With OTHER,
-    the two are compared, and what is said leads from the earlier to the later, in whatever order they are named.
+    Without it, it is the newest run that is neither a trace nor a scenario nor was put.
+
+    It is compared with the nearest earlier run of its step: the one with the fewest differing parts, of several one
+    with the same config, then one with the same inputs, then the newest, among the newest 200; a trace or a scenario,
+    which is executed each time, with an earlier one. With OTHER, the two are compared, and what is said leads from the
+    earlier to the later, in whatever order they are named.
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """
@@ -71,16 +78,28 @@ def why(
         _write(record, found)
 
 
-def _explained(store: "Store", run: str, other: str | None) -> "tuple[RunRecord, Explanation]":
+def _explained(store: "Store", run: str | None, other: str | None) -> "tuple[RunRecord, Explanation]":
     """Return the run that is explained, which is the later of two, and the explanation."""
     from consist.cli.seeking import find_meant
     from consist.runs.explanation import explain_run
 
-    record = find_meant(store, run).run
+    record = _newest(store) if run is None else find_meant(store, run).run
     if other is None:
         return record, explain_run(store, record)
     earlier, later = sorted((find_meant(store, other).run, record), key=lambda found: (found.started, found.id))
     return later, explain_run(store, later, earlier)
+
+
+def _newest(store: "Store") -> "RunRecord":
+    """Return the newest run of a step that was executed: what was put has no parts to compare."""
+    from consist.errors import RunNotFoundError
+    from consist.index.records import RUN
+    from consist.store.unknown import or_elsewhere
+
+    found = next((run for run in store.index.runs(kind=RUN) if run.parts), None)
+    if found is None:
+        raise RunNotFoundError("no step was executed yet", hint=or_elsewhere(store, "`consist runs` lists the runs"))
+    return found
 
 
 def _write(record: "RunRecord", found: "Explanation") -> None:

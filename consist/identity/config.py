@@ -174,14 +174,17 @@ def _text(value: Any) -> str | None:
 
 
 _TEXT_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid", "zoneinfo", "builtins"})
+_TIMES_OF_PANDAS = frozenset({"Timestamp", "Timedelta", "Period", "NaTType", "NAType"})
+"""Classes of pandas whose text says all that people ask; that of a timestamp is the one of a datetime."""
 
 
 def _by_text(value: Any) -> Any:
-    """Keep a value of the standard library, or a numpy scalar, as its text; anything else as type and digest."""
+    """Keep a value of the standard library, a numpy scalar or a time of pandas as its text; else type and digest."""
     cls = type(value)
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return readable(value.item()) if type(value.item()) is not cls else _text(value)
-    if cls.__module__ in _TEXT_MODULES and cls not in {str, bytes, bytearray}:
+    is_time = cls.__name__ in _TIMES_OF_PANDAS and cls.__module__.partition(".")[0] == "pandas"
+    if is_time or (cls.__module__ in _TEXT_MODULES and cls not in {str, bytes, bytearray}):
         text = _text(value)
         if text is not None:
             return text

@@ -49,7 +49,8 @@ class Kind(Enum):
     """What stands at the path of an index."""
 
     NEW = "new"
-    """Nothing, or an empty file: it is taken as a new index, since there is nothing in it to lose."""
+    """Nothing, an empty file, or one that LMDB had only begun to make when it was killed: a new index is made of it,
+    since there is nothing in it to lose."""
     LMDB = "lmdb"
     """An LMDB file of the format that consist writes; perhaps not consist's."""
 
@@ -72,6 +73,7 @@ def file_kind(path: str) -> Kind:
     try:
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - paths are plain strings in this layer
             head = stream.read(_HEAD) or b""
+            size = os.fstat(stream.fileno()).st_size
     except FileNotFoundError:
         return Kind.NEW
     except IsADirectoryError:
@@ -81,7 +83,7 @@ def file_kind(path: str) -> Kind:
     if not head:
         return Kind.NEW
     if _is_header(head):
-        return Kind.LMDB
+        return Kind.NEW if _is_begun(head, size) else Kind.LMDB
     if any(_is_header(_read_at(path, size, _HEAD)) for size in _PAGE_SIZES):
         raise DamagedError(f"the first page of the LMDB database {path} is damaged", hint=REBUILD_HINT)
     raise FormatError(f"{path} is {_describe(head)}, not an index of consist", hint=HINT)
@@ -89,6 +91,17 @@ def file_kind(path: str) -> Kind:
 
 def _is_header(page: bytes) -> bool:
     return page[16:20] == _LMDB_MAGIC and page[20:24] == struct.pack("=I", 1)
+
+
+def _is_begun(head: bytes, size: int) -> bool:
+    """Tell whether the second header page is not there, and no transaction in the first.
+
+    Both are written at once; the system ends that after any page, if the process is killed.
+    """
+    if len(head) < _META_END:
+        return False
+    [page_size], [number] = struct.unpack_from("=I", head, 40), struct.unpack_from("=Q", head, _META_END - 8)
+    return bool(number == 0 and size < page_size + _META_END)
 
 
 def _read_at(path: str, offset: int, count: int) -> bytes:

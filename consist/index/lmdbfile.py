@@ -235,6 +235,8 @@ def _check_before(path: str) -> None:
         # A lock file without data is of an index that was deleted, and some process may still use both: a new index
         # must not share its lock and its readers.
         unlink(lock_path(path))
+        if os.path.exists(path):  # noqa: PTH110 - as above
+            perform("truncate", path, os.truncate, path, 0)
         return
     if filekind.missing_bytes(path) is None:
         raise DamagedError(f"the index {path} is damaged: it ends within its header", hint=REBUILD_HINT)

@@ -48,7 +48,7 @@ TREE = "tree"
 COMPLETED = "completed"
 FAILED = "failed"
 FORGOTTEN = "forgotten"
-"""The status of a completed run that somebody called wrong afterwards (``store/marking.py``)."""
+"""The status of a completed run whose result somebody said to be wrong (``store/marking.py``)."""
 
 RUN = "run"
 """The kind of a run that called a function, or was to be found again."""
@@ -157,7 +157,7 @@ class RunRecord:
     step : str
         The step's name.
     status : str
-        ``completed``, ``failed``, or ``forgotten``: it completed, and was called wrong afterwards.
+        ``completed``, ``failed``, or ``forgotten``: afterwards somebody said that its result is wrong.
     started, ended : int
         Microseconds since 1970, by the clock of the machine that ran it.
     parts : dict of str to Digest

@@ -10,7 +10,16 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from consist.errors import ConsistError, UsageError
+from consist.errors import (
+    ConflictError,
+    ConsistError,
+    ConsistWarning,
+    RefusedError,
+    StorageError,
+    StoragePermissionError,
+    UsageError,
+    warn,
+)
 from consist.index.records import COMPLETED, SCENARIO
 from consist.runs.context import RunContext, running
 from consist.runs.draft import draft_of_block, now
@@ -48,7 +57,7 @@ def trace(workshop: Workshop, asked: Block, told: Callable[[Artifact], object] |
     logbook = begin(asked, workshop)
     logbook.told = told
     run = RunContext(logbook, workshop.run_dir)
-    with recorded(run, logbook, workshop):
+    with recorded(run, logbook, workshop, writes=asked.writes):
         yield run
 
 
@@ -61,7 +70,7 @@ def begin(asked: Block, workshop: Workshop) -> Logbook:
         If config or inputs cannot be used, or have a name in common.
     """
     draft, inputs = look_at(asked, workshop.store.files)
-    return Logbook(draft, workshop.collector(asked.name), workshop.store, workshop.library, inputs)
+    return Logbook(draft, workshop.collector(asked.name, writes=asked.writes), workshop.store, workshop.library, inputs)
 
 
 def look_at(asked: Block, files: FileDigests) -> tuple[RunRecord, tuple[ResolvedInput, ...]]:
@@ -81,24 +90,45 @@ def look_at(asked: Block, files: FileDigests) -> tuple[RunRecord, tuple[Resolved
 
 
 @contextlib.contextmanager
-def recorded(run: RunContext, logbook: Logbook, workshop: Workshop) -> Iterator[None]:
-    """Record a ``with`` block as a run when it ends, in whatever way; its exception passes through."""
+def recorded(run: RunContext, logbook: Logbook, workshop: Workshop, *, writes: bool) -> Iterator[None]:
+    """Record a ``with`` block as a run when it ends, in whatever way, if that is wanted; its exception passes through.
+
+    That the record cannot be stored is a warning, as for a call: a pipeline whose steps are all found again must get
+    through without its server.
+    """
     try:
         with running(run):
             yield
             logbook.end_captures()
     except BaseException as error:
         logbook.close()
+        if not writes:
+            raise
         _write_events(logbook, workshop)
         record_failure(failed_record(logbook.written_into(logbook.draft), error), workshop.store)
         raise
     ended = now()
     logbook.close()
+    if not writes:
+        return
     _write_events(logbook, workshop)
-    notes = tuple(f"input {name!r} changed while the block ran" for name in logbook.changed_inputs())
-    record = logbook.written_into(replace(logbook.draft, status=COMPLETED, ended=ended, notes=notes))
-    keep(workshop.store, record)
-    note_latest(workshop.store, record)
+    record = logbook.written_into(replace(logbook.draft, status=COMPLETED, ended=ended, notes=tuple(_changes(logbook))))
+    try:
+        keep(workshop.store, record)
+        note_latest(workshop.store, record)
+    except StoragePermissionError as error:
+        way = f'{record.kind}(…, cache_options=CacheOptions(cache_mode="readonly")) is for who may only read the store'
+        warn(f"{record.kind} {record.id} of {record.step!r} is not recorded: {error.message} ({way})", ConsistWarning)
+    except (StorageError, ConflictError, RefusedError) as error:  # the work is done, as in ``perform.py``
+        warn(f"{record.kind} {record.id} of {record.step!r} is not recorded in full: {error}", ConsistWarning)
+
+
+def _changes(logbook: Logbook) -> Iterator[str]:
+    """Say of a block's inputs which changed while it ran, as far as that can be seen."""
+    try:
+        yield from (f"input {name!r} changed while the block ran" for name in logbook.changed_inputs())
+    except StorageError as error:
+        yield f"it could not be seen whether inputs changed meanwhile: {error}"
 
 
 def _write_events(logbook: Logbook, workshop: Workshop) -> None:

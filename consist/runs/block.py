@@ -10,6 +10,7 @@ from consist.errors import UsageError
 from consist.identity.names import check_name
 from consist.index.records import SCENARIO, TRACE
 from consist.runs.described import checked_description, checked_facet, checked_tags
+from consist.runs.options import CacheOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ class Block(NamedTuple):
         What it is found by.
     required : tuple of str
         The outputs that must be there at its end.
+    writes : bool
+        Whether it is recorded, and what it logs stored.
     """
 
     kind: str
@@ -40,9 +43,11 @@ class Block(NamedTuple):
     facet: dict[str, Any]
     description: str
     required: tuple[str, ...]
+    writes: bool = True
 
 
-_DESCRIBED = ("config", "tags", "facet", "description")
+_DESCRIBED = ("config", "tags", "facet", "description", "cache_options")
+_ONLY = 'CacheOptions(cache_mode="readonly") is what it takes: nothing is written; the others are for its steps'
 _ARGUMENTS = {TRACE: (*_DESCRIBED, "inputs"), SCENARIO: (*_DESCRIBED, "require_outputs")}
 
 
@@ -67,6 +72,7 @@ def block(  # noqa: PLR0913 - what a block is described by, checked in one place
     facet: Mapping[str, Any] | None = None,
     description: str = "",
     require_outputs: Iterable[str] = (),
+    cache_options: CacheOptions | None = None,
 ) -> Block:
     """Check what a caller asked for.
 
@@ -86,4 +92,22 @@ def block(  # noqa: PLR0913 - what a block is described by, checked in one place
         facet=checked_facet(facet),
         description=checked_description(description),
         required=tuple(check_name("output", key) for key in require_outputs),
+        writes=_writes(kind, cache_options),
     )
+
+
+def _writes(kind: str, options: CacheOptions | None) -> bool:
+    """Tell whether a block is to be recorded. It is never found again, so nothing else of the options fits it.
+
+    Raises
+    ------
+    UsageError
+        If something else is asked for.
+    """
+    if options is None:
+        return True
+    if not isinstance(options, CacheOptions):
+        raise UsageError(f"cache_options is {shown(options)}", hint=_ONLY)
+    if options not in (CacheOptions(), CacheOptions(cache_mode="reuse"), CacheOptions(cache_mode="readonly")):
+        raise UsageError(f"a {kind} is always executed, so these cache_options do not fit it", hint=_ONLY)
+    return options.cache_mode != "readonly"

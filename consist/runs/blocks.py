@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Never
 
     from consist.runs.context import RunContext
+    from consist.runs.options import CacheOptions
     from consist.runs.perform import Workshop
     from consist.runs.run import RunResult
     from consist.runs.scenario import Scenario
@@ -35,6 +36,7 @@ class Blocks:
         tags: Iterable[str] = (),
         facet: Mapping[str, Any] | None = None,
         description: str = "",
+        cache_options: CacheOptions | None = None,
         **unknown: Never,
     ) -> AbstractContextManager[RunContext]:
         """Record a ``with`` block as a run. It is always executed, and never found again: nobody looks at its code.
@@ -49,6 +51,8 @@ class Blocks:
             The step's name.
         config, inputs, tags, facet, description : optional
             As `run` takes them. Inputs are recorded; they are passed to nobody.
+        cache_options : CacheOptions, optional
+            Only ``CacheOptions(cache_mode="readonly")``: nothing of it is written, for who may only read the store.
 
         Returns
         -------
@@ -84,7 +88,16 @@ class Blocks:
         from consist.runs.unbegun import Unbegun
 
         check_block(TRACE, unknown)
-        asked = block(TRACE, name, config=config, inputs=inputs, tags=tags, facet=facet, description=description)
+        asked = block(
+            TRACE,
+            name,
+            config=config,
+            inputs=inputs,
+            tags=tags,
+            facet=facet,
+            description=description,
+            cache_options=cache_options,
+        )
         return Unbegun(trace(self._open(), asked), f"trace({name!r})", RunContext)
 
     start_run = trace
@@ -99,6 +112,7 @@ class Blocks:
         facet: Mapping[str, Any] | None = None,
         require_outputs: Iterable[str] = (),
         description: str = "",
+        cache_options: CacheOptions | None = None,
         **unknown: Never,
     ) -> AbstractContextManager[Scenario]:
         """Record a ``with`` block as a run that holds others, which hand artifacts on by name.
@@ -116,6 +130,9 @@ class Blocks:
             As `run` takes them; they describe the scenario and are no part of its steps.
         require_outputs : iterable of str
             Keys that must be in the coupler at the end.
+        cache_options : CacheOptions, optional
+            Only ``CacheOptions(cache_mode="readonly")``: nothing of it is written to the store, nor of its steps and
+            traces, unless their calls say otherwise; for who may only read the store.
 
         Returns
         -------
@@ -161,5 +178,6 @@ class Blocks:
             facet=facet,
             description=description,
             require_outputs=require_outputs,
+            cache_options=cache_options,
         )
         return Unbegun(scenario(asked, self._open(), self.run), f"scenario({name!r})", Scenario)

@@ -75,10 +75,21 @@ def take_apart(value: Any, keys: tuple[str, ...]) -> Returned:
     return Returned("single", ((keys[0] if len(keys) == 1 else SINGLE, value),))
 
 
+def told_of_many(returned: Returned) -> Iterator[str]:
+    """Note of a dict that would have been one artifact a key, were its keys fewer."""
+    for key, value in returned.values:
+        if key == SINGLE and type(value) is dict and len(value) > MAX_KEYS and all(map(_is_key, value)):
+            yield f"the dict has {len(value):,} keys, and beyond {MAX_KEYS:,} it is one output, {key!r}, not one a key"
+
+
 def _one_artifact_a_key(value: dict[Any, Any], keys: tuple[str, ...]) -> bool:
     if len(keys) == 1 and keys[0] not in value:
         return False  # the one declared output is the dict itself
-    return len(value) <= MAX_KEYS and all(type(key) is str and is_name(key) for key in value)
+    return len(value) <= MAX_KEYS and all(map(_is_key, value))
+
+
+def _is_key(key: Any) -> bool:
+    return type(key) is str and is_name(key)
 
 
 class Collector:

@@ -13,7 +13,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import PATH, TEXT, Kind, check, check_no_more
-from consist.errors import UsageError
+from consist.errors import ConsistWarning, OutputError, UsageError, warn
 from consist.fileops import make_folders
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ class RunContext:
         Parameters
         ----------
         item : object
-            A value that has a format; a path, also as text, for a file or a folder; or an `Artifact` of an earlier run,
-            whose content becomes an output of this one.
+            A value that has a format; a path for a file or a folder, also as text, so that a text is never a value; or
+            an `Artifact` of an earlier run, whose content becomes an output of this one.
         key : str, optional
             Its name. Only a path and an artifact have one of their own.
         direction : str
@@ -115,12 +115,14 @@ class RunContext:
         Raises
         ------
         OutputError
-            If the value has no format, or the run has another output of this name.
+            If the value has no format, a text is no path of anything, or the run has another output of this name.
         """
         if direction not in {"input", "output"}:
             raise UsageError(f"direction is {direction!r:.60}", hint="it is 'output' or 'input'")
         if direction == "input":
             return self.log_input(item, key)
+        if isinstance(item, str):
+            _look_at_text(item, key)
         return self._logbook.add_output(path_of(item) if isinstance(item, (str, os.PathLike)) else item, key)
 
     def log_dataframe(self, table: Any, key: str) -> Artifact:
@@ -309,3 +311,16 @@ def path_of(path: str | os.PathLike[str]) -> Path:
 
 
 _WRITTEN = Kind(PATH.fits, "give the path of what was written; log_artifact takes values")
+_TO_LOG_A_TEXT = "to log a text, put it into a file or a dict: log_artifact({'text': …}, key=…)"
+
+
+def _look_at_text(text: str, key: str | None) -> None:
+    """Refuse a text that is logged and no path; say which folder is stored for a word that might have been meant."""
+    if not os.path.lexists(text):
+        raise OutputError(
+            f"output {key or text!r:.80}: a text is taken as a path, and there is no file {text!r:.80}",
+            hint=f"write the file before it is logged; {_TO_LOG_A_TEXT}",
+        )
+    if key is not None and not os.path.dirname(text) and os.path.isdir(text):  # noqa: PTH112, PTH120 - a text
+        told = f"output {key!r:.80}: a text is taken as a path, so the folder {text!r:.80} is stored"
+        warn(f"{told} (say so with Path({text!r:.80}); {_TO_LOG_A_TEXT})", ConsistWarning)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import shown
-from consist.errors import OutputError, OutputNotFoundError, UsageError
+from consist.errors import InputError, OutputError, OutputNotFoundError, UsageError
 from consist.identity.names import check_name
 from consist.runs.artifact import Artifact
 from consist.runs.inputs import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 _STEPS_SHOWN = 20
 
@@ -124,6 +125,8 @@ class Coupler:
 
     def resolve(self, inputs: Any) -> Any:
         """Return inputs with artifacts in the place of the keys that a list has; anything else is as it was."""
+        if isinstance(inputs, Mapping):
+            self._refuse_keys(inputs)
         if not isinstance(inputs, (list, tuple)) or not any(isinstance(item, str) for item in inputs):
             return inputs
         named: dict[str, Any] = {}
@@ -142,6 +145,15 @@ class Coupler:
                 for item in inputs
             ]
         return self.resolve(inputs)
+
+    def _refuse_keys(self, inputs: Mapping[str, Any]) -> None:
+        """Refuse a text in a mapping that is no path and a key here; in a mapping each text is a path."""
+        for name, item in inputs.items():
+            if isinstance(item, str) and item in self and not os.path.lexists(item):
+                raise InputError(
+                    f"input {name!r:.80}: there is no file {item!r:.80}, but the scenario has an artifact of that key",
+                    hint=f"inputs={{{name!r:.80}: scenario.coupler[{item!r:.80}]}}, or inputs=[{item!r:.80}]",
+                )
 
     def _input(self, key: str) -> Artifact:
         try:

@@ -221,8 +221,7 @@ class DisabledTracker(Tracker):
         from consist.store.marking import checked_reason
 
         found = self._run(run)
-        checked_reason(reason)
-        return replace(found, record=found.record.forgotten())
+        return replace(found, record=found.record.forgotten(), forgotten_for=(checked_reason(reason),))
 
     def close(self) -> None:
         """Do nothing."""

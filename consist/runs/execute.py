@@ -53,7 +53,7 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     if mode == "readonly" or _is_under_way_around_us(signature):
         return run_body(identified, workshop, notes=tuple(said.values()))
     shared = workshop.store.config.sharing == GROUP
-    with single_flight(workshop.store.locks, signature, shared=shared):
+    with single_flight(workshop.store.locks, signature, shared=shared, step=request.step):
         # Whoever held the lock before us may have published what we want.
         hit, falls_short = _look_up(identified, workshop, said)
         return hit or run_body(identified, workshop, replacing=falls_short, notes=tuple(said.values()))

@@ -131,7 +131,7 @@ def _fate(other: RunRecord) -> str:
     if other.status == FAILED:
         return f"but failed, and a failure is not cached: {': '.join(other.error) or 'no error is recorded'}"
     if other.status == FORGOTTEN:
-        return "but was called wrong, and forgotten"
+        return "but was forgotten: somebody said that its result is wrong"
     if other.signature is None:
         return "but no signature leads to it: it was not cached, or another run took its place"
     return "and a signature leads to it: the later run was told not to look, found it damaged, or came at the same time"

@@ -104,7 +104,7 @@ def older_than_call(path: str, called: int, given: Iterable[str], *, symlinks: s
         What to do about links in folders.
     """
     since = called * 1000 - TICK
-    known = [os.path.realpath(place) for place in given if "\0" not in place]
+    known = _known(given)
     for one in _stamps(path, symlinks):
         if (
             one.changed < since
@@ -113,6 +113,15 @@ def older_than_call(path: str, called: int, given: Iterable[str], *, symlinks: s
         ):
             return one.place
     return None
+
+
+def is_given(path: str, given: Iterable[str]) -> bool:
+    """Tell whether a path is one of some files and folders, or lies in one of them, through whatever links."""
+    return _is_in(os.path.realpath(path), _known(given))
+
+
+def _known(given: Iterable[str]) -> list[str]:
+    return [os.path.realpath(place) for place in given if "\0" not in place]
 
 
 def is_new_file(text: str, called: int) -> bool:

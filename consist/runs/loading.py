@@ -93,7 +93,10 @@ def _artifact(artifact: Artifact | str, tracker: Tracker | None) -> Artifact:
     if isinstance(artifact, Artifact):
         return artifact
     if not isinstance(artifact, str):
-        raise UsageError(f"{shown(artifact)} is no artifact", hint="give result.outputs[…], or a path")
+        raise UsageError(
+            f"{shown(artifact)} is no artifact",
+            hint="give result.outputs[…], or a path of the store as text: 'steps/clean/table'",
+        )
     from consist.runs.current import check_tracker, current_tracker
 
     if tracker is None:

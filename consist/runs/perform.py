@@ -20,14 +20,15 @@ from consist.runs.bind import bind, handed_paths
 from consist.runs.calling import call, refuse_generators
 from consist.runs.changes import code_changes, input_changes
 from consist.runs.claims import Claim, claimed, ended, shared_paths, was_published
-from consist.runs.collect import Collector, take_apart
+from consist.runs.collect import Collector, take_apart, told_of_many
 from consist.runs.context import RunContext, begin, end, note_asked, note_found
 from consist.runs.declared import UNSTORED, Lacking, compared, settle
 from consist.runs.draft import draft_of, fill_in, now
 from consist.runs.failure import failed_record, record_failure
 from consist.runs.foreseen import refuse_unstorable
+from consist.runs.hashedonly import told_of_hashed_only
 from consist.runs.hooks import NO_HOOKS, Hooks
-from consist.runs.leftovers import NOTHING, is_new_file, older_than_call, what_is_there
+from consist.runs.leftovers import NOTHING, is_given, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
@@ -199,6 +200,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
     draft = logbook.draft
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    if (stray := told_of_hashed_only(request, identified.config.values, arguments.named)) is not None:
+        fill_in(draft, notes=(*draft.notes, stray))
     logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:
         context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
@@ -222,7 +225,8 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         settle(lack, declared.policy)
     asked, wrong = asked_runs(logbook.asked, workshop.store) if logbook.asked else ([], [])
     changed_files, changed_code = code_changes(identified)
-    given = list(_given_files(identified, asked, workshop)) if asked or _has_files(returned, declared, logbook) else []
+    files_count = asked or _has_files(returned, declared, logbook)
+    given = list(_given_files(identified, asked, workshop)) if files_count else [str(workshop.library.copies)]
     made = (*attempt.outputs, *logbook.outputs.values())
     reasons = [
         *attempt.reasons,
@@ -247,6 +251,7 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
             *draft.notes,
             *reasons,
             *(str(lack.error) for lack in lacking),
+            *told_of_many(returned),
             *_left_over(returned, started, identified, given, made),
             *(told_of_unseen(request.step, asked, started, given) if asked and leading is not None else ()),
             *changed_code,
@@ -305,7 +310,8 @@ def _left_over(
     places = {output.media.get("path") for output in kept}
     places.update(os.path.abspath(item.source) for item in identified.inputs if isinstance(item.source, Path))  # noqa: PTH100 - text
     for key, made in named:
-        if type(made) is str and is_new_file(made, called) and os.path.abspath(made) not in places:  # noqa: PTH100 - text
+        is_new = type(made) is str and is_new_file(made, called) and not is_given(made, given)
+        if is_new and os.path.abspath(made) not in places:  # noqa: PTH100 - text
             told = f"output {key!r} is the text {made!r:.200}, and the function wrote that file: only the text is kept"
             warn(f"step {request.step!r}: {told} (return its Path, and the file is)", ConsistWarning)
             yield told

@@ -11,6 +11,7 @@ from consist.arguments import check_no_more, shown
 from consist.errors import UsageError
 from consist.runs.filters import check_run_id, check_runs, nothing_found, wanted
 from consist.runs.run import Run, RunResult, artifacts_of
+from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,8 +54,8 @@ class Queries:
         parent_id : str, Run or RunResult, optional
             Only those that were executed in this run, or found again in it (a scenario).
         since, until : datetime, date, timedelta or str, optional
-            Only those that were started then or later, then or earlier. A span means so long ago; a time
-            without a zone is this machine's.
+            Only those that were started then or later, then or earlier. A span, also as text (``"2h"``; s, m, h, d,
+            w), means so long ago; a time without a zone is this machine's.
         signature : Digest, optional
             Only the run that this signature leads to.
         limit : int, optional
@@ -303,8 +304,8 @@ class Queries:
 
 
 def run_now(store: Store, record: RunRecord) -> Run:
-    """Return a run with the tags that it has now."""
-    return Run(record, store.index.tags_of(record))
+    """Return a run with the tags that it has now, and why it was forgotten."""
+    return Run(record, store.index.tags_of(record), tuple(mark.text for mark in forgettings(store, record)))
 
 
 def _found(store: Store, filters: RunFilters) -> Iterator[Run]:

@@ -30,10 +30,14 @@ class Run:
         The record itself, with all that there is.
     tags_now : tuple of str, optional
         Its tags when it was looked up. Default: those that it was recorded with.
+    forgotten_for : tuple of str
+        Of a run that was forgotten when it was looked up, the reasons that were given, the newest last; some may be
+        empty. `Tracker.forget` takes them.
     """
 
     record: RunRecord = field(repr=False)
     tags_now: tuple[str, ...] | None = field(default=None, repr=False, compare=False)
+    forgotten_for: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -67,7 +71,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``completed``, ``failed``, or ``forgotten``: it completed, and was called wrong afterwards."""
+        """``completed``, ``failed``, or ``forgotten``: afterwards somebody said that its result is wrong."""
         return self.record.status
 
     @property

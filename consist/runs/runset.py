@@ -74,7 +74,8 @@ class RunSet(Sequence["Run"]):
         ----------
         values : iterable of str
             Keys of outputs whose values are loaded into columns of that name; meant for numbers and text. A run that
-            made no such output has None.
+            made no such output has None. What is called as another column is, such as an output ``seconds``, is in
+            ``output.seconds``.
 
         Raises
         ------
@@ -86,15 +87,18 @@ class RunSet(Sequence["Run"]):
         wanted = texts("values", values)
         if wanted:
             self._refuse_unknown(wanted)
+        unclear = _unclear(self._runs)
         for run in self._runs:
-            yield self._row(run, wanted)
+            yield self._row(run, wanted, unclear)
 
     def to_pandas(self, values: Iterable[str] = ()) -> Any:
         """Return a DataFrame of pandas, a run a row.
 
         Columns are ``run_id``, ``step``, ``status``, ``started`` (UTC), ``seconds``, ``hits`` (how often the run was
         found again), ``tags``, ``config.<key>`` for each item of the configs (``config.model.size`` of a dict within),
-        ``facet.<key>``, and one for each of `values`. What a run does not have is missing.
+        ``facet.<key>``, and one for each of `values`, as of `rows`. What a run does not have is missing. Where a key
+        with a point in it would meet the path of another item (``"a.b"`` and ``{"a": {"b": …}}``), it is written as
+        ``config["a.b"]``.
 
         Parameters
         ----------
@@ -136,7 +140,7 @@ class RunSet(Sequence["Run"]):
             key = next(key for key in wanted if key in lacking)
             raise UsageError(f"no run of these has an output {key!r:.80}", hint=nearest(key, sorted(known)))
 
-    def _row(self, run: Run, values: tuple[str, ...]) -> dict[str, Any]:
+    def _row(self, run: Run, values: tuple[str, ...], unclear: frozenset[str]) -> dict[str, Any]:
         row = {
             "run_id": run.id,
             "step": run.step,
@@ -145,12 +149,12 @@ class RunSet(Sequence["Run"]):
             "seconds": run.seconds,
             "hits": self._shelf.hits(run),
             "tags": list(run.tags),
-            **_flat("config", run.config),
-            **_flat("facet", run.facet),
+            **_named("config", run.config, unclear),
+            **_named("facet", run.facet, unclear),
         }
         outputs = self._shelf.outputs(run) if values else {}
         for key in values:
-            row[key] = outputs[key].load() if key in outputs else None
+            row[_column_of(key)] = outputs[key].load() if key in outputs else None
         return row
 
     def __repr__(self) -> str:
@@ -163,31 +167,69 @@ class RunSet(Sequence["Run"]):
 
 
 _FIRST = ("run_id", "step", "status", "started", "seconds", "hits", "tags")
+_AREAS = ("config", "facet")
+_TAKEN = ("config.", "config[", "facet.", "facet[", "output.")
 
 
 def _columns(rows: list[dict[str, Any]], values: Iterable[str]) -> list[str]:
     """Return the columns of all rows in an order that does not depend on which run comes first."""
     named = dict.fromkeys(name for row in rows for name in row)
-    last = texts("values", values)
-    config, facet = ([name for name in named if name.startswith(area)] for area in ("config.", "facet."))
+    last = map(_column_of, texts("values", values))
+    config, facet = ([name for name in named if name.startswith((f"{area}.", f"{area}["))] for area in _AREAS)
     return list(dict.fromkeys((*_FIRST, *config, *facet, *last)))
 
 
-def _flat(name: str, value: Any) -> dict[str, Any]:
-    """Return the items of a mapping by their whole path, those of mappings within too.
+def _column_of(key: str) -> str:
+    """Return the column of an output: its key, if no other column may have that name.
+
+    It must not depend on the runs, so all names of configs and facets count as taken.
+    """
+    return f"output.{key}" if key in _FIRST or key.startswith(_TAKEN) else key
+
+
+def _flat(value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the items of a mapping by their path, those of mappings within too.
 
     Examples
     --------
-    >>> _flat("config", {"n": 1, "model": {"size": 2, "empty": {}}})
-    {'config.n': 1, 'config.model.size': 2, 'config.model.empty': {}}
+    >>> list(_flat({"n": 1, "model": {"size": 2, "empty": {}}}))
+    [(('n',), 1), (('model', 'size'), 2), (('model', 'empty'), {})]
     """
-    if not isinstance(value, dict):
-        return {}
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        path = f"{name}.{key}"
-        flat.update(_flat(path, item) if isinstance(item, dict) and item else {path: item})
-    return flat
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if isinstance(item, dict) and item:
+            yield from (((key, *path), inner) for path, inner in _flat(item))
+        else:
+            yield (key,), item
+
+
+def _unclear(runs: Iterable[Run]) -> frozenset[str]:
+    """Return the names that two items of these runs would share: a key with a point in it, and a path."""
+    seen: dict[str, tuple[str, ...]] = {}
+    unclear = set()
+    for run in runs:
+        for area, held in zip(_AREAS, (run.config, run.facet), strict=True):
+            for path, _ in _flat(held):
+                name = ".".join((area, *path))
+                if seen.setdefault(name, path) != path:
+                    unclear.add(name)
+    return frozenset(unclear)
+
+
+def _named(area: str, value: Any, unclear: frozenset[str]) -> dict[str, Any]:
+    """Return the items of a mapping by the names of their columns.
+
+    Examples
+    --------
+    >>> _named("config", {"a.b": 1, "a": {"b": 2}}, frozenset(["config.a.b"]))
+    {'config["a.b"]': 1, 'config.a.b': 2}
+    """
+    named = {}
+    for path, item in _flat(value):
+        name = ".".join((area, *path))
+        if name in unclear:
+            name = area + "".join(f'["{key}"]' if "." in key else f".{key}" for key in path)
+        named[name] = item
+    return named
 
 
 def _of_one_type(column: list[Any]) -> list[Any]:

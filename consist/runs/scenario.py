@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
@@ -12,7 +13,7 @@ from consist.runs import active
 from consist.runs.block import block, check_block
 from consist.runs.context import RunContext, running, runs_under_way
 from consist.runs.coupler import Coupler
-from consist.runs.options import is_left_out
+from consist.runs.options import CacheOptions, is_left_out
 from consist.runs.request import check_names
 from consist.runs.step import Step
 from consist.runs.unbegun import Unbegun
@@ -150,10 +151,27 @@ def scenario(asked: Block, workshop: Workshop, run: Callable[..., RunResult]) ->
         `Tracker.run`, by which steps are run.
     """
     logbook = active.begin(asked, workshop)
-    made = Scenario(logbook, workshop.run_dir, run, partial(active.trace, workshop))
-    with active.recorded(made, logbook, workshop):
+    begin: Tracing = partial(active.trace, workshop)
+    if not asked.writes:
+        run, begin = partial(_run_reading, run), partial(_trace_reading, workshop)
+    made = Scenario(logbook, workshop.run_dir, run, begin)
+    with active.recorded(made, logbook, workshop, writes=asked.writes):
         try:
             yield made
             made.coupler.check(asked.required)
         finally:
             logbook.add_meta({"coupler": made.coupler.places()})
+
+
+def _run_reading(run: Callable[..., RunResult], fn: Callable[..., Any], **given: Any) -> RunResult:
+    """Run a step of a scenario that writes nothing: nor does the step, unless its call says otherwise."""
+    options = given.get("cache_options")
+    if options is None or (isinstance(options, CacheOptions) and options.cache_mode is None):
+        given["cache_options"] = replace(options or CacheOptions(), cache_mode="readonly")
+    return run(fn, **given)
+
+
+def _trace_reading(
+    workshop: Workshop, asked: Block, told: Callable[[Artifact], object]
+) -> AbstractContextManager[RunContext]:
+    return active.trace(workshop, asked._replace(writes=False), told)

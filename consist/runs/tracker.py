@@ -173,7 +173,7 @@ class Tracker(Blocks, Queries):
         name : str, optional
             The step's name; part of the signature. Default: the function's.
         config : mapping, dataclass or pydantic model, optional
-            Hashed; items that are named as parameters are passed.
+            Hashed; items that are named as parameters are passed. Others are hashed only, and noted in the record.
         inputs : mapping or sequence, optional
             Files, folders and artifacts, by name; hashed by content, wherever they lie.
         outputs : sequence of str, optional

@@ -7,6 +7,7 @@ A facet is in the record alone, so each record that fits otherwise is looked at,
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -116,7 +117,8 @@ def moment(value: object) -> int:
     Parameters
     ----------
     value : datetime, date, timedelta or str
-        A time without a zone is this machine's; a span means so long ago; text is in the form of ISO 8601.
+        A time without a zone is this machine's; a span means so long ago; text is in the form of ISO 8601, or a span:
+        a number and one of the letters s, m, h, d, w (seconds to weeks).
 
     Raises
     ------
@@ -129,10 +131,7 @@ def moment(value: object) -> int:
     1767225600000000
     """
     if isinstance(value, str):
-        try:
-            value = dt.datetime.fromisoformat(value)
-        except ValueError:
-            raise UsageError(f"{value!r:.60} is no time", hint="write 2026-01-31 or 2026-01-31T12:00") from None
+        value = _time_of_text(value)
     if isinstance(value, dt.timedelta):
         try:
             value = dt.datetime.now(dt.UTC) - value
@@ -149,3 +148,18 @@ def moment(value: object) -> int:
     except (OverflowError, ValueError):
         raise UsageError(f"{value} is before or after all time", hint="leave it out for all runs") from None
     return (value - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+
+
+_SPAN = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
+_SPANS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _time_of_text(text: str) -> dt.datetime | dt.timedelta:
+    span = _SPAN.fullmatch(text)
+    try:
+        if span is not None:
+            return dt.timedelta(**{_SPANS[span[2]]: int(span[1])})
+        return dt.datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        hint = "write 2026-01-31, 2026-01-31T12:00, or so long ago: 30m, 2h, 3d, 1w"
+        raise UsageError(f"{text!r:.60} is no time", hint=hint) from None

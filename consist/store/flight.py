@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import posix
 from consist.blobs.folders import Folders
-from consist.errors import StorageError
+from consist.errors import StorageError, StoragePermissionError, notice
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -31,8 +31,12 @@ _descriptors: set[int] = set()
 """Lock files that this process has open, so that a forked child can close its copies."""
 
 
+SAID_AFTER = 5.0
+"""Seconds of waiting after which it is said, once, for whom."""
+
+
 @contextlib.contextmanager
-def single_flight(folder: str, signature: Digest, *, shared: bool = False) -> Iterator[None]:
+def single_flight(folder: str, signature: Digest, *, shared: bool = False, step: str = "") -> Iterator[None]:
     """Hold the lock of a signature; wait while another thread or process holds it.
 
     Parameters
@@ -43,6 +47,8 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False) -> It
         What is about to be executed.
     shared : bool
         Let the group of the folder above use the locks too.
+    step : str
+        What is about to be executed, for who waits to be told.
 
     Raises
     ------
@@ -50,7 +56,11 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False) -> It
         If the lock's file cannot be made.
     """
     path = f"{folder}/{signature.hex}"
-    descriptor = _acquire(path, shared=shared)
+    try:
+        descriptor = _acquire(path, shared=shared, step=step)
+    except StoragePermissionError as error:
+        hint = 'who may only read the store: CacheOptions(cache_mode="readonly"); else give yourself the rights'
+        raise StoragePermissionError(error.message, hint=hint) from error
     try:
         yield
     finally:
@@ -96,17 +106,54 @@ def _remove_if_free(path: str) -> bool:
     return False
 
 
-def _acquire(path: str, *, shared: bool) -> int:
+def _acquire(path: str, *, shared: bool, step: str) -> int:
     while True:
         descriptor = _open(path, shared=shared)
         try:
-            perform("lock", path, fcntl.flock, descriptor, fcntl.LOCK_EX)
+            perform("lock", path, _lock, descriptor, step)
             if _is_at(descriptor, path):
                 return descriptor
         except BaseException:
             _close(descriptor)
             raise
         _close(descriptor)
+
+
+def _lock(descriptor: int, step: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        import threading  # for who has to wait
+
+        timer = threading.Timer(SAID_AFTER, _say_who, (descriptor, step))
+        timer.daemon = True
+        timer.start()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        finally:
+            timer.cancel()
+
+
+def _say_who(descriptor: int, step: str) -> None:
+    """Say who is waited for."""
+    with contextlib.suppress(OSError):  # the lock was given, and its file is closed
+        holder = _holder(os.fstat(descriptor).st_ino)
+        who = "another process" if holder is None else f"process {holder}"
+        who = "another thread" if holder == os.getpid() else who
+        notice(f"step {step!r} waits for {who}, which executes the same run")
+
+
+def _holder(inode: int) -> int | None:
+    """Return the process that holds a lock, which Linux lists: holders need not write it down, at every miss."""
+    try:
+        with open("/proc/locks", encoding="ascii") as file:  # noqa: PTH123 - strings throughout
+            for line in file:
+                _, kind, *more = line.split()
+                if kind == "FLOCK" and more[-3].endswith(f":{inode}"):
+                    return int(more[-4])
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
 
 
 def _release(descriptor: int, path: str) -> None:

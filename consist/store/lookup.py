@@ -21,10 +21,11 @@ from consist.errors import (
     warn_once,
 )
 from consist.index.marks import FORGET
-from consist.index.records import decode_record
+from consist.index.records import FORGOTTEN, decode_record
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
+    from consist.index.marks import Mark
     from consist.index.records import RunRecord
     from consist.store.store import Store
 
@@ -103,7 +104,7 @@ def look(store: Store, signature: Digest, *, validate: bool | str | None = None)
     except DamagedError as error:
         return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
     if is_forgotten(store, record):
-        return record, f"run {record.id} was called wrong, and forgotten"
+        return record, f"run {record.id} was forgotten: {said_wrong(store, record)}"
     missing = _what_is_not_whole(store, record, validate)
     return record, None if missing is None else f"run {record.id}: {missing}"
 
@@ -141,8 +142,21 @@ def missing_output(store: Store, record: RunRecord) -> str | None:
 
 
 def is_forgotten(store: Store, record: RunRecord) -> bool:
-    """Tell whether a run was called wrong, as far as this machine's index knows (``marking.py``)."""
+    """Tell whether a run was said to be wrong, as far as this machine's index knows (``marking.py``)."""
     return bool(store.index.marks(record.id, FORGET))
+
+
+def forgettings(store: Store, record: RunRecord) -> list[Mark]:
+    """Return when and for which reasons a run was forgotten, the newest last; of others nothing is asked."""
+    if record.status != FORGOTTEN:
+        return []
+    return sorted(store.index.marks(record.id, FORGET), key=lambda mark: mark.at)
+
+
+def said_wrong(store: Store, record: RunRecord) -> str:
+    """Say that a run was forgotten, and why, in the words of whoever did."""
+    reasons = [mark.text for mark in store.index.marks(record.id, FORGET) if mark.text]
+    return ": ".join(("somebody said that its result is wrong", *(["; ".join(reasons)] if reasons else [])))
 
 
 def _known(store: Store, signature: Digest) -> RunRecord | None:
@@ -214,7 +228,7 @@ def _is_published(store: Store, signature: Digest, record: RunRecord) -> bool:
 def _take_in_what_is_left(store: Store, record: RunRecord) -> bool:
     """Take in what the store keeps of a run that its signature leads to no more; tell whether it keeps anything.
 
-    Whoever removed or replaced the record kept a copy of it, which also says whether the run was called wrong.
+    Whoever removed or replaced the record kept a copy of it, which also says whether the run was forgotten.
     """
     try:
         framed = store.backend.get(layout.run_key(record.id))

@@ -121,6 +121,8 @@ class Found:
         What of that tree is meant; ``""`` for all of it.
     file : TreeFile or None
         The file in that tree that is meant; None if it is a folder.
+    path : str
+        As which it was found, for messages; a folder's name may be another one than the output's.
     """
 
     digest: Digest
@@ -132,6 +134,7 @@ class Found:
     tree: Digest | None = None
     inner: str = ""
     file: TreeFile | None = None
+    path: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -203,7 +206,7 @@ def find_output(store: Store, path: str) -> Found:
         return _blob(store, parse_prefix(place.name))
     if place.key:
         run = find_run(store, place.name) if place.area == RUNS else _newest(store, place)
-        found = output_of(run, place.key)
+        found = replace(output_of(run, place.key), path=f"{place.area}/{place.name}/{place.key}")
         return _within(store, found, place.inner) if place.inner else found
     raise UsageError(
         f"{path!r:.200} names no output", hint=f"`consist ls {path}` lists what lies there".replace("  ", " ")
@@ -275,7 +278,8 @@ def read_parts(store: Store, found: Found, parts: Sequence[slice]) -> list[bytes
 
 def _require_file(found: Found) -> None:
     if found.is_folder:
-        raise FolderError(f"{found.name!r} is a folder", hint="name a file in it; `consist ls` lists them")
+        named = found.path or found.name
+        raise FolderError(f"{named!r:.200} is a folder", hint="name a file in it; `consist ls` lists them")
 
 
 def _checked_inline(found: Found, content: bytes) -> bytes:
@@ -291,16 +295,18 @@ def _within(store: Store, found: Found, inner: str) -> Found:
     """Find a file or a folder in an output that is a folder."""
     if found.tree is None:
         raise RunNotFoundError(
-            f"output {found.name!r} is no folder, so there is no {inner!r:.200} in it",
+            f"{found.path!r:.200} is no folder, so there is no {inner!r:.200} in it",
             hint=f"leave out /{inner:.200}",
         )
     part = store.trees.read(found.tree).find(inner)
-    name = inner.rpartition("/")[2]
+    name, path = inner.rpartition("/")[2], f"{found.path}/{inner}"
     if isinstance(part, TreeFile):
-        return replace(found, digest=part.digest, size=part.size, name=name, inner=inner, file=part)
+        return replace(found, digest=part.digest, size=part.size, name=name, inner=inner, file=part, path=path)
     if part is None:
-        raise RunNotFoundError(f"there is no {inner!r:.200} in {found.name!r}", hint="`consist ls` lists what is in it")
-    return replace(found, digest=tree_digest(part), size=part.total, name=name, inner=inner)
+        raise RunNotFoundError(
+            f"there is no {inner!r:.200} in {found.path!r:.200}", hint="`consist ls` lists what is in it"
+        )
+    return replace(found, digest=tree_digest(part), size=part.total, name=name, inner=inner, path=path)
 
 
 def _newest(store: Store, place: Place) -> RunRecord:

@@ -35,7 +35,7 @@ def nearest_run(store: Store, run: RunRecord, *, earlier: bool = True) -> RunRec
     RunRecord or None
         A run that is equal in all parts, whatever became of it: why it was not found is the reason then. Else of those
         that a signature leads to (of the others, if there is none) the one with the fewest differing parts; of several,
-        the newest.
+        one with the same config, then one with the same inputs; of several still, the newest.
     """
     candidates = _candidates(store, run if earlier else None, run.step)
     comparable = (found for found in candidates if found.id != run.id and found.parts and found.kind == run.kind)
@@ -48,7 +48,12 @@ def _candidates(store: Store, below: RunRecord | None, step: str) -> Iterator[Ru
         yield from store.index.runs(step=step, status=status, before=below, limit=OTHERS_LOOKED_AT)
 
 
-def _rank(run: RunRecord, found: RunRecord) -> tuple[bool, bool, int, int]:
-    """Say how far a run is off; less is nearer."""
-    differing = len(differing_parts(found, run))
-    return differing > 0, found.signature is None, differing, -found.started
+def _rank(run: RunRecord, found: RunRecord) -> tuple[bool, bool, int, bool, bool, int]:
+    """Say how far a run is off; less is nearer.
+
+    Config and inputs say which run of a sweep it is: after an edit each is to be told that the function changed, not
+    how its config differs from that of a sibling, which was run anew before it.
+    """
+    differing = differing_parts(found, run)
+    others = "config" in differing, "inputs" in differing
+    return len(differing) > 0, found.signature is None, len(differing), *others, -found.started

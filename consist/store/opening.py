@@ -9,7 +9,7 @@ from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
 from consist.blobs.urls import is_remote
-from consist.errors import ConsistWarning, NotFoundError, SettingsError, UnreachableError, warn
+from consist.errors import ConsistWarning, NotFoundError, SettingsError, UnreachableError, notice, warn
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.findings import Findings
@@ -17,6 +17,7 @@ from consist.index.index import Index
 from consist.store import config as store_config
 from consist.store.events import EventLog
 from consist.store.files import FileDigests
+from consist.store.settings import index_above
 from consist.store.store import Store
 from consist.store.trees import Trees
 
@@ -80,7 +81,10 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     place: dict[str, Any] = {"storage_options": storage_options, "durable": durable, "memory": Findings(environment)}
     backend = open_backend(url, **place, sharing=sharing)
     if not create and _is_missing(backend):
-        raise NotFoundError(f"there is no store at {backend.url}", hint="check the place; a Tracker makes a store")
+        raise NotFoundError(
+            f"there is no store at {backend.url}",
+            hint="check the place, or name where it was moved to; a Tracker makes a store",
+        )
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
     try:
         config, is_new = store_config.load_or_create(backend, sharing=sharing)
@@ -94,7 +98,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     index.remember_store(normalise_url(url))
     if is_new:
         index.mark_rebuilt()
-        _warn_of_another(index, normalise_url(url))
+        _tell_of_others(index, normalise_url(url))
     store = _assembled(config, backend, index, compression=compression, cache_limit=cache_limit)
     if not trusted:
         from consist.store.rebuild import rebuild
@@ -160,13 +164,27 @@ def _assembled(
     )
 
 
-def _warn_of_another(index: Index, place: str) -> None:
-    """Warn where a store was made at a place that this index knows with another one: a disk may not be mounted."""
-    if any(known.location == place and known.store_id != index.store_id for known in index.stores()):
+def _tell_of_others(index: Index, place: str) -> None:
+    """Say of a store that was made by this call which other one may have been meant.
+
+    One that the index knows at this very place may have been moved, or its disk not be mounted (decision 61). Of a
+    cache that a folder above has, a line is enough: to begin one of its own may be meant.
+    """
+    stores = index.stores()
+    own = next(known.location for known in stores if known.store_id == index.store_id)
+    gone = [known for known in stores if known.location == own and known.store_id != index.store_id]
+    if gone:
+        has_runs = any(True for known in gone for _ in Index(index.environment, known.store_id).runs(limit=1))
         warn(
-            f"a new store was made at {place}, where the index knows another one: was that moved or deleted, or is its"
-            " disk not mounted?",
+            f"a new store was made at {place}, where the index knows another one{', with runs' if has_runs else ''}:"
+            " was that moved or deleted, or is its disk not mounted? If it lies elsewhere now, name its place by"
+            " store=…, --store or CONSIST_STORE: what the index has of it stays",
             ConsistWarning,
+        )
+    elif (above := index_above(index.environment.path)) is not None:
+        notice(
+            f"a cache of its own is begun at {place}; there is one above, with the index {above} (one consist.toml for"
+            " both, in the folder above, makes them share it)"
         )
 
 

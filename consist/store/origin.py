@@ -104,11 +104,16 @@ def find_origin(store: Store, target: str, *, seen: Callable[[int], object] = in
     if found is not None:
         return found
     if not os.path.lexists(target):
-        raise RunNotFoundError(
-            f"no run has an id that begins with {target!r:.200}, and there is no file of that name",
-            hint=or_elsewhere(store, "`consist runs` lists the runs"),
-        )
+        raise no_such(store, target)
     return _maker(store, _sought(target, seen), target)
+
+
+def no_such(store: Store, target: str) -> RunNotFoundError:
+    """Say of what was typed that it is neither a run nor a file."""
+    return RunNotFoundError(
+        f"no run has an id that begins with {target!r:.200}, and there is no file of that name",
+        hint=or_elsewhere(store, "`consist runs` lists the runs"),
+    )
 
 
 def _in_store(store: Store, target: str) -> Origin | None:

@@ -3,7 +3,7 @@
 A record is published once. Of two writers of one signature the first wins, and the other's run is kept beside it as
 one that no signature leads to. A record is replaced only by compare-and-swap, and only after it was copied to
 ``runs/<id>``: when the caller wants it (`overwrite`), when what it names is missing or damaged (healing), or when it
-was called wrong (``marking.py``).
+was forgotten (``marking.py``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.errors import UsageError
 from consist.hashing.codec import pack
-from consist.index.marks import TAG
+from consist.index.marks import FORGET, TAG
+from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,8 @@ class Place(NamedTuple):
     Attributes
     ----------
     name : str
-        ``step``, ``tag``, ``description``, ``config.KEY``, ``facet.KEY``, ``output.KEY``, ``input.KEY``, ``error``.
+        ``step``, ``tag``, ``description``, ``config.KEY``, ``facet.KEY``, ``output.KEY``, ``input.KEY``, ``error``,
+        ``forgotten``.
     value : object
         What stands there.
     """
@@ -140,8 +142,9 @@ def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, .
     store : Store
         Whose runs.
     typed : str
-        A text, which is looked for in the names of steps, inputs and outputs, tags, descriptions, errors, and in keys
-        and values of config and facet, of which numbers must be equal; or ``KEY=VALUE`` for one of those values.
+        A text, which is looked for in the names of steps, inputs and outputs, tags, descriptions, errors, reasons of
+        forgetting, and in keys and values of config and facet, of which numbers must be equal; or ``KEY=VALUE`` for one
+        of those values.
 
     Raises
     ------
@@ -151,7 +154,8 @@ def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, .
     wanted = Wanted.of(typed)
     tagged: set[str] = set()
     if wanted.key is None:
-        tagged = {run_id for run_id, mark in store.index.marked(TAG) if wanted.text in _lower(mark.text)}
+        said = (*store.index.marked(TAG), *store.index.marked(FORGET))
+        tagged = {run_id for run_id, mark in said if wanted.text in _lower(mark.text)}
 
     def found() -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:
         for record in store.index.passing(wanted.sieve(), tagged):
@@ -197,6 +201,7 @@ def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
             *(("error", text) for text in record.error),
         ]
         names += [("tag", tag) for tag in store.index.tags_of(record)]
+        names += [("forgotten", mark.text) for mark in forgettings(store, record)]
         names += [(f"input.{item.key}", item.key) for item in record.inputs]
         names += [(f"output.{item.key}", item.key) for item in record.outputs]
         yield from (Place(name, text) for name, text in names if wanted.text in _lower(text))

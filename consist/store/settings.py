@@ -122,6 +122,19 @@ def _warn_if_near(variable: str, name: str, known: dict[str, str | None]) -> Non
         warn(f"the environment variable {variable} is ignored ({said})", ConsistWarning)
 
 
+def index_above(db_path: str) -> str | None:
+    """Return the index of the nearest folder above, of an index that is where a folder's own is by default.
+
+    Nobody opens it for that: which cache is meant is said, and not guessed. It is for hints.
+    """
+    default = DEFAULTS["db_path"]
+    path = os.path.abspath(db_path)  # noqa: PTH100 - links are kept
+    if not path.endswith(f"/{default}"):
+        return None
+    candidates = (str(folder / default) for folder in Path(path.removesuffix(default)).parents)
+    return next(filter(os.path.isfile, candidates), None)
+
+
 def _from_environment(name: str, variable: str) -> Any:
     value = os.environ[variable]
     return _home(value) if _KINDS[name] is not COUNT else _size(f"{variable} is", value)

@@ -27,7 +27,7 @@ class StepSummary:
     step : str
         Its name.
     completed, failed, forgotten : int
-        How many runs ended so, or were called wrong after they had completed.
+        How many runs ended so, or were said to be wrong after they had completed.
     hits : int
         How often they were found again instead of being executed.
     outputs : int

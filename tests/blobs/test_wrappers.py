@@ -2,6 +2,7 @@
 
 import socket
 import time
+import traceback
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -164,6 +165,63 @@ def test_who_was_waited_for_in_vain_is_not_waited_for_again_until_there_was_an_a
 
 
 @pytest.fixture
+def clock(monkeypatch):
+    """A time that passes by sleeping only; a list of the pauses."""
+    slept = []
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda pause: (slept.append(pause), now.__setitem__(0, now[0] + pause)))
+    return now, slept
+
+
+def test_one_outage_is_one_patience_whoever_asks(place, clock, caplog):
+    """A server that died during a put was waited for by the packs, the record, its copy and the log, each anew."""
+    _, slept = clock
+    flaky = Flaky(RemoteBackend(place), 0)
+    backend = Retrying(flaky)
+    backend.put("blobs/1", b"x")
+    flaky.left = dict.fromkeys(flaky.left, 10**9)
+    with pytest.raises(UnreachableError, match="within 60 s"):
+        backend.put("blobs/2", b"x")
+    assert 50 < sum(slept) <= 60
+    for ask in (lambda: backend.create("results/1", b"x"), lambda: backend.get("blobs/1")):
+        with pytest.raises(UnreachableError, match=r"no answer, nor anything else for \d+ s"):
+            ask()
+    assert sum(slept) <= 60
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == f"{backend.url} does not answer; it is asked again for at most 60 s"
+    flaky.left["put"] = 0
+    backend.put("blobs/2", b"x")  # the outage is over
+    del slept[:]
+    with pytest.raises(UnreachableError, match="within 60 s"):
+        backend.get("blobs/1")
+    assert 50 < sum(slept) <= 60
+    assert len(caplog.records) == 2
+
+
+def test_what_was_long_ago_says_nothing_of_now(place, clock):
+    """A function took an hour meanwhile: what it made is worth another minute."""
+    now, _ = clock
+    flaky = Flaky(RemoteBackend(place), 0)
+    backend = Retrying(flaky)
+    backend.put("blobs/1", b"x")
+    flaky.left["get"] = flaky.left["put"] = 10**9
+    with pytest.raises(UnreachableError, match="within 60 s"):
+        backend.get("blobs/1")
+    now[0] += 3600
+    flaky.left["put"] = 5
+    backend.put("blobs/2", b"x")
+    assert flaky.left["put"] == 0
+
+
+@pytest.mark.usefixtures("clock")
+def test_who_waits_less_long_is_told_nothing(place, caplog, capsys):
+    flaky = Flaky(RemoteBackend(place), 3)
+    Retrying(flaky).put("blobs/1", b"x")
+    assert (caplog.records, capsys.readouterr().err) == ([], "")
+
+
+@pytest.fixture
 def closed_port():
     """A port of this machine that nobody else gets, and that nobody listens on."""
     with socket.socket() as taken:
@@ -177,9 +235,15 @@ def test_where_nobody_listens_nobody_waits(closed_port, driver, monkeypatch):
     monkeypatch.setattr(time, "sleep", slept.append)
     options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{closed_port}", "consist_driver": driver}
     backend = Retrying(RemoteBackend("s3://bucket/store", options))
-    with pytest.raises(UnreachableError, match=rf"nobody listens there, .* http://127.0.0.1:{closed_port} \(start"):
+    with pytest.raises(
+        UnreachableError, match=rf"nobody listens there, .* http://127.0.0.1:{closed_port} \(start"
+    ) as raised:
         backend.get("consist.json")
     assert len(slept) == 2
+    told = "".join(traceback.format_exception(raised.value))
+    assert "onnect" in str(raised.value.__cause__)
+    assert "Debug source" not in told
+    assert len(told.splitlines()) < 40
     with pytest.raises(UnreachableError, match="nobody listens there"):
         backend.stat_many(["a", "b"])
     assert len(slept) == 2

@@ -151,6 +151,14 @@ def test_the_exit_code_is_the_commands_and_a_failure_is_recorded_and_not_cached(
     assert error["type"] == "CalledProcessError"
 
 
+def test_why_a_command_failed_is_said_with_json_too(folder, start):
+    """There is no document of it; what its standard error ended with is not lost."""
+    script = "echo shown nowhere; head -c 5000 /dev/zero | tr '\\0' x >&2; echo err >&2; exit 7"
+    done = start("exec", "--json", "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout) == (7, b"")
+    assert done.stderr == b"x" * 1996 + b"err\n"
+
+
 def test_what_it_is_not_given_is_an_error_and_nothing_is_recorded(folder, call):
     for arguments, code, said in (
         (("no-such-program",), 3, "there is no program 'no-such-program'"),

@@ -289,6 +289,16 @@ def test_where_no_settings_say_where_the_index_is_that_is_said(tmp_path, monkeyp
     assert said not in one_line(call("runs"))
 
 
+def test_where_a_folder_above_has_an_index_that_is_named(tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    with consist.Tracker(durable=False) as tracker:
+        tracker.run(pow, config={"base": 2, "exp": 3})
+    (tmp_path / "deep/sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/sub")
+    assert f"(there is one above: --db-path {tmp_path}/.consist/index.lmdb; " in one_line(call("runs"))
+    assert "one above" not in one_line(call("runs", "--db-path", "x.lmdb"))
+
+
 def test_where_there_is_no_index_those_in_the_folder_are_named(world, call):
     hint = one_line(call("runs"))
     assert "there is no index " in hint

@@ -92,13 +92,13 @@ def test_cat_in_json_says_that_it_is_a_file(drawn, ask):
 @pytest.mark.parametrize(
     ("verb", "path", "code", "said"),
     [
-        ("cat", "steps/draw/charts", 2, "'charts' is a folder"),
-        ("cat", "steps/draw/charts/2026", 2, "'2026' is a folder"),
-        ("cat", "steps/draw/charts/none", 3, "there is no 'none' in 'charts'"),
+        ("cat", "steps/draw/charts", 2, "'steps/draw/charts' is a folder"),
+        ("cat", "steps/draw/charts/2026", 2, "'steps/draw/charts/2026' is a folder"),
+        ("cat", "steps/draw/charts/none", 3, "there is no 'none' in 'steps/draw/charts'"),
         ("ls", "steps/draw/charts/2026/may.svg/x", 3, "there is no '2026/may.svg/x'"),
         ("get", "steps/draw/charts/../charts", 3, "there is no '../charts'"),
         ("get", "steps/draw/charts/2026/..", 3, "there is no '2026/..'"),
-        ("cat", "steps/draw/n/x", 3, "output 'n' is no folder"),
+        ("cat", "steps/draw/n/x", 3, "'steps/draw/n' is no folder"),
         ("ls", "steps/draw/charts//2026", 2, "no path of a store"),
     ],
 )

@@ -186,6 +186,7 @@ def test_runs_can_be_chosen_by_when_they_began(world, ask):
     began = world.runs["big"].started_at
     assert steps_of(ask("runs", "--since", began.isoformat())) == ["fail", "big"]
     assert steps_of(ask("runs", "--since", "2200-01-01")) == []
+    assert steps_of(ask("runs", "--since", "1w")) == steps_of(ask("runs"))
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
@@ -258,6 +259,14 @@ def test_lineage_refuses_what_does_not_go_together(world, call):
     for options in (("--dot", "--json"), ("--depth", "-1"), ("--limit", "0")):
         assert call("lineage", "steps/clean/table", *options, "--db-path", world.db_path).code == 2
     assert call("lineage", "steps/clean/nothing", "--db-path", world.db_path).code == 3
+
+
+def test_lineage_says_of_a_name_that_is_nothing_what_the_other_verbs_say(world, call):
+    said = {call(verb, "nothere.txt", "--db-path", world.db_path).err for verb in ("lineage", "show", "why")}
+    (line,) = said
+    assert line.startswith(
+        "consist: no run has an id that begins with 'nothere.txt', and there is no file of that name"
+    )
 
 
 def test_export_writes_the_four_tables(said, ask, call):

@@ -1,5 +1,7 @@
 """`tag`, `untag`, `pin`, `unpin` and `forget`: what they say is seen by an index that is made anew from the store."""
 
+import json
+
 import consist
 
 
@@ -60,6 +62,25 @@ def test_forget_names_the_runs_that_go_with_it_and_show_what_a_run_asked_for(wor
     plan = ask("forget", inner.id, "--yes").lines
     assert plan[2] == f"it was asked for in 1 run, forgotten with it: {outer.run.id}"
     assert [row["status"] for row in ask("runs", "--step", "eleven").rows()] == ["forgotten"]
+
+
+def test_why_a_run_was_forgotten_is_said_wherever_it_is_asked_about(world, ask):
+    def document(*arguments):
+        return json.loads(ask(*arguments, "--json").out)
+
+    run, reasons = world.runs["clean"].id, ["upside down", "late, too"]
+    assert document("show", run)["run"]["forgotten"] == []
+    assert document("forget", run, "--yes", "--reason", "upside down")["before"] == []
+    again = ask("forget", run, "--yes", "--reason", "late, too")
+    assert again.lines[0].startswith("it was forgotten before, at 20")
+    assert again.lines[0].endswith("Z: upside down")
+    shown = ask("show", run).lines
+    assert [line.split("\t")[1] for line in shown if line.startswith("forgotten\t")] == reasons
+    assert "signature\t-\tsomebody said that its result is wrong" in shown
+    (found,) = document("search", "upside down")["runs"]
+    assert found["found"] == [{"name": "forgotten", "value": "upside down"}]
+    for each in (found, document("show", run)["run"], *document("runs", "--step", "clean")["runs"]):
+        assert [said["reason"] for said in each["forgotten"]] == reasons
 
 
 def test_forget_says_what_it_will_do_and_needs_a_yes(world, ask, call):

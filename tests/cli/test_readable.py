@@ -1,5 +1,7 @@
 """Values as people and JSON read them."""
 
+import collections
+import dataclasses
 import datetime as dt
 import decimal
 import fractions
@@ -7,6 +9,7 @@ import json
 import uuid
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +34,12 @@ from consist.runs.sizes import human_seconds
         (frozenset({"b", "a"}), ["a", "b"]),
         ({1: "a", "1": "b"}, [[1, "a"], ["1", "b"]]),
         ({(1, 2): {"x": b"\x00"}}, [[[1, 2], {"x": {"base64": "AA=="}}]]),
+        (collections.Counter("aab"), {"a": 2, "b": 1}),
+        (collections.OrderedDict([(2, "b"), (1, "a")]), [[2, "b"], [1, "a"]]),
+        (collections.defaultdict(int, a=1), {"a": 1}),
+        (collections.deque([(1,)]), [[1]]),
+        (pd.Timestamp("2026-01-02 03:04:05.000000006"), "2026-01-02T03:04:05.000000006"),
+        (pd.Period("2026-01"), "2026-01"),
         (dt.date(2026, 1, 2), "2026-01-02"),
         (dt.datetime(2026, 1, 2, 3, 4, 5, 6, dt.UTC), "2026-01-02T03:04:05.000006+00:00"),
         (dt.timedelta(seconds=90), "0:01:30"),
@@ -93,3 +102,14 @@ def test_durations_keep_their_value_and_are_short(value):
     assert float(count) * _UNITS[unit] == pytest.approx(value, rel=0.006)
     assert "e" not in count
     assert len(count.lstrip("0.")) <= max(4, len(str(round(value))))
+
+
+@dataclasses.dataclass
+class Counter:
+    """Called as a class of `collections` is."""
+
+    n: int
+
+
+def test_a_class_that_is_called_as_a_container_is_none():
+    assert json_ready([Counter(3)]) == ["Counter(n=3)"]

@@ -113,5 +113,6 @@ def test_a_folder_that_is_gone_exits_3_and_is_not_made_again(world, call):
         words = arguments(world, verb)
         answer = call(*verb.split(), *words, *place)
         assert (answer.code, answer.out) == (3, ""), verb
-        assert answer.err == f"consist: there is no store at {world.store} (check the place; a Tracker makes a store)\n"
+        hint = "check the place, or name where it was moved to; a Tracker makes a store"
+        assert answer.err == f"consist: there is no store at {world.store} ({hint})\n"
     assert not world.store.exists()

@@ -70,6 +70,25 @@ def blocks(history):
         return [found.id for name in names for found in reversed(tracker.find_runs(step=name))]
 
 
+def test_without_a_run_it_is_the_newest_that_was_executed(history, why, call):
+    with consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False) as tracker, tracker.trace("report"):
+        tracker.run(pow, name="power", config={"base": 2, "exp": 3})
+    with consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False) as tracker:
+        newest = tracker.find_runs(step="power")[0].id
+    Path("notes.txt").write_text("n")
+    assert call("put", "notes.txt", "--db-path", "i.lmdb").code == 0
+    assert why() == (newest, None, ["no earlier run of step 'power'"])
+
+
+def test_where_nothing_was_executed_that_is_said(tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    with consist.Tracker(run_dir="runs", db_path="i.lmdb", durable=False) as tracker, tracker.trace("report"):
+        pass
+    answer = call("why", "--db-path", "i.lmdb")
+    assert (answer.code, answer.out) == (3, "")
+    assert "no step was executed yet" in answer.err
+
+
 def test_a_block_was_not_to_be_found_and_is_called_what_it_is(blocks, why, call):
     first, again, other, scenario, scenario_again = blocks
     always = "is executed each time"
@@ -161,7 +180,6 @@ def test_a_run_after_damage_says_what_was_damaged(history, call, why):
         (("",), 3, "no run has an id"),
         (("steps/clean",), 2, "names no output"),
         (("steps/clean/n", "nothing.png"), 3, "there is no file of that name"),
-        ((), 2, "Missing argument"),
         (("a", "b", "c"), 2, "unexpected extra argument"),
     ],
 )

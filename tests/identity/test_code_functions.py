@@ -31,6 +31,45 @@ def test_a_setting_counts_whatever_the_library_calls_it(name, install, project):
     assert digest("10") == digest("10")
 
 
+GIVEN = """
+import functools
+def through({name}):
+    def deco(fn):
+        @functools.wraps(fn)
+        def wrapper(x):
+            return fn({name}(x))
+        return wrapper
+    return deco
+"""
+CALLED = {
+    "function": "def given(x):\n    return x {sign} 1\n",
+    "lambda": "given = lambda x: x {sign} 1\n",
+    "partial": "import functools\ngiven = functools.partial(lambda y, x: x {sign} y, 1)\n",
+    "remembering": "import functools\n@functools.lru_cache\ndef given(x):\n    return x {sign} 1\n",
+    "class": "class given(int):\n    def __new__(cls, x):\n        return int.__new__(cls, x {sign} 1)\n",
+    "method": "class Own:\n    def go(self, x):\n        return x {sign} 1\ngiven = Own().go\n",
+    "object": "class Own:\n    def __call__(self, x):\n        return x {sign} 1\ngiven = Own()\n",
+}
+
+
+@pytest.mark.parametrize("source", CALLED.values(), ids=CALLED)
+@pytest.mark.parametrize("name", ["tokenizer", "clock", "cache_key", "memo", "lock", "runningTotal", "state"])
+def test_code_of_the_project_counts_whatever_the_library_calls_it(name, source, install, project):
+    install("given_to", "1.0", GIVEN.format(name=name))
+    job = f"import given_to\n{source}\n@given_to.through(given)\ndef f(x):\n    return x\n"
+    plus, minus = (project(job=job.format(sign=sign)) for sign in "+-")
+    assert (plus.f(1), minus.f(1)) == (2, 0)
+    assert fresh_code_identity(plus.f).digest != fresh_code_identity(minus.f).digest
+
+
+@pytest.mark.parametrize("name", ["clock", "tokenizer", "status", "blocks", "memorandum"])
+def test_a_word_within_another_says_nothing(name, install, project):
+    install("sized", "1.0", GIVEN.format(name=name).replace(f"{name}(x)", f"x + len({name})"))
+    job = "import sized\n@sized.through({given})\ndef f(x):\n    return x\n"
+    short, long = (project(job=job.format(given=given)).f for given in ("[1]", "[1, 2]"))
+    assert fresh_code_identity(short).digest != fresh_code_identity(long).digest
+
+
 @pytest.mark.parametrize("made", ["{}", "[]", "set()", "threading.Lock()"])
 def test_what_a_wrapper_remembers_does_not_count(made, install, project):
     remembering = f"""

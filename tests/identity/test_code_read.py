@@ -39,6 +39,8 @@ ANNOTATIONS = {
     "function in a global": "hints(h)",
     "field of a model": "Model(pair=(1,))",
     "adapter": "CHECK.validate_python([])",
+    "signature by its class": "str(inspect.Signature.from_callable(h))",
+    "adapter made in the function": "pydantic.TypeAdapter(h)",
     "protocol": "isinstance(1, Shape)",
 }
 
@@ -68,8 +70,21 @@ def test_an_annotation_that_is_changed_in_place_counts(project):
     assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before
 
 
-@pytest.mark.parametrize("made", ["bound={}", "{}, str"], ids=["bound", "constraints"])
+@pytest.mark.parametrize("made", ["bound={}", "{}, str", "default={}"], ids=["bound", "constraints", "default"])
 def test_what_a_type_variable_may_be_counts(made, project):
-    source = "import typing\nT = typing.TypeVar('T', {})\ndef f():\n    return T\n"
+    source = "import typing_extensions\nT = typing_extensions.TypeVar('T', {})\ndef f():\n    return T\n"
     before, after = (project(job=source.format(made.format(kind))).f for kind in ("int", "float"))
     assert code_identity(before).digest != code_identity(after).digest
+
+
+def test_the_variance_of_a_type_variable_counts(project):
+    source = "import typing\nT = typing.TypeVar('T', {})\ndef f():\n    return T.__covariant__\n"
+    kinds = ["", "covariant=True", "contravariant=True"]
+    assert len({code_identity(project(job=source.format(kind)).f).digest for kind in kinds}) == len(kinds)
+
+
+def test_a_type_variable_without_a_default_is_not_one_whose_default_is_none(project):
+    source = "import typing_extensions\nT = typing_extensions.TypeVar('T'{})\ndef f():\n    return T\n"
+    without, none = (code_identity(project(job=source.format(default)).f) for default in ("", ", default=None"))
+    assert without.digest != none.digest
+    assert not any("typing" in label for label in without.manifest), without.manifest

@@ -367,6 +367,36 @@ def test_an_array_that_knows_what_holds_it_counts_by_its_content(installed, inst
     assert found[0].digest == found[2].digest != found[1].digest
 
 
+SETS_BY_NAME = {
+    "of object": 'object.__setattr__(self, "_hash", hash(getattr(self, "n")))',
+    "of super": 'super().__setattr__("_hash", hash(getattr(self, "n")))',
+    "keyword beside": 'object.__setattr__(self, "_hash", hash((getattr(self, "n"), "m")))',
+}
+
+
+@pytest.mark.parametrize("keeps", SETS_BY_NAME.values(), ids=SETS_BY_NAME)
+def test_what_a_hash_method_only_names_counts(keeps, project):
+    """The name of what it sets is left out, and no other text in it."""
+    source = f"""
+        class P:
+            def __init__(self, n, m):
+                object.__setattr__(self, "n", n)
+                object.__setattr__(self, "m", m)
+            def __hash__(self):
+                if "_hash" not in self.__dict__:
+                    {keeps}
+                return self._hash
+    """
+    project(made_hash=source)
+    job = "from made_hash import P\nX = P({}, {})\ndef f():\n    return X.n, X.m\n"
+    modules = [project(job=job.format(n, m)) for n, m in ((1, 1), (2, 1), (1, 2))]
+    assert len({fresh_code_identity(module.f).digest for module in modules}) == len(modules)
+    before = fresh_code_identity(modules[0].f).digest
+    hash(modules[0].X)
+    assert "_hash" in vars(modules[0].X)
+    assert fresh_code_identity(modules[0].f).digest == before
+
+
 HASHED = {
     "in __dict__": """
         class P:

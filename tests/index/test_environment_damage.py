@@ -10,6 +10,7 @@ import random
 import signal
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from consist.index import lmdbfile
@@ -51,6 +52,20 @@ def test_a_file_that_is_cut_short_is_an_error_or_whole_enough(db_path, whole, ch
         code, answer, trouble = outcome(child, db_path, whole[:size])
         assert (code, trouble) == (0, "")
         assert answer in {"damaged", "format"} or (answer == "fine" and size > len(whole) - 8192)
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_file_that_its_maker_was_killed_over_is_taken_as_new(db_path, size, make, put):
+    """LMDB writes both header pages at once; a kill ends that after one of them."""
+    Path(db_path).parent.mkdir()
+    lmdb.open(db_path, subdir=False, lib_version=0).close()
+    made = Path(db_path).read_bytes()
+    assert len(made) == 8192
+    Path(db_path).write_bytes(made[:size])
+    index = Index(Environment(db_path), "store-1")
+    run = make(1, 1)
+    put(index, run)
+    assert index.get_run(run.id) == run
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from consist import CacheOptions, Tracker, errors
+from consist import CacheOptions, CodeOptions, Tracker, errors
 from consist.hashing.canonical import canonical_digest
 
 LARGE = "x" * 5000
@@ -275,6 +275,28 @@ def test_content_that_turns_out_damaged_is_computed_again(tracker, hydration):
     assert not again.cache_hit
     assert Path("table.csv").read_text() == LARGE
     assert run(tracker, cache_hydration=hydration).cache_hit
+
+
+@pytest.mark.parametrize("mode", ["readonly", "reuse"])
+def test_what_was_said_at_the_look_up_is_noted_also_where_there_is_only_one(tracker, mode):
+    """A run that must not write, and one that its own function asks for, do without the lock and a second look."""
+    deeper = []
+
+    def large():
+        if deeper and deeper.pop():
+            tracker.run(large, **call)
+        return b"x" * 9000
+
+    call = {"name": "large", "code_options": CodeOptions(version="1")}
+    made = tracker.run(large, **call)
+    break_blob(blob_of(tracker, made.outputs["value"]), "gone")
+    deeper.append(mode == "reuse")
+    with pytest.warns(errors.DamagedWarning, match="it is computed again"):
+        run = tracker.run(large, **call, cache_options=CacheOptions(cache_mode=mode)).run
+    kept = [run for run in tracker.find_runs(step="large") if run.id != made.run.id]
+    assert len(kept) == (2 if mode == "reuse" else 0)
+    for each in kept or [run]:
+        assert any("it is computed again" in note for note in each.record.notes)
 
 
 def count(table, size):

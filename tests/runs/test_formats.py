@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import subprocess
@@ -87,6 +88,11 @@ PLAIN = [
     np.datetime64("2026-01-02"),
     Result(0.5, dt.datetime(2026, 1, 2, tzinfo=dt.UTC)),
     [Result(0.5, dt.datetime(2026, 1, 2, tzinfo=dt.UTC))],
+    {"latest": pd.Timestamp("2020-01-01", tz="Europe/Zurich"), "n": 3},
+    pd.Timestamp("2020-01-01 00:00:00.123456789"),
+    [pd.Timedelta(days=1), pd.Period("2020-01")],
+    collections.Counter("abracadabra"),
+    {"words": collections.defaultdict(list, a=[1]), "last": collections.deque([1, 2], maxlen=2)},
 ]
 
 

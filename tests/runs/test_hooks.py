@@ -67,6 +67,18 @@ def test_what_a_hook_raises_is_one_warning_and_harms_nothing(tmp_path):
             tracker.run(half, config={"n": 3})
 
 
+@pytest.mark.parametrize("moment", ["on_run_start", "on_run_complete", "on_run_failed"])
+def test_ctrl_c_in_a_hook_is_no_warning(tmp_path, moment):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with (
+        Tracker(tmp_path / "runs", tmp_path / "i.lmdb", durable=False, hooks=Hooks(**{moment: interrupted})) as tracker,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        tracker.run(half, config={"n": 3 if moment == "on_run_failed" else 4})
+
+
 def test_hooks_do_not_count_as_code(heard):
     tracker, _ = heard
 

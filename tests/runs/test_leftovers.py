@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import consist
@@ -118,6 +119,18 @@ def test_a_file_that_is_only_named_is_told_of(tracker, tmp_path):
     old.write_text("x")
     wait_out_the_tick(old)
     assert tracker.run(lambda: str(old), name="names it").value == str(old)
+
+
+def test_the_name_of_consists_own_copy_of_an_input_may_be_returned(tracker):
+    """The copy is made for the call, so it is new, and the function did not write it."""
+
+    def where(df: Path):
+        return {"source": str(df)}
+
+    table = tracker.run(lambda: pd.DataFrame({"a": [1]}), name="table", outputs=["df"])
+    result = tracker.run(where, inputs={"df": table.outputs["df"]})
+    assert Path(result.value["source"]).is_relative_to(tracker.run_dir)
+    assert result.run.record.notes == ()
 
 
 def test_the_name_of_a_file_that_is_kept_may_be_returned(tracker, tmp_path, monkeypatch):

@@ -66,5 +66,5 @@ def test_what_is_no_table(tracker, tmp_path):
         consist.load_df(result.outputs["n"])
     with pytest.raises(errors.OutputError, match=r"output 'file' is no table, but a file 'a.txt'"):
         consist.load_df(result.outputs["file"])
-    with pytest.raises(errors.UsageError, match="7 is no artifact"):
+    with pytest.raises(errors.UsageError, match=r"7 is no artifact .*a path of the store as text: 'steps/clean/table'"):
         consist.load(7)

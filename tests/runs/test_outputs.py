@@ -84,3 +84,19 @@ def test_what_a_block_captured_is_asked_the_same_way(tracker, tmp_path):
 def test_outputs_in_a_config_belong_into_inputs(tracker, given, written):
     with pytest.raises(UsageError, match=written):
         tracker.run(parts, config={"x": given(tracker.run(parts))})
+
+
+@pytest.mark.parametrize(("count", "outputs"), [(1000, 1000), (1001, 1)])
+def test_a_dict_of_very_many_keys_is_one_output_and_the_run_says_so(tracker, count, outputs):
+    def many(count):
+        return {f"k{n}": n for n in range(count)}
+
+    first = tracker.run(many, config={"count": count})
+    assert len(first.outputs) == outputs
+    assert tracker.run(many, config={"count": count}).value == many(count)
+    told = ("the dict has 1,001 keys, and beyond 1,000 it is one output, 'value', not one a key",)
+    assert first.run.record.notes == (told if outputs == 1 else ())
+    named = tracker.run(many, name="named", config={"count": count}, outputs=["all"])
+    assert (list(named.outputs), named.run.record.notes) == (["all"], ())
+    numbered = tracker.run(lambda: dict.fromkeys(range(count)), name="no names")
+    assert (list(numbered.outputs), numbered.run.record.notes) == (["value"], ())

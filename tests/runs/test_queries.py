@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
 import consist
@@ -47,6 +48,28 @@ def test_runs_are_found_newest_first_by_each_filter(tracker, powers):
     assert ids(since=dt.timedelta(hours=1)) == [three, two, one]
     assert ids(signature=powers[0].run.signature) == [one]
     assert ids(step="other") == ids(status="failed") == ids(tags=["odd", "even"]) == ids(parent_id=one) == []
+
+
+def test_times_of_pandas_are_recorded_as_people_read_them(tracker):
+    early, late = pd.Timestamp("2026-01-02"), pd.Timestamp("2026-03-04 05:06:07.000000008")
+    config = {"span": pd.Timedelta(days=3), "month": pd.Period("2026-01"), "gap": pd.NaT}
+    first = tracker.run(give, config={"value": early, **config}, facet={"at": early}, name="give").run
+    second = tracker.run(give, config={"value": late, **config}, facet={"at": late}, name="give").run
+    assert tracker.get_run(first.id).config == {
+        "value": "2026-01-02 00:00:00",
+        "span": "3 days 00:00:00",
+        "month": "2026-01",
+        "gap": "NaT",
+    }
+    for bound in (pd.Timestamp("2026-02-01"), pd.Timestamp("2026-02-01").to_pydatetime(), dt.date(2026, 2, 1)):
+        assert [run.id for run in tracker.find_runs(facet={"at": consist.at_least(bound)})] == [second.id]
+        assert [run.id for run in tracker.find_runs(facet={"at": consist.at_most(bound)})] == [first.id]
+    for exact in (early, early.to_pydatetime()):
+        assert [run.id for run in tracker.find_runs(facet={"at": exact})] == [first.id]
+    told = str(tracker.diff_runs(first.id, second.id))
+    assert "2026-01-02 00:00:00" in told
+    assert "2026-03-04 05:06:07.000000008" in told
+    assert list(tracker.run_set(step="give").to_pandas()["config.value"]) == [str(late), str(early)]
 
 
 def test_children_are_found_by_their_parent(tracker):
@@ -184,6 +207,9 @@ def test_a_forgotten_run_is_computed_again_on_every_machine(tracker, tmp_path):
         assert (wrong.value, other.run(measure, **call).value) == (30, 30)
         forgotten = tracker.forget(wrong.run, "the unit was wrong")
         assert (forgotten.id, forgotten.status, forgotten.signature) == (wrong.run.id, "forgotten", None)
+        assert forgotten.forgotten_for == tracker.get_run(wrong.run.id).forgotten_for == ("the unit was wrong",)
+        assert wrong.run.forgotten_for == ()
+        assert tracker.forget(wrong.run, "a sign, too").forgotten_for == ("the unit was wrong", "a sign, too")
         again = other.run(measure, **call)
         assert (again.cache_hit, again.value, calls) == (False, 3, [3, 3])
         here = tracker.run(measure, **call)
@@ -197,6 +223,6 @@ def test_a_forgotten_run_is_computed_again_on_every_machine(tracker, tmp_path):
 
 def test_why_a_forgotten_run_is_not_found(tracker):
     tracker.forget(tracker.run(give, config={"value": 1}).run)
-    assert "has the same code, config, inputs and contract, but was called wrong" in str(
+    assert "has the same code, config, inputs and contract, but was forgotten: somebody said" in str(
         tracker.explain(give, config={"value": 1})
     )

@@ -130,6 +130,49 @@ def test_a_column_of_mixed_types_is_text_in_polars_and_as_it_is_in_pandas(tracke
     assert runs.to_polars()["config.x.deep"].to_list() == [None, None, 1, None, None, None]
 
 
+def measure(n):
+    return {"seconds": n * 100, "status": "mine", "config.n": -n, "n": n}
+
+
+def test_an_output_that_is_called_as_another_column_takes_nothing_away(tracker):
+    for n in (1, 2):
+        tracker.run(measure, config={"n": n})
+    runs, keys = tracker.run_set(step="measure"), ["seconds", "status", "config.n", "n"]
+    for table in (runs.to_pandas(values=keys), runs.to_polars(values=keys)):
+        assert list(table["status"]) == ["completed"] * 2
+        assert list(table["config.n"]) == list(table["n"]) == [2, 1]
+        assert all(seconds < 100 for seconds in table["seconds"])
+        assert list(table["output.seconds"]) == [200, 100]
+        assert list(table["output.status"]) == ["mine"] * 2
+        assert list(table["output.config.n"]) == [-2, -1]
+        assert list(table.columns)[-4:] == ["output.seconds", "output.status", "output.config.n", "n"]
+
+
+def test_a_key_with_a_point_and_a_path_are_two_columns(tracker):
+    def take(**config):
+        return len(config)
+
+    tracker.run(take, config={"a.b": 1, "c.d": 5}, facet={"x": {"y.z": 7}})
+    tracker.run(take, config={"a.b": 2, "a": {"b": 3}}, facet={"x": {"y": {"z": 8}}})
+    for table in (tracker.run_set(step="take").to_pandas(), tracker.run_set(step="take").to_polars()):
+        found = {name: list(table[name]) for name in table.columns if name.startswith(("config", "facet"))}
+        assert found.pop('config["a.b"]') == [2, 1]
+        assert found.pop("config.a.b")[0] == 3
+        assert found.pop("config.c.d")[1] == 5
+        assert found.pop("facet.x.y.z")[0] == 8
+        assert found.pop('facet.x["y.z"]')[1] == 7
+        assert not found
+
+
+@pytest.mark.parametrize("made", [({}, {}), ({"a": 1}, {"b": 2})])
+def test_a_column_of_dicts_is_text_in_polars(tracker, made):
+    """polars would make one structure of them, in which each has what another one has."""
+    for n, value in enumerate(made):
+        tracker.run(lambda value: {"out": value, "n": 1}, name="make", config={"value": value, "n": n})
+    table = tracker.run_set(step="make").to_polars(values=["out"])
+    assert table["out"].to_list() == [str(value) for value in reversed(made)]
+
+
 def test_nothing_is_an_empty_table(tracker):
     runs = tracker.run_set(step="nothing")
     assert (len(runs), len(runs.to_pandas()), runs.to_polars().height) == (0, 0, 0)

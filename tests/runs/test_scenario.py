@@ -327,6 +327,18 @@ def test_a_missing_key_names_the_nearest_and_the_steps_that_ran(tracker):
             scenario.run(total, inputs=["number"])
 
 
+def test_a_key_in_a_mapping_is_told_how_to_be_given(tracker):
+    with tracker.scenario("s") as scenario:
+        scenario.run(numbers, config={"limit": 3}, outputs=["y"])
+        calls = lambda: scenario.run(total, inputs={"numbers": "y"}), lambda: scenario.trace("t", inputs={"n": "y"})
+        for call in calls:
+            with pytest.raises(errors.InputError, match=r"no file 'y'.*scenario\.coupler\['y'\]\}, or inputs=\['y'\]"):
+                call()
+        assert scenario.run(total, inputs={"numbers": scenario.coupler["y"]}).value == 3
+        Path("y").write_text("a file of that name")
+        assert scenario.run(Path.read_text, name="read", inputs={"self": "y"}).value == "a file of that name"
+
+
 def test_only_artifacts_are_handed_on(tracker):
     with tracker.scenario("odd") as scenario:
         with pytest.raises(errors.UsageError, match="a list is no artifact"):

@@ -1,6 +1,7 @@
 """`consist.exec` beside what ``tests/cli/test_exec.py`` sees of it: what a hit does to what lies at its outputs."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_a_folder_that_is_as_it_was_is_not_touched():
     before = Path("plots/a.txt").stat().st_ino, Path("plots").stat().st_ino
     assert consist.exec(DRAW, outputs=["plots"]).cache_hit
     assert (Path("plots/a.txt").stat().st_ino, Path("plots").stat().st_ino) == before
+
+
+def test_a_failure_has_the_end_of_what_was_printed():
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        consist.exec(["sh", "-c", "head -c 3000 /dev/zero >&2; printf end >&2; exit 3"])
+    assert raised.value.stderr == bytes(1997) + b"end"
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        consist.exec(["sh", "-c", "printf short >&2; exit 3"])
+    assert raised.value.stderr == b"short"
 
 
 def test_a_lost_executable_bit_comes_back():

@@ -199,6 +199,13 @@ def test_names_are_taken_from_files_and_artifacts_and_asked_of_values(tracker):
         assert trace.log_output("tables.d").key == "tables.d"
         assert trace.log_output(Path("notes.txt"), key="again").key == "again"
         assert trace.log_artifact("notes.txt", "third").load().read_text() == "n"
+        with pytest.raises(errors.OutputError, match=r"'note': a text is taken as a path, and there is no file 'all w"):
+            trace.log_artifact("all went well", key="note")
+        text = trace.log_artifact({"text": "all went well"}, key="note")  # as the hint says
+        assert text.load() == {"text": "all went well"}
+        with pytest.warns(errors.ConsistWarning, match=r"so the folder 'tables\.d' is stored .*Path\('tables\.d'\)"):
+            assert trace.log_artifact("tables.d", key="folder").format == "tree"
+        trace.log_artifact(Path("tables.d"), key="meant")
         with pytest.raises(errors.UsageError, match=r'what is this dict called.*key="table"'):
             trace.log_artifact({"a": 1})
         with pytest.raises(errors.UsageError, match="cannot name an output"):

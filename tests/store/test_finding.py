@@ -179,6 +179,28 @@ def test_times_are_what_people_write(monkeypatch):
             moment(nonsense)
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("3d", 259200), ("1w", 604800), ("0d", 0)]
+)
+def test_so_long_ago_may_be_text(text, seconds):
+    before = dt.datetime.now(dt.UTC)
+    found = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment(text))
+    after = dt.datetime.now(dt.UTC)
+    ago = dt.timedelta(seconds=seconds)
+    assert before - ago <= found <= after - ago
+
+
+@pytest.mark.parametrize("text", ["2", "h", "-2h", "2 h", "2H", "1.5h", "1h30m", "3y", "٣d", "999999999w"])
+def test_other_spans_are_no_times(text):
+    with pytest.raises(errors.UsageError, match=r"is no time .*or so long ago: 30m, 2h, 3d, 1w"):
+        moment(text)
+
+
+def test_a_span_before_all_time():
+    with pytest.raises(errors.UsageError, match="is before all time"):
+        moment("200000w")
+
+
 def test_times_of_pandas():
     pandas = pytest.importorskip("pandas")
     assert moment(pandas.Timestamp("2026-01-02")) == moment(dt.date(2026, 1, 2))

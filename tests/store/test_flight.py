@@ -7,9 +7,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import logging
+import multiprocessing
 import os
+import queue
 import signal
 import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +21,7 @@ import pytest
 
 from consist import errors, fileops
 from consist.hashing.digest import Digest
+from consist.store import flight
 from consist.store.flight import single_flight
 from consist.testing.together import fork, in_processes, in_threads
 
@@ -43,6 +48,67 @@ def is_locked(folder: str, signature: Digest) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+class Heard(logging.Handler):
+    """Keeps what is said, and tells whoever waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = queue.Queue()
+
+    def emit(self, record):
+        self.said.put(record.getMessage())
+
+
+@pytest.fixture
+def heard():
+    handler = Heard()
+    logging.getLogger("consist").addHandler(handler)
+    yield handler.said
+    logging.getLogger("consist").removeHandler(handler)
+
+
+def hold(folder, held, over):
+    with single_flight(folder, ONE):
+        held.set()
+        over.wait(60)
+
+
+def take(folder):
+    with single_flight(folder, ONE, step="clean"):
+        pass
+
+
+@pytest.mark.parametrize("kind", [threading.Thread, multiprocessing.get_context("spawn").Process])
+def test_who_waits_is_told_for_whom(folder, heard, monkeypatch, kind):
+    monkeypatch.setattr(flight, "SAID_AFTER", 0.0)
+    events = threading if kind is threading.Thread else multiprocessing.get_context("spawn")
+    held, over = events.Event(), events.Event()
+    holder = kind(target=hold, args=(folder, held, over))
+    holder.start()
+    assert held.wait(60)
+    waiter = threading.Thread(target=take, args=(folder,))
+    waiter.start()
+    who = f"process {holder.pid}" if kind is not threading.Thread else "another thread"
+    if sys.platform != "linux":
+        who = "another process"
+    assert heard.get(timeout=60) == f"step 'clean' waits for {who}, which executes the same run"
+    over.set()
+    waiter.join(60)
+    holder.join(60)
+    assert heard.empty()
+
+
+def test_who_waits_for_a_moment_is_told_nothing(folder, heard):
+    held, over = threading.Event(), threading.Event()
+    holder = threading.Thread(target=hold, args=(folder, held, over))
+    holder.start()
+    assert held.wait(60)
+    over.set()
+    with single_flight(folder, ONE, step="clean"):
+        holder.join(60)
+    assert heard.empty()
 
 
 @pytest.mark.parametrize("together", [in_threads, in_processes])

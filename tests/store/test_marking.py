@@ -147,7 +147,8 @@ def test_what_the_log_calls_forgotten_is_a_miss_and_replaced(store, other, publi
     assert by_hand.path(store, "results", published.signature).exists()
     assert find(store, published.signature) is None
     record, problem = look(store, published.signature)
-    assert (record, problem) == (published, f"run {published.id} was called wrong, and forgotten")
+    said = f"run {published.id} was forgotten: somebody said that its result is wrong: wrong"
+    assert (record, problem) == (published, said)
     again = by_hand.record(store, signature=published.signature, content=b"right" * 1000, started=20)
     assert publish(store, again) == again
     assert find(store, published.signature) == find(other, published.signature) == again

@@ -43,6 +43,16 @@ def test_the_run_with_the_fewest_differing_parts_is_the_nearest(store, make):
     assert nearest_run(store, make("xxxx")) == near
 
 
+def test_of_several_one_with_the_same_config_then_one_with_the_same_inputs(store, make):
+    """As in the middle of a sweep that is run anew after an edit: the function changed, and that is to be said."""
+    code, inputs, config = make("abcd"), make("xbyd"), make("xycd")
+    asked = make("xbcd", known=False)
+    assert nearest_run(store, asked, earlier=False) == code
+    store.index.unlink(code.signature)
+    assert nearest_run(store, make("xbzd", known=False), earlier=False) == inputs
+    assert nearest_run(store, make("xzcd", known=False), earlier=False) == config
+
+
 def test_of_several_the_newest(store, make):
     make("aaab")
     near = make("aaac")
@@ -103,8 +113,9 @@ def test_as_a_search_of_the_list_has_it(store, make):
     for place, run in enumerate(runs):
         wanted = None
         for other in reversed(runs[:place]):  # the newest first: another must be better to replace it
-            differing = sum(run.parts.get(part) != other.parts.get(part) for part in PARTS)
-            better = (differing > 0, other.signature is None, differing)
+            code, config, inputs, last = (run.parts.get(part) != other.parts.get(part) for part in PARTS)
+            differing = code + config + inputs + last
+            better = (differing > 0, other.signature is None, differing, config, inputs)
             if wanted is None or better < wanted[0]:
                 wanted = (better, other)
         assert nearest_run(store, run) == (wanted and wanted[1])

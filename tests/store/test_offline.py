@@ -121,6 +121,26 @@ def cache_of(tracker):
     return Path(os.environ["XDG_CACHE_HOME"], "consist", tracker.store.config.id)
 
 
+def test_a_scenario_whose_steps_are_all_found_ends_with_a_warning(connect, cut):
+    """It raised as its block ended, so that a pipeline which was cached throughout needed the network."""
+
+    def pipeline(tracker):
+        with tracker.scenario("growth") as scenario:
+            found = scenario.run(big, config={"value": 1})
+        with tracker.trace("report"):
+            pass
+        return found
+
+    tracker = connect()
+    assert pipeline(tracker).value == big(1)
+    tracker.close()
+    cut()
+    with pytest.warns(ConsistWarning) as said:
+        assert pipeline(connect()).cache_hit
+    told = [str(warning.message) for warning in said if "is not recorded in full: " in str(warning.message)]
+    assert [text.split()[0] for text in told] == ["scenario", "trace"]
+
+
 def test_a_hit_and_what_was_read_are_served_while_the_store_does_not_answer(connect, cut):
     tracker = connect()
     tracker.run(big, config={"value": 1})

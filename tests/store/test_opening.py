@@ -256,12 +256,49 @@ def test_a_store_in_memory_works_from_end_to_end(tmp_path, request):
 def test_a_store_that_is_gone_is_not_replaced_without_a_word(make_store, tmp_path):
     make_store().index.close()
     (tmp_path / "store").rename(tmp_path / "away")
-    with pytest.warns(errors.ConsistWarning, match=r"a new store was made at .*store, where the index"):
+    with pytest.warns(
+        errors.ConsistWarning, match=r"a new store was made at .*store, where the index .* another one: "
+    ):
         make_store()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make_store()
         make_store("elsewhere")
+
+
+def test_what_was_in_a_store_that_is_gone_is_found_where_it_lies_now(tmp_path, monkeypatch):
+    """Also by a path through a link: the index keeps what it leads to."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.chdir(tmp_path / "link")
+    places = {"run_dir": "runs", "db_path": "index.lmdb", "durable": False}
+
+    def run(store):
+        with Tracker(**places, store=store) as tracker:
+            return tracker.run(pow, name="power", config={"base": 2, "exp": 3}).cache_hit
+
+    assert not run(tmp_path / "link/index.store")
+    (tmp_path / "disk/index.store").rename(tmp_path / "away.store")
+    with pytest.warns(errors.ConsistWarning, match=r"another one, with runs: .* name its place by store="):
+        assert not run(tmp_path / "link/index.store")
+    assert run(tmp_path / "away.store")
+
+
+def test_a_cache_below_another_ones_folder_is_begun_with_a_word(tmp_path, monkeypatch, caplog):
+    def run(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        caplog.clear()
+        with Tracker(durable=False) as tracker:
+            hit = tracker.run(pow, name="power", config={"base": 2, "exp": 3}).cache_hit
+        return hit, [record.getMessage() for record in caplog.records]
+
+    assert run(tmp_path / "project") == (False, [])
+    hit, (said,) = run(tmp_path / "project/deep/sub")
+    assert (hit, str(tmp_path / "project/.consist/index.lmdb") in said) == (False, True)
+    assert run(tmp_path / "project/deep/sub") == (True, [])
+    (tmp_path / "project/consist.toml").write_text('db_path = ".consist/index.lmdb"\n')
+    assert run(tmp_path / "project/deep/other") == (True, [])
 
 
 def test_what_a_server_can_do_is_remembered_in_the_index(make_store, ministack, tmp_path):

@@ -234,3 +234,11 @@ def test_a_tracker_goes_by_the_settings(project, monkeypatch):
 def test_a_path_without_a_name_has_no_store_beside_it(path):
     with pytest.raises(errors.SettingsError, match="cannot be an index"):
         default_store(path)
+
+
+@pytest.mark.parametrize("key", ["store", "db_path", "run_dir"])
+@pytest.mark.parametrize("value", ["", " ", "\\t\\n"])
+def test_a_place_of_blanks_is_none(project, key, value):
+    (project / "consist.toml").write_text(f'{key} = "{value}"\n')
+    with pytest.raises(errors.SettingsError, match=rf"the setting '{key}' in .*consist.toml names no place"):
+        resolve()

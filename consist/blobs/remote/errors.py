@@ -139,6 +139,8 @@ _RIGHTS = {
     "put": "write objects (s3:PutObject, storage.objects.create)",
 }
 _TRY = "`consist doctor` says what the store can do"
+_REASON = re.compile(r'(?:(?<=")\w+ [^"\n]{,200}(?=")|(?<=error: )\w+\(\s*\w+\s*,?\s*\))')
+"""Why there was no connection, as obstore has it: ``"Connection refused"``, ``InvalidCertificate(UnknownIssuer)``."""
 _OBSTORE_STATUS = re.compile(r"status code: (\d{3})")
 _BULK_CODE = re.compile(r"DeleteObjects request failed.*\bcode: \"(\w+)\"", re.DOTALL)
 _XML_CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -298,6 +300,20 @@ def is_nobody(error: BaseException) -> bool:
         if isinstance(met, OSError) and met.errno in {errno.ECONNREFUSED, socket.EAI_NONAME}:
             return True
     return False
+
+
+def brief_cause(error: BaseException) -> ConnectionError | None:
+    """Return what a driver said, in a line, to stand for it as the cause of our error; None if there was none.
+
+    Printed with the driver's own exceptions, a server that is down was a traceback of 90 lines with obstore, most of
+    them what Rust prints of its structures, and of 176 with s3fs.
+    """
+    *_, last = _chain(error)
+    if last is error:
+        return None
+    first, _, details = str(last).partition("\n")
+    reasons = _REASON.findall(details)  # of obstore, whose first line says no more than that there was none
+    return ConnectionError(f"{type(last).__name__}: {first}" + (f": {reasons[-1]}" if reasons else ""))
 
 
 def no_bucket(doing: Doing) -> StorageError:

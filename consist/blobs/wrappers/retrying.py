@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import random
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
-from consist.blobs.remote.errors import is_nobody
+from consist.blobs.remote.errors import brief_cause, is_nobody
 from consist.blobs.wrappers.base import Wrapper
-from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, UnreachableError
+from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, UnreachableError, notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,8 @@ FIRST_ATTEMPTS = 3
 """Attempts at a place that has never answered, if nobody listens there: a refusal comes at once, and will again."""
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
+SAID_AFTER = 5.0
+"""Seconds of silence after which it is said, once, that a place is waited for."""
 
 
 class Retrying(Wrapper):
@@ -45,7 +48,8 @@ class Retrying(Wrapper):
     inner : Backend
         What is asked; an attempt of its own must end by itself.
     deadline : float
-        Seconds after which no further attempt is begun; in a batch, seconds in which nothing of it was done.
+        Seconds after which no further attempt is begun; in a batch, seconds in which nothing of it was done. They are
+        counted for all operations together, from the first that had no answer: those that follow are made once.
     """
 
     def __init__(self, inner: Backend, deadline: float = DEADLINE) -> None:
@@ -53,6 +57,7 @@ class Retrying(Wrapper):
         self._deadline = deadline
         self._answered = False
         self._first: _Patience | None = None
+        self._silence: _Silence | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -157,9 +162,9 @@ class Retrying(Wrapper):
             try:
                 found = call()
             except UnreachableError as error:
-                patience.wait(error)
+                self._wait(patience, error)
             else:
-                self._answered = True
+                self._heard()
                 return found
 
     def _once(self, call: Callable[[], None], refused: type[Exception], was_us: Callable[[], bool]) -> None:
@@ -170,13 +175,13 @@ class Retrying(Wrapper):
                 call()
             except UnreachableError as error:
                 lost = True
-                patience.wait(error)
+                self._wait(patience, error)
             except refused:
                 if lost and was_us():
                     return
                 raise
             else:
-                self._answered = True
+                self._heard()
                 return
 
     def _holds(self, key: str, data: bytes) -> bool:
@@ -197,20 +202,39 @@ class Retrying(Wrapper):
                 undone = {left[position] for position in error.undone}
                 answers.update(zip(left, error.answers, strict=True))
                 if len(undone) < len(left):
-                    self._answered = True
+                    self._heard()
                     patience = self._patience()
                 left = sorted(undone)
-                patience.wait(error)
+                self._wait(patience, error)
             except UnreachableError as error:
-                patience.wait(error)
+                self._wait(patience, error)
             else:
-                self._answered = True
+                self._heard()
                 answers.update(zip(left, found, strict=True))
                 return [answers[position] for position in range(len(items))]
 
     def _put_many(self, items: Sequence[tuple[str, bytes]]) -> Sequence[None]:
         self.inner.put_many(items)
         return [None] * len(items)
+
+    def _heard(self) -> None:
+        self._answered = True
+        self._silence = None
+
+    def _wait(self, patience: _Patience, error: UnreachableError) -> None:
+        """Pause before another attempt, as long as the place has not been silent for too long, whoever asked it.
+
+        Raises
+        ------
+        UnreachableError
+            If the time of this operation is up, or that of the silence.
+        """
+        now = time.monotonic()
+        silence = self._silence
+        if silence is None or now - silence.last > self._deadline:  # what was long ago says nothing of now
+            silence = self._silence = _Silence(now, now)
+        silence.last = now
+        patience.wait(error, silence, self.inner.url)
 
     def _patience(self) -> _Patience:
         if self._answered:
@@ -221,6 +245,19 @@ class Retrying(Wrapper):
         where = getattr(self.inner, "endpoint", "")  # of a server; no part of the port
         self._first = _Patience(min(self._deadline, FIRST_DEADLINE), FIRST_ATTEMPTS, where)
         return self._first
+
+
+@dataclass(slots=True)
+class _Silence:
+    """A time in which a place answered nobody, shared by all operations: one outage is one patience.
+
+    Each had a patience of its own at first, and a server that died during a put was waited for four times over: by
+    the packs, the record, its copy and the log.
+    """
+
+    began: float
+    last: float
+    is_said: bool = False
 
 
 class _Patience:
@@ -235,7 +272,7 @@ class _Patience:
         self._pause = FIRST_WAIT
         self._attempts = 0
 
-    def wait(self, error: UnreachableError) -> None:
+    def wait(self, error: UnreachableError, silence: _Silence, url: str) -> None:
         """Pause before another attempt, at random so that many clients do not come back together.
 
         Raises
@@ -245,18 +282,28 @@ class _Patience:
         """
         self._attempts += 1
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        again = time.monotonic() + pause
         if self._attempts >= self._if_nobody and is_nobody(error):
-            self.is_over = True
             said = f"{error.message}: nobody listens there" + (f", {self._where}" if self._where else "")
-            raise UnreachableError(said, hint="start the server, or correct the endpoint") from error
+            self._give_up(error, said, "start the server, or correct the endpoint")
         if self._seconds == 0:
-            raise error
-        if time.monotonic() + pause > self._ends:
-            self.is_over = True
-            tried = f"{error.message}, in {self._attempts} attempts within {self._seconds:g} s"
-            raise UnreachableError(tried, hint=error.hint) from error
+            self._give_up(error, error.message, error.hint)
+        if again > self._ends:
+            self._give_up(
+                error, f"{error.message}, in {self._attempts} attempts within {self._seconds:g} s", error.hint
+            )
+        if again > silence.began + self._seconds:
+            since = silence.last - silence.began
+            self._give_up(error, f"{error.message}, nor anything else for {since:.0f} s", error.hint)
+        if again > silence.began + SAID_AFTER and not silence.is_said:
+            silence.is_said = True
+            notice(f"{url} does not answer; it is asked again for at most {self._seconds:g} s")
         time.sleep(pause)
         self._pause = min(2 * self._pause, LONGEST_WAIT)
+
+    def _give_up(self, error: UnreachableError, said: str, hint: str | None) -> NoReturn:
+        self.is_over = True
+        raise UnreachableError(said, hint=hint) from brief_cause(error)
 
 
 class _RetriedUpload:

@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
+from consist.identity.code import annotated, models
 from consist.identity.code.distributions import Kind
 from consist.identity.code.owners import is_a, label_of, origin_of_class
 
@@ -23,6 +24,7 @@ _NOISE = frozenset(
     {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
     | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__abstractmethods__"}
     | {"_abc_impl", "__dataclass_fields__", "__dataclass_params__", "__signature__", "__slotnames__"}
+    | {"__attrs_types_resolved__"}
 )
 """What follows from the rest; of a dataclass's parameters, the methods that they made."""
 _ENUM_NOISE = frozenset(
@@ -36,10 +38,6 @@ _NO_METADATA: Any = dataclasses.field().metadata
 _MISSING = type(dataclasses.MISSING)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 _FIELD = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only", "metadata", "type")
-_PYDANTIC_FIELD = (
-    *("annotation", "default", "default_factory", "alias", "alias_priority", "validation_alias", "serialization_alias"),
-    *("exclude", "discriminator", "frozen", "validate_default", "repr", "init", "init_var", "kw_only", "metadata"),
-)
 
 
 def describe(walk: WalkState, cls: type) -> None:
@@ -48,15 +46,17 @@ def describe(walk: WalkState, cls: type) -> None:
     walk.watch.a_class(cls)
     _watch_made_methods(walk, cls)
     piece = walk.piece(label)
-    names = sorted(name for name, _ in _attributes(cls))
-    piece.data = b"T" + text(cls.__name__) + encode(names)
+    attributes = sorted(_attributes(walk, cls), key=lambda item: item[0])
+    piece.data = b"T" + text(cls.__name__) + encode([name for name, _ in attributes])
     walk.value(f"{label} (bases)", (type(cls), *cls.__bases__))
-    for name, value in sorted(_attributes(cls), key=lambda item: item[0]):
+    for name, value in attributes:
         if not walk.ignores(f"{label}.{name}"):
             # A method is a node of its own and has the plain label.
             walk.value(f"{label}.{name} (attribute)" if is_a(value, *_METHODS) else f"{label}.{name}", value)
     for name, value in _declared(walk, cls):
         walk.value(f"{label} ({name})", value, lenient=True)
+    if "__dataclass_fields__" in vars(cls) or ("__pydantic_fields__" not in vars(cls) and _annotations_matter(cls)):
+        annotated.follow_all(walk, cls, annotated.own_annotations(cls))
 
 
 def _watch_made_methods(walk: WalkState, cls: type) -> None:
@@ -68,7 +68,7 @@ def _watch_made_methods(walk: WalkState, cls: type) -> None:
             walk.watch.function(value)
 
 
-def _attributes(cls: type) -> Iterator[tuple[str, Any]]:
+def _attributes(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     """List what the class body left, without what Python and well-known base classes derive from it."""
     is_enum = issubclass(cls, enum.Enum)
     is_pydantic = "__pydantic_fields__" in vars(cls)
@@ -79,7 +79,7 @@ def _attributes(cls: type) -> Iterator[tuple[str, Any]]:
             continue
         if is_a(value, types.GetSetDescriptorType, types.MemberDescriptorType):
             continue
-        yield name, _stripped(value)
+        yield name, models.attrs_fields(walk, cls, value) if name == "__attrs_attrs__" else _stripped(value)
 
 
 def _stripped(value: Any) -> Any:
@@ -104,11 +104,10 @@ def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
         walk.watch.namespace(fields)
         yield "fields", tuple(_field(walk, found) for found in fields.values())
     if "__pydantic_fields__" in vars(cls):
-        yield from _pydantic(walk, cls)
+        yield from models.declared(walk, cls)
     elif _annotations_matter(cls):
-        annotations = vars(cls).get("__annotations__") or {}
-        walk.watch.namespace(annotations)
-        yield "annotations", dict(annotations)
+        walk.watch.namespace(annotated.own_annotations(cls))
+        yield "annotations", dict(annotated.own_annotations(cls))
 
 
 def _member(walk: WalkState, name: str, member: enum.Enum) -> tuple[Any, ...]:
@@ -140,21 +139,6 @@ def _is_empty(metadata: Any) -> bool:
         return False
     behind = gc.get_referents(metadata)
     return len(behind) == 1 and type(behind[0]) is dict and not behind[0]
-
-
-def _pydantic(walk: WalkState, cls: Any) -> Iterator[tuple[str, Any]]:
-    """List fields and validators of a pydantic model; its compiled schema differs from process to process."""
-    fields = vars(cls)["__pydantic_fields__"]
-    walk.watch.namespace(fields)
-    for name, found in fields.items():
-        walk.watch.some_of(found, *_PYDANTIC_FIELD)
-        yield f"field {name}", tuple(getattr(found, attribute, None) for attribute in _PYDANTIC_FIELD)
-    decorators = vars(cls).get("__pydantic_decorators__")
-    if dataclasses.is_dataclass(decorators):
-        for kind in dataclasses.fields(decorators):
-            found = getattr(decorators, kind.name)
-            if isinstance(found, dict):
-                yield kind.name, tuple((name, getattr(item, "info", None)) for name, item in sorted(found.items()))
 
 
 def _annotations_matter(cls: type) -> bool:

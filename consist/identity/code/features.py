@@ -26,7 +26,8 @@ READS_DOCS = frozenset(
 )
 """Among others of pydantic, which puts a model's docstring into its schema."""
 READS_ANNOTATIONS = frozenset(
-    {"__annotations__", "get_type_hints", "get_annotations", "signature", "getfullargspec", "validate_call"}
+    {"__annotations__", "get_type_hints", "get_annotations", "signature", "from_callable", "getfullargspec"}
+    | {"validate_call", "TypeAdapter"}
 )
 
 _BY_NAME = {

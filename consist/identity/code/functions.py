@@ -9,12 +9,13 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
-from consist.identity.code import features, references, untouched
+from consist.identity.code import features, references, textual, untouched
 from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
+from consist.identity.code.instances import dict_of
 from consist.identity.code.instructions import CodeFacts, code_facts
 from consist.identity.code.intruders import registered
-from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of
+from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of, origin_of_class
 from consist.identity.code.state import WRITE_ONLY
 from consist.identity.code.uses import Use
 from consist.identity.code.values import ValueEncoder
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
     from consist.identity.code.state import WalkState
 
 _ATTRIBUTE_NOISE = frozenset({"__signature__", "__annotations__", "__doc__"})
-_RUN_TIME_STATE = re.compile(r"cache|memo|lock|stat(s|istics)|running|token")
-"""Names of containers and locks that a library's wrapper closes over to remember, not to decide."""
+_RUN_TIME_STATE = frozenset(
+    {"cache", "caches", "cached", "memo", "memory", "lock", "locks", "rlock", "stats", "statistics", "running"}
+    | {"token", "tokens"}
+)
+"""Words in the names of containers and locks that a library's wrapper closes over to remember, not to decide."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def describe(walk: WalkState, function: types.FunctionType) -> None:
@@ -56,7 +61,9 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
         if use.sets:
             walk.variables.used(function, label, [_variable(use.name, function)], sets=True)
         else:
-            _describe_use(walk, label, use, function)
+            describe_use(walk, label, use, function)
+    for use in (use for source in facts.texts for use in textual.uses_in(source)):
+        describe_use(walk, label, use, function, is_run=False)
     if facts.names & features.READS_NAMESPACE:
         _describe_namespace(walk, label, function)
 
@@ -80,8 +87,24 @@ def _describe_wrapper(walk: WalkState, function: types.FunctionType) -> None:
 
 
 def _remembers(name: str, value: Any) -> bool:
-    """Tell whether a wrapper's variable is state of the run time; a number or text was set by who decorated."""
-    return bool(_RUN_TIME_STATE.search(name)) and not _is_plain(value)
+    """Tell whether a wrapper's variable is state of the run time.
+
+    A number or text was set by who decorated, and so was the project's own function that makes a key or reads a clock.
+    """
+    words = {word.lower() for word in _WORD.findall(name)}
+    return bool(words & _RUN_TIME_STATE) and not _is_plain(value) and not _is_projects_code(value)
+
+
+def _is_projects_code(value: Any) -> bool:
+    """Tell whether a value is there to be called, and what is called is the project's."""
+    inner = value.func if type(value) is functools.partial else dict_of(value).get("__wrapped__")
+    if is_a(value, types.MethodType):
+        inner = value.__func__
+    if inner is not None:
+        return _is_projects_code(inner)
+    if is_a(value, type, types.FunctionType):
+        return origin_of(value).kind is Kind.PROJECT
+    return callable(value) and origin_of_class(type(value)).kind is Kind.PROJECT
 
 
 def _is_plain(value: Any) -> bool:
@@ -95,22 +118,47 @@ def _describe_defaults(walk: WalkState, label: str, function: types.FunctionType
         walk.value(f"{label} (defaults)", (tuple(defaults), *sorted(keyword.items())), lenient=lenient)
 
 
-def _describe_use(walk: WalkState, label: str, use: Use, function: types.FunctionType) -> None:
-    """Describe what one name in a function stands for."""
+def describe_use(
+    walk: WalkState, label: str, use: Use, function: types.FunctionType, *, is_run: bool = True
+) -> references.Found:
+    """Describe what one name in a function stands for.
+
+    One that does not run, in an annotation, does nothing, and what it stands for need not have a stable encoding.
+    """
     found = references.find(use, function)
     _note_variables(walk, label, use, found, function)
-    name = f"{found.where}:{found.name}" if found.name else found.where
+    if not _is_left_out(walk, label, use, found, function):
+        if is_run:
+            _note_behaviour(walk, label, found, function)
+        _describe_found(walk, label, use, found, lenient=not is_run)
+    return found
+
+
+def _is_left_out(walk: WalkState, label: str, use: Use, found: references.Found, function: types.FunctionType) -> bool:
+    """Watch a name, and put down that it is left out if it is."""
     if _is_ignored(walk, use, found, function):
         walk.watch.names(found.bindings[:-1])
-        walk.piece(f"{name} (ignored by {label})").data = b"ignored"
-        return
+        walk.piece(f"{_name_of(found)} (ignored by {label})").data = b"ignored"
+        return True
     walk.watch.names(found.bindings)
     for module, asked, answer in found.asked:
         walk.watch.asked(functools.partial(references.made_when_asked, module, asked), answer)
+    return False
+
+
+def _note_behaviour(walk: WalkState, label: str, found: references.Found, function: types.FunctionType) -> None:
     _note_reading(walk, features.names_behind(found.value))
     feature = features.feature_of(found, code_facts(function.__code__))
     if feature is not None:
         walk.warnings[f"{label} {feature}"] = None
+
+
+def _name_of(found: references.Found) -> str:
+    return f"{found.where}:{found.name}" if found.name else found.where
+
+
+def _describe_found(walk: WalkState, label: str, use: Use, found: references.Found, *, lenient: bool) -> None:
+    name = _name_of(found)
     if found.library is not None and _is_untouched(walk, found):
         _describe_by_name(walk, label, found, found.library)
     elif found.value is references.MISSING:
@@ -122,9 +170,9 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
     elif use.writes and is_a(found.value, types.ModuleType):
         walk.piece(f"{name} (written by {label})").data = b"module written"
     elif found.owner is not None and origin_of(found.owner).kind is not Kind.PROJECT:
-        _describe_library_attribute(walk, label, found)
+        _describe_library_attribute(walk, label, found, lenient=lenient)
     else:
-        walk.value(f"{name} (used by {label})", found.value)
+        walk.value(f"{name} (used by {label})", found.value, lenient=lenient)
 
 
 def _variable(name: str, function: types.FunctionType) -> Variable:
@@ -178,7 +226,7 @@ def _describe_by_name(walk: WalkState, label: str, found: references.Found, libr
     piece.data = ValueEncoder(walk).symbol(library, found.written, "")
 
 
-def _describe_library_attribute(walk: WalkState, label: str, found: references.Found) -> None:
+def _describe_library_attribute(walk: WalkState, label: str, found: references.Found, *, lenient: bool) -> None:
     """Describe what is taken from a module that somebody else wrote.
 
     Code and modules are described as such, so that a patch by the project is walked; numbers count, because the
@@ -187,7 +235,8 @@ def _describe_library_attribute(walk: WalkState, label: str, found: references.F
     value = found.value
     plain = value is None or type(value) in {bool, int, float, complex}
     if plain or callable(value) or is_a(value, types.ModuleType) or is_own(value) or _is_projects(value):
-        walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=not _is_projects(value))
+        lenient = lenient or not _is_projects(value)
+        walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=lenient)
         return
     piece = walk.piece(f"{found.where}.{found.name} (used by {label})")
     owner = found.owner
@@ -266,17 +315,3 @@ def describe_docs(walk: WalkState, node: Any) -> None:
         doc = vars(node).get("__doc__")
         docs = encode(doc if isinstance(doc, str) else None)
     walk.piece(f"{label_of(node)} (docstrings)").data = docs
-
-
-def describe_annotations(walk: WalkState, node: Any) -> None:
-    """Add a node's annotations."""
-    if isinstance(node, types.FunctionType):
-        walk.piece(f"{label_of(node)} (inner annotations)").data = code_facts(node.__code__).annotations
-    if isinstance(node, type):
-        annotations = vars(node).get("__annotations__")
-    else:
-        walk.watch.some_of(node, "__annotations__")
-        annotations = getattr(node, "__annotations__", None)
-    if isinstance(annotations, dict):
-        walk.watch.namespace(annotations)
-        walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)

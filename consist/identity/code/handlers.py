@@ -61,6 +61,11 @@ def _named_mapping(encoder: CodeEncoder, value: Any) -> bytes:
     return encoder.shared(value, lambda: b"@d" + name + encoder.encode(factory) + encoder.mapping(value))
 
 
+def _forward_reference(_encoder: CodeEncoder, value: typing.ForwardRef) -> bytes:
+    """Encode by the text, and not by the module that it keeps, which is ``__main__`` in a script."""
+    return b"@F" + text(value.__forward_arg__)
+
+
 EXACT: dict[type, Handler] = {
     list: _list(b"l"),
     tuple: lambda encoder, value: encoder.items(b"t", value),
@@ -102,6 +107,7 @@ EXACT: dict[type, Handler] = {
     types.GenericAlias: stdvalues.generic_alias,
     types.UnionType: stdvalues.generic_alias,
     typing.NewType: lambda encoder, value: b"@N" + text(value.__name__) + encoder.encode(value.__supertype__),
+    typing.ForwardRef: _forward_reference,
     typing.TypeVar: stdvalues.type_variable,
     typing.ParamSpec: stdvalues.type_variable,
     io.StringIO: stdvalues.buffer,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HEAP_TYPE = 1 << 9
 _CACHES: dict[tuple[str, str], frozenset[str]] = {("sympy", "Basic"): frozenset({"_assumptions"})}
 """By the root of the module and the name of a class: what it has worked out so far, which `__hash__` does not tell."""
+_NO_ARGUMENT = frozenset({"PUSH_NULL", "PRECALL", "EXTENDED_ARG"})
 _POINTER = object.__basicsize__ // 2
 
 CONTENT: dict[type, Callable[[Any], Any]] = {
@@ -120,10 +121,17 @@ def caches_of(cls: type) -> frozenset[str]:
 
 @functools.lru_cache(maxsize=1000)
 def _set_by(code: types.CodeType) -> frozenset[str]:
-    names = {op.argval for op in dis.get_instructions(code) if op.opname == "STORE_ATTR"}
-    if "__setattr__" in code.co_names:  # as an object that is frozen has to
-        names |= {constant for constant in code.co_consts if type(constant) is str}
+    ops = [op for op in dis.get_instructions(code) if op.opname not in _NO_ARGUMENT]
+    names = {op.argval for op in ops if op.opname == "STORE_ATTR"}
+    for place, op in enumerate(ops):
+        if op.argval == "__setattr__":  # as an object that is frozen has to
+            # The name is the first argument of ``super().__setattr__``, and the second of ``object.__setattr__``.
+            names.update(found.argval for found in list(filter(_is_text, ops[place + 1 : place + 3]))[:1])
     return frozenset(names)
+
+
+def _is_text(op: dis.Instruction) -> bool:
+    return op.opname == "LOAD_CONST" and type(op.argval) is str
 
 
 def dict_of(value: Any) -> dict[Any, Any]:

@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.hashing.canonical import blob, encode, text
 from consist.identity.code.cells import CellNumbers
 from consist.identity.code.simplify import JUMPS, handler_targets, simplify, without_annotations
-from consist.identity.code.uses import Op, Use, chain_after, closure_or_global_use, imported_uses, unseeded_calls
+from consist.identity.code.uses import (
+    Op,
+    Use,
+    annotation_texts,
+    annotation_uses,
+    chain_after,
+    closure_or_global_use,
+    imported_uses,
+    unseeded_calls,
+)
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -45,6 +54,12 @@ class CodeFacts(NamedTuple):
     """The docstrings, for a walk in which something reads docstrings."""
     annotations: bytes
     """The annotations of inner functions, for a walk in which something reads annotations."""
+    annotation_uses: tuple[Use, ...]
+    """The names in these."""
+    annotation_texts: tuple[str, ...]
+    """Those of them that are text."""
+    texts: tuple[str, ...]
+    """Annotations that are text and that whoever is handed the class or function may read."""
     uses: tuple[Use, ...]
     """What it refers to outside itself, in order of first use."""
     names: frozenset[str]
@@ -89,6 +104,9 @@ def code_facts(code: CodeType) -> CodeFacts:
         body,
         b"".join(reader.docs),
         b"".join(reader.annotations),
+        tuple(dict.fromkeys(reader.annotation_uses)),
+        tuple(dict.fromkeys(reader.annotation_texts)),
+        tuple(dict.fromkeys(reader.texts)),
         tuple(reader.uses),
         frozenset(reader.names),
         tuple(dict.fromkeys(reader.strings)),
@@ -110,6 +128,9 @@ class _Reader:
         self.unseeded_calls: set[str] = set()
         self.docs: list[bytes] = []
         self.annotations: list[bytes] = []
+        self.annotation_uses: list[Use] = []
+        self.annotation_texts: list[str] = []
+        self.texts: list[str] = []
         self._cells: dict[int, CellNumbers] = {}
         self._ops: dict[int, list[Op]] = {}
 
@@ -158,6 +179,12 @@ class _Reader:
             if not code.co_flags & _OPTIMIZED:
                 ops = self._without_class_noise(ops)
             ops, taken = without_annotations(ops)
+            self.annotation_uses += annotation_uses(taken)
+            self.annotation_texts += [
+                op.argval for op in taken if op.opname == "LOAD_CONST" and isinstance(op.argval, str)
+            ]
+            self.annotation_texts += annotation_texts(ops, is_decorated=False)
+            self.texts += annotation_texts(ops, is_decorated=True)
             self.annotations += [op.opcode.to_bytes(2) + text(str(op.argval)) for op in taken]
             self._ops[id(code)] = ops
             self._cells[id(code)] = CellNumbers(code, ops, lambda inner: self._prepared(inner)[1].free_order())

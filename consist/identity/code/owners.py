@@ -114,12 +114,14 @@ def label_of_any(value: Any) -> str:
 
 
 def _home_label(cls: type) -> str:
+    return module_label(namespace_of_class(cls)) or cls.__module__
+
+
+def namespace_of_class(cls: type) -> dict[str, Any]:
+    """Return the globals of the module that a class is of; an empty dict if nothing leads to them."""
     module = sys.modules.get(cls.__module__)
-    if module is None:
-        return cls.__module__
-    if not _was_sent(cls, cls.__module__):
-        return module_label(vars(module))
-    # Its methods were sent with the name of the script's file; the launcher's own would mislead.
+    if module is not None and not _was_sent(cls, cls.__module__):
+        return vars(module)
+    # Its methods were sent with the script's globals; the launcher's own would mislead.
     methods = (value for value in vars(cls).values() if is_a(value, types.FunctionType))
-    homes = (module_label(method.__globals__) for method in methods if method.__module__ == cls.__module__)
-    return next(homes, cls.__module__)
+    return next((method.__globals__ for method in methods if method.__module__ == cls.__module__), {})

@@ -63,6 +63,10 @@ class WalkState:
         self.reads_annotations = False
         self.reads_subclasses = False
         self.annotated: set[int] = set()
+        self.followed: set[int] = set()
+        """Functions and classes whose annotations are described, if they are text by what it names."""
+        self.scopes: dict[tuple[int, str], types.FunctionType | None] = {}
+        """Where names in the annotations of a function or class are looked up; kept, as its identity stands for it."""
         self.variables = Variables()
         self.ignored_used: set[str] = set()
         self._numbers: dict[int, int] = {}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from consist.identity.code.encoder import CodeEncoder
 
+_VARIANCE = ("__covariant__", "__contravariant__", "__infer_variance__")
+
 
 def token(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode by type alone: locks, loggers and the like, which do not decide what a function returns."""
@@ -34,9 +36,12 @@ def generic_alias(encoder: CodeEncoder, value: Any) -> bytes:
 
 
 def type_variable(encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode a type variable by its name and what it may be, which pydantic's generic models go by."""
+    """Encode a type variable by its name, its variance and what it may be, which pydantic's generic models go by."""
+    variance = bytes(bool(getattr(value, name, False)) for name in _VARIANCE)
     allowed = (getattr(value, "__bound__", None), *getattr(value, "__constraints__", ()))
-    return b"@v" + text(value.__name__) + encoder.items(b"t", allowed)
+    given = [value.__default__] if hasattr(value, "__default__") else []
+    defaults = [found for found in given if type(found).__name__ != "NoDefaultType"]
+    return b"@v" + text(value.__name__) + variance + encoder.items(b"t", allowed) + encoder.items(b"t", defaults)
 
 
 def special_form(_encoder: CodeEncoder, value: Any) -> bytes:

@@ -65,6 +65,10 @@ _NEAR = 6
 """Instructions before a call within which lies what is called, if it has one argument at most."""
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _REARRANGES = frozenset({"SWAP", "COPY", "ROT_TWO", "UNPACK_SEQUENCE", "UNPACK_EX", "POP_TOP", "RETURN_VALUE", "SEND"})
+_CLOSURE = frozenset({"LOAD_CLOSURE", "LOAD_FAST", "BUILD_TUPLE"})
+_HAS_ANNOTATIONS = 0x04
+_ANNOTATES = 3
+"""Instructions before the one that sets an item of ``__annotations__``."""
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 
 
@@ -121,6 +125,46 @@ def _consumer(ops: list[Op], start: int, *, held: int) -> str:
             return "call" if op.opname.startswith("CALL") and after == 1 and unused else "other"
         depth = after
     return "other"
+
+
+def annotation_texts(ops: list[Op], *, is_decorated: bool) -> Iterator[str]:
+    """Find annotations that are text: of what the code hands to something that may read them, or of the rest.
+
+    A class is handed to its base or metaclass, a decorated function to its decorator.
+    """
+    for place, op in enumerate(ops):
+        if op.opname == "STORE_SUBSCR" and is_decorated and place >= _ANNOTATES:
+            value, target = ops[place - 3], ops[place - 2]
+            if target.argval == "__annotations__" and value.opname == "LOAD_CONST" and isinstance(value.argval, str):
+                yield value.argval
+        elif op.opname == "LOAD_CONST" and isinstance(op.argval, tuple) and _is_text(op.argval):
+            end = _made_with_annotations(ops, place)
+            if end and is_decorated != ops[end].opname.startswith("STORE_"):
+                yield from op.argval[1::2]
+
+
+def _is_text(names_and_annotations: tuple[Any, ...]) -> bool:
+    return all(isinstance(item, str) for item in names_and_annotations)
+
+
+def _made_with_annotations(ops: list[Op], place: int) -> int:
+    """Return the place after the function that is made with the tuple at `place` as its annotations; 0 if none is."""
+    end = place + 1
+    while ops[end].opname in _CLOSURE or hasattr(ops[end].argval, "co_code"):
+        end += 1
+    if end == place + 1 or ops[end].opname != "MAKE_FUNCTION":
+        return 0
+    bits, end = ops[end].arg or 0, end + 1
+    while ops[end].opname == "SET_FUNCTION_ATTRIBUTE":  # from 3.13 on, one for each
+        bits, end = bits | (ops[end].arg or 0), end + 1
+    return end if bits & _HAS_ANNOTATIONS else 0
+
+
+def annotation_uses(taken: list[Op]) -> Iterator[Use]:
+    """Find the names in the instructions that compute annotations."""
+    for place, op in enumerate(taken):
+        if op.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            yield Use("global", op.argval, chain_after(taken, place))
 
 
 def unseeded_calls(ops: list[Op]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import blob, encode, text
 from consist.hashing.hasher import domain_digest
-from consist.identity.code import functions, nodes
+from consist.identity.code import annotated, functions, nodes
 from consist.identity.code.distributions import distribution_digest, with_requirements
 from consist.identity.code.elements import Order
 from consist.identity.code.owners import label_of
@@ -38,6 +38,9 @@ class Walk(WalkState):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._order = Order(self)
+        self._described: list[Any] = []
+        self._read: set[tuple[str, int]] = set()
+        """Of which nodes docstrings, annotations or subclasses are described."""
 
     def order(self, values: Iterable[Any]) -> Iterable[Any]:
         """Put a set's elements in an order that depends on their content only."""
@@ -50,12 +53,8 @@ class Walk(WalkState):
 
     def drain(self) -> None:
         """Describe the nodes that wait, then what only the whole walk can tell."""
-        described: list[Any] = []
-        while self._queue:
-            node = self._queue.popleft()
-            described.append(node)
-            nodes.describe(self, node)
-        self._describe_late(described)
+        self._describe_waiting()
+        self._describe_late()
         for label, container in self._written:
             number = self._numbers.get(id(container))
             piece = self.piece(f"{label} (written)")
@@ -65,23 +64,40 @@ class Walk(WalkState):
         self._written.clear()
         self.warnings.update(dict.fromkeys(self._order.warnings()))
 
-    def _describe_late(self, described: list[Any]) -> None:
-        """Add docstrings and annotations of all nodes, if anything reads them."""
-        done = 0
-        while done < len(described):
-            node = described[done]
-            done += 1
-            if self.reads_docs:
-                functions.describe_docs(self, node)
-            if self.reads_annotations or id(node) in self.annotated:
-                functions.describe_annotations(self, node)
-            if self.reads_subclasses and isinstance(node, type):
-                self.watch.subclasses(node)
-                self.value(f"{label_of(node)} (subclasses)", tuple(type.__subclasses__(node)))
-            while self._queue:
-                later = self._queue.popleft()
-                described.append(later)
-                nodes.describe(self, later)
+    def _describe_waiting(self) -> None:
+        while self._queue:
+            node = self._queue.popleft()
+            self._described.append(node)
+            nodes.describe(self, node)
+
+    def _describe_late(self) -> None:
+        """Add docstrings, annotations and subclasses of all nodes, if anything reads them.
+
+        What they lead to may be the first that reads others: then it is asked of all nodes anew.
+        """
+        before: Any = None
+        while before != self._reading():
+            before = self._reading()
+            for node in self._described:  # which grows meanwhile
+                self._describe_read(node)
+                self._describe_waiting()
+
+    def _reading(self) -> tuple[Any, ...]:
+        return self.reads_docs, self.reads_annotations, self.reads_subclasses, len(self.annotated)
+
+    def _describe_read(self, node: Any) -> None:
+        if self.reads_docs and self._is_first("docs", node):
+            functions.describe_docs(self, node)
+        if (self.reads_annotations or id(node) in self.annotated) and self._is_first("annotations", node):
+            annotated.describe(self, node)
+        if self.reads_subclasses and isinstance(node, type) and self._is_first("subclasses", node):
+            self.watch.subclasses(node)
+            self.value(f"{label_of(node)} (subclasses)", tuple(type.__subclasses__(node)))
+
+    def _is_first(self, what: str, node: Any) -> bool:
+        is_first = (what, id(node)) not in self._read
+        self._read.add((what, id(node)))
+        return is_first
 
     def finish(self) -> None:
         """Describe the nodes that wait, and how they share variables, when nothing will be added any more."""

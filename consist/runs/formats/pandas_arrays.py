@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from consist.errors import OutputError
+from consist.runs.formats.pandas_times import noted_zone, zone_of
 from consist.runs.formats.parquet import pack_arrays, unpack_arrays
 
 if TYPE_CHECKING:
@@ -189,20 +190,13 @@ def _from_zoned(array: Any) -> tuple[Any, Note]:
     """Take times in a zone; the zone is noted as a time of day in it, for which plain values have a form."""
     unit, zone = array.dtype.unit, array.dtype.tz
     values = pa.array(np.asarray(array.tz_convert("UTC").tz_localize(None)))
-    zone = ["pytz", zone.zone] if type(zone).__module__.startswith("pytz") and zone.zone else dt.time(tzinfo=zone)
-    return values.view(pa.timestamp(unit, "UTC")), ["zoned", zone]
+    return values.view(pa.timestamp(unit, "UTC")), ["zoned", noted_zone(zone)]
 
 
 def _to_zoned(values: Any, zone: Any) -> Any:
     unit = values.type.unit
     times = pd.Series(_owned(values.cast(pa.timestamp(unit))))
-    if isinstance(zone, list):
-        import pytz
-
-        found = pytz.timezone(zone[1])
-    else:
-        found = zone.tzinfo
-    return times.dt.tz_localize("UTC").dt.tz_convert(found).array
+    return times.dt.tz_localize("UTC").dt.tz_convert(zone_of(zone)).array
 
 
 def _from_periods(array: Any) -> tuple[Any, Note]:

@@ -1,23 +1,28 @@
 """Plain values as msgpack: numbers, text, bytes, containers, dates and the like, each back as the type it was.
 
 What msgpack has no type for is an extension value; ``docs/format.md`` lists the codes. Only exact types are taken: a
-subclass could hold state that would be lost without a word. Dataclasses and their like are in ``objects.py``.
+subclass could hold state that would be lost without a word. Dataclasses and their like are in ``objects.py``, counters
+and other containers of `collections` in ``containers.py``, times of pandas in ``pandas_times.py``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from consist.arguments import an
-from consist.errors import DamagedError, OutputError, UsageError
+from consist.errors import DamagedError, FormatError, OutputError, UsageError
 from consist.hashing import codec
 
 HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
 _APART = "return it by itself or under a name of a dict"
 
-_TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME, _OBJECT = range(1, 10)
+_TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME, _OBJECT, _COLLECTED, _PANDAS = range(1, 12)
+
+_PARTS = {_COLLECTED: "containers", _PANDAS: "pandas_times", _OBJECT: "objects"}
+"""Modules that take values apart and put them together, by the code of what they took; asked in this order."""
 
 _CONTAINERS: dict[int, type] = {_TUPLE: tuple, _SET: set, _FROZENSET: frozenset}
 
@@ -64,6 +69,8 @@ def decode(data: bytes) -> Any:
     ------
     DamagedError
         If the bytes are no such encoding.
+    FormatError
+        If a newer consist wrote them.
     """
     try:
         return codec.unpack(data, ext_hook=_restore)
@@ -120,25 +127,50 @@ def _extend(value: Any) -> codec.ExtType:
         return codec.ExtType(_TIME, _pack(_time_fields(value)))
     if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
         return codec.ExtType(_NUMPY, _pack([value.dtype.str, value.tobytes()]))
+    return _by_part(value)
+
+
+def _by_part(value: Any) -> codec.ExtType:
+    """Take a value apart by the module that knows its class, or say what to return in its place."""
+    cls = type(value)
     if cls.__module__ == "pathlib":
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
         raise TypeError(f"{an(cls.__name__)} within another value has no format; {_APART}")
-    return _object(value)
+    for code, module in _PARTS.items():
+        taken = _module(module).take(value)
+        if taken is not None:
+            return codec.ExtType(code, encode(taken))
+    raise OutputError(f"a value of type {cls.__qualname__} has no format", hint=_cure(value))
 
 
-def _object(value: Any) -> codec.ExtType:
-    from consist.runs.formats import objects
+def _module(name: str) -> Any:
+    return importlib.import_module(f"consist.runs.formats.{name}")
 
-    taken = objects.take(value)
-    if taken is None:
-        raise TypeError(f"a value of type {type(value).__qualname__} has no format")
-    return codec.ExtType(_OBJECT, encode(taken))
+
+_BASES = (dict, list, tuple, frozenset, set, str, bytes, bool, int, float)
+_COPIES = {**dict.fromkeys(("dict_keys", "dict_values", "dict_items", "range", "generator", "map"), "list")}
+
+
+def _cure(value: Any) -> str:
+    """Say what to return in the place of a value that has no format."""
+    cls = type(value)
+    made = "dict" if isinstance(value, Mapping) else _COPIES.get(cls.__name__)
+    made = made or next((base.__name__ for base in _BASES if isinstance(value, base)), None)
+    if made:
+        return f"make it {made}(value), or {HINT}"
+    if isinstance(value, (dt.date, dt.time)):
+        return "make it value.isoformat(), which is text"
+    if cls.__module__.partition(".")[0] == "pandas":
+        return f"make it str(value), or list(value) if it holds several, or {HINT}"
+    return HINT
 
 
 def _restore(code: int, data: bytes) -> Any:
     if code == _INT:
         return int.from_bytes(data, "big", signed=True)
+    if not _TUPLE <= code <= _PANDAS:
+        raise FormatError(f"a plain value holds what a newer consist wrote (extension {code})", hint="upgrade consist")
     inner = decode(data)
     if code in _CONTAINERS:
         return _CONTAINERS[code](inner)
@@ -153,13 +185,7 @@ def _restore(code: int, data: bytes) -> Any:
         import numpy as np
 
         return np.frombuffer(inner[1], dtype=np.dtype(inner[0]))[0]
-    if code == _OBJECT:
-        from consist.runs.formats import objects
-
-        return objects.give(*inner)
-    raise DamagedError(
-        f"a plain value holds the unknown extension {code}", hint="a newer consist may have written it: upgrade"
-    )
+    return _module(_PARTS[code]).give(*inner)
 
 
 def _time_fields(value: Any) -> list[Any]:
@@ -183,7 +209,10 @@ def _zone_fields(zone: dt.tzinfo | None) -> Any:
         offset = zone.utcoffset(None)
         name = zone.tzname(None)
         return [offset.total_seconds(), None if name == dt.timezone(offset).tzname(None) else name]
-    raise TypeError(f"a time zone of type {type(zone).__qualname__} has no format")
+    raise OutputError(
+        f"a time zone of type {type(zone).__qualname__} has no format",
+        hint="use one of `zoneinfo` or `datetime`, or make it value.isoformat()",
+    )
 
 
 def _restore_time(kind: str, *fields: Any) -> Any:

@@ -158,7 +158,9 @@ def format_for(value: Any) -> Format | StreamFormat:
         raise OutputError(f"{an(cls.__name__)} would come back as bytes", hint="return bytes(value)")
     library = cls.__module__.partition(".")[0]
     if library in _TABLES:
-        return PARQUET
+        from consist.runs.formats.pandas_times import KINDS
+
+        return PLAIN if library == "pandas" and cls.__name__ in KINDS else PARQUET
     if library == "numpy" and isinstance(value, sys.modules["numpy"].ndarray):
         return NPY
     return PNG if library == "matplotlib" or _is_image(value) else PLAIN

@@ -52,7 +52,8 @@ def prepare(value: Any) -> Iterator[Prepared]:
     library, kind = type(value).__module__.partition(".")[0], type(value).__name__
     if (library, kind) not in _KINDS:
         raise OutputError(
-            f"{library}.{kind} has no format", hint="return a DataFrame, a Series, a Table, or plain data"
+            f"{library}.{kind} has no format",
+            hint="return a DataFrame, a Series, a Table, or plain data: list(value), str(value)",
         )
     needed("pyarrow", f"a table of {library}", INSTALL["pyarrow"])
     from consist.runs.formats import parquet

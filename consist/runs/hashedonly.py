@@ -1,0 +1,74 @@
+"""Keys of a config that a function does not take: they are hashed and reach nothing, which may be a slip.
+
+That is looked at when the function is called, never on the way of a hit. A key that no parameter has is allowed, since
+it can stand for what the function reads elsewhere, so it is a note; a warning only where one seems to be misspelt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consist.errors import ConsistWarning, warn
+from consist.runs.taken import taken_by
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from consist.runs.request import Request
+
+_NAMED = 10
+"""Keys that a note names: a config of one for all steps may have hundreds."""
+_warned: set[tuple[str, str]] = set()
+
+
+def told_of_hashed_only(request: Request, config: Mapping[str, Any], given: Collection[str]) -> str | None:
+    """Say which keys of a config are no parameters, and warn of those that are near to one that was given nothing.
+
+    Parameters
+    ----------
+    request : Request
+        What is about to run. Its step is warned of a key once a process.
+    config : mapping
+        Its config.
+    given : collection of str
+        The parameters that the function is called with.
+
+    Returns
+    -------
+    str or None
+        A note for the record.
+    """
+    taken = taken_by(request.fn)
+    stray = [key for key in config if key not in taken.names]
+    if not stray or taken.takes_any:
+        return None
+    step = request.step
+    left = [name for name in taken.signature.parameters if name not in taken.needed and name not in given]
+    for key in stray:
+        if left and (step, key) not in _warned and (near := _near(key, left)) is not None:
+            _warned.add((step, key))
+            warn(
+                f"config {key!r:.60} of step {step!r} is no parameter: it is hashed only, and {near!r} stays at its"
+                f" default (call it {near!r} if that is meant)",
+                ConsistWarning,
+            )
+    more = f" and {len(stray) - _NAMED} more" if len(stray) > _NAMED else ""
+    return f"hashed only, since the function has no such parameter: config {_listed(stray[:_NAMED])}{more}"
+
+
+def _near(key: str, left: list[str]) -> str | None:
+    """Return the parameter that a key may be a slip for: spelt nearly so, or the one the initials of the other."""
+    import difflib  # for a stray key only
+
+    near = difflib.get_close_matches(key, left, n=1)
+    return near[0] if near else next((name for name in left if key in _initials(name) or name in _initials(key)), None)
+
+
+def _initials(name: str) -> tuple[str, ...]:
+    """Return what `learning_rate` may be called for short: ``lr``; a name of one word has no initials."""
+    words = [word for word in name.split("_") if word]
+    return ("".join(word[0] for word in words),) if len(words) > 1 else ()
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"{name!r:.60}" for name in names)
