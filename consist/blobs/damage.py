@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 HINT = "run the step that made it again, or put it again, and the store heals"
+_HINT_OF_MISSING = f"{HINT}; `consist ls blobs` lists what there is"
+"""Whoever asks by digest may have mistyped it; whoever reads an output has lost it."""
 
 
 def damaged_blob(backend: Backend, suspects: MutableSet[Digest], digest: Digest, why: str) -> DamagedError:
@@ -23,4 +25,4 @@ def damaged_blob(backend: Backend, suspects: MutableSet[Digest], digest: Digest,
 
 def missing_blob(backend: Backend, digest: Digest) -> BlobNotFoundError:
     """Return what to raise for a blob that is not there."""
-    return BlobNotFoundError(f"no blob {digest.short} in {backend.url}", hint="see `consist ls blobs`")
+    return BlobNotFoundError(f"no blob {digest.short} in {backend.url}", hint=_HINT_OF_MISSING)

@@ -66,7 +66,8 @@ def open_backend(
             names = ", ".join(sorted(storage_options))
             raise SettingsError(
                 f"storage_options ({names}) are for remote stores; {url} is a folder",
-                hint="leave them out, or give the store's URL, such as s3://bucket/team",
+                hint="leave them out, or give the store's URL: in a settings file a line such as"
+                ' store = "s3://bucket/team", above [storage_options]',
             )
         if os.path.isfile(url):  # noqa: PTH113 - paths are plain strings in this layer
             raise SettingsError(

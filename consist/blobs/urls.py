@@ -14,9 +14,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _CHAIN = re.compile(r"[A-Za-z0-9+.\-:]*::[A-Za-z0-9+.\-:]*://|[A-Za-z][A-Za-z0-9+.\-]*://.*::", re.DOTALL)
 _USER_INFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.\-]*://)[^/]*@")
 _SLIP = re.compile(
-    r"(s3a?|gs|gcs|az|abfss?|adl|hdfs|memory|file|ftp|sftp|https?)(:/(?!/)|//)(.*)", re.DOTALL | re.IGNORECASE
+    r"(s3a?|gs|gcs|az|abfss?|adl|hdfs|memory|file|ftp|sftp|https?)(:/?(?!/)|//)(.*)", re.DOTALL | re.IGNORECASE
 )
-"""A known scheme with a colon or a slash too few, as `pathlib` and hasty fingers leave it."""
+"""A known scheme with a colon or slashes too few, as `pathlib` and hasty fingers leave it."""
 _LOCAL = frozenset({"file", "local"})
 
 

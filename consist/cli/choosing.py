@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.arguments import nearest
 from consist.errors import UsageError
 from consist.store.finding import moment
+from consist.store.sizes import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,8 +26,6 @@ FIELDS = ("size", "time", "name", "format", "kind", "stored")
 SORTS = ("name", "size", "time")
 
 _FILTER = re.compile(r"\s*(\w+)\s*(<=|>=|!=|==|=|<|>|~)\s*(.*?)\s*\Z", re.DOTALL)
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([kmgtKMGT]?)(i?)(B?|bytes)\Z")
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -76,27 +75,6 @@ def parse_filter(text: str) -> Filter:
     if sign == "~" and field in _VALUES:
         raise UsageError(f"{field} is a number, in which ~ finds nothing", hint="compare it with < or >")
     return Filter(field, _COMPARE[sign], _VALUES.get(field, str)(value))
-
-
-def parse_size(text: str) -> int:
-    """Read a number of bytes, with or without a unit.
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-
-    Examples
-    --------
-    >>> parse_size("100"), parse_size("1kB"), parse_size("1KiB"), parse_size("1K")
-    (100, 1000, 1024, 1024)
-    """
-    found = _SIZE.match(text)
-    if found is None:
-        raise UsageError(f"{text!r:.40} is no size", hint="write a number and a unit, such as 500, 10MB or 1.5GiB")
-    number, letter, binary, end = found.groups()
-    base = 1000 if letter and end and not binary else 1024
-    return int(float(number) * base ** _POWERS[letter.lower()])
 
 
 _VALUES: dict[str, Callable[[str], Any]] = {"size": parse_size, "time": moment}

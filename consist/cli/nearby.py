@@ -24,7 +24,9 @@ _SCANNED = 64 << 20
 _SUFFIXES = (".lmdb", ".duckdb")
 
 
-def or_hint(store: Store, found: Iterable[T], *, step: str | None = None) -> Iterator[T]:
+def or_hint(
+    store: Store, found: Iterable[T], *, step: str | None = None, tag: str | None = None, key: str | None = None
+) -> Iterator[T]:
     """Yield what was found; where that is nothing, say on standard error that the index may not know it.
 
     Parameters
@@ -33,8 +35,8 @@ def or_hint(store: Store, found: Iterable[T], *, step: str | None = None) -> Ite
         Where it was looked for.
     found : iterable
         The lines of a listing.
-    step : str, optional
-        The step that they are of. One that there is not is said, with the nearest.
+    step, tag, key : str, optional
+        The step, the tag, the key of config or facet that they are of. One that there is not is said, with the nearest.
     """
     nothing = True
     for item in found:
@@ -44,15 +46,60 @@ def or_hint(store: Store, found: Iterable[T], *, step: str | None = None) -> Ite
         from consist.cli.output import complain
         from consist.store.unknown import lacks_runs
 
-        names = [] if step is None else [known for known, _ in store.index.steps()]
-        if step is not None and step not in names:
-            from consist.arguments import nearest
-            from consist.identity.names import escape
-
-            near = nearest(step, names, "`consist ls steps` lists them")
-            complain(f"no step is called {escape(repr(step)):.80} ({near})")
+        for name, known, said, otherwise in _asked_for(store, step, tag, key):
+            if name not in known:
+                complain(f"{said} {_quoted(name)} ({_nearest(name, known, otherwise)})")
         if lacks_runs(store):
             complain("the store has runs that this index does not know; `consist index rebuild` reads them in")
+
+
+def _asked_for(
+    store: Store, step: str | None, tag: str | None, key: str | None
+) -> Iterator[tuple[str, list[str], str, str]]:
+    """Yield each name that was asked for, those that there are, and what to say where it is none of them."""
+    if step is not None:
+        steps = [known for known, _ in store.index.steps()]
+        yield step, steps, "no step is called", "`consist ls steps` lists them"
+    if tag is not None:
+        yield tag, store.index.tag_names(), "no run has the tag", "`consist tag RUN TAG` gives one"
+    if key is not None:
+        from consist.store.search import known_keys
+
+        of_runs, looked_at, is_all = known_keys(store)
+        newest = "no run" if is_all else f"none of the newest {looked_at} runs"
+        yield key, of_runs, f"{newest} has in config or facet the key", "`consist show RUN` shows those of a run"
+
+
+def say_lacking(what: str, name: str, known: Iterable[str], otherwise: str) -> None:
+    """Say that something does not have what somebody wanted to take from it, with the nearest that it has.
+
+    Parameters
+    ----------
+    what : str
+        How the line begins: ``run 3f2a has no tag``.
+    name : str
+        What was typed.
+    known : iterable of str
+        What there is.
+    otherwise : str
+        What to say where that is nothing.
+    """
+    from consist.cli.output import complain
+
+    known = list(known)
+    complain(f"{what} {_quoted(name)} ({_nearest(name, known, '' if known else otherwise)})")
+
+
+def _quoted(name: str) -> str:
+    from consist.identity.names import escape
+
+    return f"{escape(repr(name)):.80}"
+
+
+def _nearest(name: str, known: list[str], otherwise: str) -> str:
+    from consist.arguments import nearest
+
+    return nearest(name, known, otherwise)
 
 
 def indexes_in(folder: str) -> list[str]:

@@ -81,10 +81,10 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     inside = None if parent is None else find_run(opened, parent).id
     chosen: dict[str, Any] = {"step": step, "status": status, "tag": tag, "parent": inside, "since": begin}
     if as_json:
-        found = or_hint(opened, opened.index.runs(**chosen, limit=limit), step=step)
+        found = or_hint(opened, opened.index.runs(**chosen, limit=limit), step=step, tag=tag)
         write_json_list(head("runs"), "runs", (run_line(opened, record) for record in found))
         return
-    records = or_hint(opened, opened.index.rows(**chosen, limit=limit), step=step)
+    records = or_hint(opened, opened.index.rows(**chosen, limit=limit), step=step, tag=tag)
     if on_terminal():
         rows = ((run_id, _named(record), *rest) for record, (run_id, _, *rest) in _rows(opened, records))
         write_table(COLUMNS, rows, flexible=("model",))

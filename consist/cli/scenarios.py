@@ -55,7 +55,7 @@ def scenarios(
 
     limit = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
-    found = or_hint(opened, islice(_scenarios(opened, name), limit))
+    found = or_hint(opened, islice(_scenarios(opened, name), limit), step=name)
     if as_json:
         write_json_list(head("scenarios"), "scenarios", (_document(opened, each) for each in found))
     else:

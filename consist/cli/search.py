@@ -54,12 +54,13 @@ def search(
     from consist.cli.output import write_json_list, write_table
     from consist.cli.progress import WAITING, until_first
     from consist.cli.shapes import head, run_line
+    from consist.store.search import Wanted
     from consist.store.search import search as search_store
 
     limit = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
     runs_found = until_first(f"searching for {text}", lambda _seen: search_store(opened, text), unit=WAITING)
-    found = or_hint(opened, itertools.islice(runs_found, limit))
+    found = or_hint(opened, itertools.islice(runs_found, limit), key=Wanted.of(text).key)
     if as_json:
         runs = ({**run_line(opened, run), "found": [_place(each) for each in places]} for run, places in found)
         write_json_list({**head("search"), "text": text}, "runs", runs)

@@ -34,7 +34,8 @@ def summary(
 
     Of each step: how many runs completed, failed, and were forgotten; how often one was found again (hits), how many
     outputs there are and how large they are as plain files, how long executing took, and how much time the hits saved:
-    each as long as its run took. Seconds, where nobody looks.
+    each as long as its run took. Seconds, where nobody looks. What a scenario took is not spent a second time: the runs
+    in it have their own line, and `consist scenarios` shows how long each was.
     """
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read

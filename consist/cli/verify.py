@@ -131,5 +131,11 @@ def _write(checked: "Verified", share: float) -> None:
     for found in checked.unneeded:
         write_line(f"{escape(found.key)}\t{escape(found.problem)}; no blob needs it, and it is not used again")
     things = [counted(checked.records, "record"), counted(checked.blobs, "blob"), human_size(checked.bytes)]
-    read = f", {share * 100:.3g}% of the content read" if 0 < share < 1 else ""
-    write_line(f"{', '.join(things)} checked{read}: {counted(len(checked.findings), 'problem')} found")
+    write_line(f"{', '.join(things)} checked{_read(share)}: {counted(len(checked.findings), 'problem')} found")
+
+
+def _read(share: float) -> str:
+    """Say how much of the content was read: of bytes that were changed in place, sizes tell nothing."""
+    if not share:
+        return ", content not read (--read-data reads it)"
+    return f", {share * 100:.3g}% of the content read" if share < 1 else ""

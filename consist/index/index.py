@@ -262,6 +262,10 @@ class Index:
         """Yield the names of steps, sorted, with the number of runs of each."""
         return iter(self._bound.read(lookup.steps))
 
+    def tag_names(self) -> list[str]:
+        """Return the tags that runs have now, sorted; those of more than 200 bytes are left out."""
+        return self._bound.read(lookup.tag_names)
+
     def step_sums(self) -> list[tuple[str, StepSums | None]]:
         """Return the names of steps, sorted, with what the runs of each come to; None where that is not kept."""
         return self._bound.read(stepsums.steps)

@@ -147,6 +147,22 @@ def steps(view: View) -> list[tuple[str, int]]:
     return [tuple(view.unseal("steps", key, data)[:2]) for key, data in view.scan("steps")]
 
 
+def tag_names(view: View) -> list[str]:
+    """Return the tags that runs have now, in order: one seek a tag, whatever many runs have it.
+
+    One that is too long for a key stands there cut, and is left out.
+    """
+    found: list[str] = []
+    before: bytes | None = None
+    while entry := next(view.scan("by_tag", begin=before), None):
+        start = entry[0][:-SUFFIX_SIZE]
+        text, _, rest = start.partition(b"\x00")
+        if rest == b"\x00":
+            found.append(text.decode("utf-8", "surrogatepass"))
+        before = start + b"\xff" * SUFFIX_SIZE
+    return found
+
+
 def starts(bound: Bound) -> Iterator[tuple[str, int, str]]:
     """Yield id, start and step of every run, the newest first, some keys a transaction; no record is read.
 

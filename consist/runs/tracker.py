@@ -22,7 +22,7 @@ from consist.runs.request import check_names
 from consist.runs.step import define, requested
 from consist.store.config import PRIVATE, SHARINGS
 from consist.store.opening import open_store
-from consist.store.settings import default_store, resolve
+from consist.store.settings import default_store, resolve, warn_of_unknown_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,6 +118,7 @@ class Tracker(Blocks, Queries):
         check("cache_limit", cache_limit, COUNT)
         check("sharing", sharing, one_of(*SHARINGS))
         check("hooks", hooks, instance_of(Hooks))
+        warn_of_unknown_variables()
         settings = resolve(
             run_dir=run_dir, db_path=db_path, store=store, storage_options=storage_options, cache_limit=cache_limit
         )

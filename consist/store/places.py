@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from consist.blobs.urls import clean_url, strip_user_info
 from consist.errors import DamagedError, NotFoundError, UsageError
-from consist.store.settings import default_store, resolve
+from consist.store.settings import default_store, resolve, warn_of_unknown_variables
 
 
 class Place(NamedTuple):
@@ -85,6 +85,7 @@ def find_place(
     SettingsError
         If a settings file is wrong, or something cannot be the place of a store.
     """
+    warn_of_unknown_variables()
     settings = resolve(store=store, db_path=db_path, storage_options=storage_options, cache_limit=cache_limit)
     given = settings["store"].value
     return Place(

@@ -166,6 +166,33 @@ def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, .
     return found()
 
 
+def known_keys(store: Store, most: int = 2000) -> tuple[list[str], int, bool]:
+    """Return the keys that may be searched under, as far as the newest runs have them.
+
+    Parameters
+    ----------
+    store : Store
+        Whose runs.
+    most : int
+        At most so many are looked at: 0.1 s.
+
+    Returns
+    -------
+    tuple
+        The keys, those within others with dots and by themselves; how many runs were looked at; whether that is all.
+    """
+    found: set[str] = set()
+    count = 0
+    for record in store.index.runs(limit=most + 1):
+        count += 1
+        if count > most:
+            return sorted(found), most, False
+        for values in (record.config, record.facet):
+            paths = {path for path, _ in _leaves(values)}
+            found.update(".".join(path[start:]) for path in paths for start in range(len(path)))
+    return sorted(found), count, True
+
+
 def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
     if wanted.key is None:
         names = [

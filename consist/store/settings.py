@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from consist.arguments import COUNT, MAPPING, PATH, check, nearest
 from consist.blobs.urls import refuse_slip
-from consist.errors import SettingsError
+from consist.errors import ConsistWarning, SettingsError, UsageError, warn
+from consist.store.sizes import parse_size
 
 ENVIRONMENT = {
     "store": "CONSIST_STORE",
@@ -22,11 +23,19 @@ ENVIRONMENT = {
 }
 DEFAULTS = {"db_path": ".consist/index.lmdb", "run_dir": ".consist/runs"}
 _KINDS = {"store": PATH, "db_path": PATH, "run_dir": PATH, "storage_options": MAPPING, "cache_limit": COUNT}
-_FILE_TYPES = {"storage_options": dict, "cache_limit": int}
-"""What a setting is in a file, if it is no text."""
+_FILE_TYPES = {"storage_options": (dict,), "cache_limit": (int, str)}
+"""What a setting is in a file, if it is no text alone."""
+_FILE_HINTS = {
+    "storage_options": "write [storage_options] on a line, and each of them on a line below",
+    "cache_limit": 'give bytes, 0 or more, or text with a unit, such as "10GiB"',
+}
+_TEXT_HINT = "give a path, as text: in quotes"
 
 _NEAR = 0.8
 """How alike two names are of which one is a typing error."""
+_PREFIX = "CONSIST_"
+_OTHER_VARIABLES = ("CACHE_DIR", "DEBUG", "EXPLAIN")
+"""What else is looked for in the environment, without the prefix that would make any two of them alike."""
 
 
 class Setting(NamedTuple):
@@ -91,6 +100,28 @@ def default_store(db_path: str) -> str:
     return str(path.with_suffix(".store"))
 
 
+def warn_of_unknown_variables() -> None:
+    """Warn of names in the environment that nearly are one of ours: they choose nothing, and nobody would notice."""
+    right = {variable.removeprefix(_PREFIX): variable for variable in ENVIRONMENT.values()}
+    right |= {name: f"{_PREFIX}{name}" for name in _OTHER_VARIABLES}
+    # People also derive a variable from the setting's name.
+    known = {**{name.upper(): ENVIRONMENT.get(name) for name in _KINDS}, **right}
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(_PREFIX)
+        if variable != name and name not in right:
+            _warn_if_near(variable, name, known)
+
+
+def _warn_if_near(variable: str, name: str, known: dict[str, str | None]) -> None:
+    import difflib  # for a slip only
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+    if near:
+        meant = known[near[0]]
+        said = f"did you mean {meant}?" if meant else f"{near[0].lower()} is set by argument or in a settings file only"
+        warn(f"the environment variable {variable} is ignored ({said})", ConsistWarning)
+
+
 def index_above(db_path: str) -> str | None:
     """Return the index of the nearest folder above, of an index that is where a folder's own is by default.
 
@@ -106,11 +137,15 @@ def index_above(db_path: str) -> str | None:
 
 def _from_environment(name: str, variable: str) -> Any:
     value = os.environ[variable]
-    if _KINDS[name] is not COUNT:
-        return _home(value)
-    if not (value.isascii() and value.isdecimal()):
-        raise SettingsError(f"{variable} is {value!r:.60}", hint=COUNT.hint)
-    return int(value)
+    return _home(value) if _KINDS[name] is not COUNT else _size(f"{variable} is", value)
+
+
+def _size(said: str, value: str) -> int:
+    """Read a number of bytes; `said` begins the message of what is none."""
+    try:
+        return parse_size(value)
+    except UsageError as error:
+        raise SettingsError(f"{said} {value!r:.60}", hint=_FILE_HINTS["cache_limit"]) from error
 
 
 def _settings_file(folder: Path) -> dict[str, Setting]:
@@ -119,6 +154,8 @@ def _settings_file(folder: Path) -> dict[str, Setting]:
         own = place / "consist.toml"
         if os.path.isfile(own):  # noqa: PTH113 - False, not an error, where a folder above may not be read
             return _checked(_read(own), own)
+        if os.path.isdir(own):  # noqa: PTH112 - the same
+            raise SettingsError(f"{own} is a folder, and no settings file", hint="rename or remove it")
         project = place / "pyproject.toml"
         if os.path.isfile(project):  # noqa: PTH113 - the same
             found = _read(project)
@@ -146,10 +183,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"cannot read the settings in {path}: {error}",
-            hint="mend it: it is to be TOML, in UTF-8, that you may read",
-        ) from error
+        hint = "mend it: it is to be TOML, in UTF-8, that you may read"
+        if str(error).startswith("Invalid value"):
+            hint = 'text stands in quotes: db_path = "results/index.lmdb"'
+        raise SettingsError(f"cannot read the settings in {path}: {error}", hint=hint) from error
 
 
 def _checked(table: Any, path: Path) -> dict[str, Setting]:
@@ -160,29 +197,48 @@ def _checked(table: Any, path: Path) -> dict[str, Setting]:
         )
     for key, value in table.items():
         if key not in _KINDS:
-            raise SettingsError(f"unknown setting {key!r} in {path}", hint=nearest(key, sorted(_KINDS)))
-        expected = _FILE_TYPES.get(key, str)
-        if type(value) is not expected:  # a flag is an int too
+            raise SettingsError(f"unknown setting {key!r} in {path}", hint=_hint_of_unknown(key, value, path))
+        expected = _FILE_TYPES.get(key, (str,))
+        if type(value) not in expected:  # a flag is an int too
             raise SettingsError(
-                f"the setting {key!r} in {path} is {type(value).__name__}, not {expected.__name__}",
-                hint=_KINDS[key].hint,
+                f"the setting {key!r} in {path} is {type(value).__name__}, not {expected[0].__name__}",
+                hint=_FILE_HINTS.get(key, _TEXT_HINT),
             )
+        _refuse_swallowed(key, value, path)
         if isinstance(value, str) and (not value.strip() or "\0" in value):
             raise SettingsError(
                 f"the setting {key!r} in {path} names no place: {value!r:.60}",
                 hint="name one, or remove the line, and the default holds",
             )
-        if not _KINDS[key].fits(value):
-            raise SettingsError(f"the setting {key!r} in {path} is {value!r:.60}", hint=_KINDS[key].hint)
-    return {key: Setting(_relative_to(path.parent, key, value), str(path)) for key, value in table.items()}
+        if type(value) is not str and not _KINDS[key].fits(value):
+            raise SettingsError(f"the setting {key!r} in {path} is {value!r:.60}", hint=_FILE_HINTS[key])
+    return {key: Setting(_meant(path, key, value), str(path)) for key, value in table.items()}
 
 
-def _relative_to(folder: Path, key: str, value: Any) -> Any:
+def _hint_of_unknown(key: str, value: Any, path: Path) -> str:
+    if isinstance(value, dict) and key in {"consist", "tool"} and path.name == "consist.toml":
+        return "in this file settings stand without a table: leave out the line in brackets"
+    return nearest(key, sorted(_KINDS))
+
+
+def _refuse_swallowed(key: str, value: Any, path: Path) -> None:
+    """Refuse a setting of ours below ``[storage_options]``: TOML takes every line after that one to be within it."""
+    within = sorted(_KINDS.keys() & value.keys()) if isinstance(value, dict) else ()
+    if within:
+        raise SettingsError(
+            f"the setting {within[0]!r} in {path} is within {key}", hint=f"write its line above [{key}]"
+        )
+
+
+def _meant(path: Path, key: str, value: Any) -> Any:
+    """Return what a value in a file says: a path as it is from here, a number of bytes as one."""
+    if key == "cache_limit" and isinstance(value, str):
+        return _size(f"the setting {key!r} in {path} is", value)
     if _KINDS[key] is not PATH or "://" in value:
         return value
     if key == "store":
         refuse_slip(value)  # what it is joined to would hide it
-    return str(folder / _home(value))
+    return str(path.parent / _home(value))
 
 
 def _home(value: Any) -> Any:

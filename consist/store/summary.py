@@ -1,11 +1,15 @@
-"""What all runs of a store come to, step by step: how many, how long, how often found again. Reads the index only."""
+"""What all runs of a store come to, step by step: how many, how long, how often found again. Reads the index only.
+
+The time of a scenario is not spent once more: what was executed in it has told its own. A run whose function asked for
+others has theirs within its own, as has a trace; that is not taken apart.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from consist.index.records import COMPLETED, FAILED, FORGOTTEN
+from consist.index.records import COMPLETED, FAILED, FORGOTTEN, SCENARIO
 from consist.index.stepsums import StepSums
 
 if TYPE_CHECKING:
@@ -31,7 +35,8 @@ class StepSummary:
     bytes : int
         What those are together, as plain files.
     spent, saved : int
-        Microseconds that executing took, and that it would have taken again for each hit.
+        Microseconds that executing took, without scenarios, which hold others' time, and that it would have taken again
+        for each hit.
     newest : int
         When the newest began: microseconds since 1970; 0 if there is none.
     """
@@ -55,6 +60,9 @@ def summaries(store: Store) -> Iterator[StepSummary]:
     for step, count, took in store.index.found_again():
         hits[step] = hits.get(step, 0) + count
         saved[step] = saved.get(step, 0) + took * count
+    held: dict[str, int] = {}
+    for run in store.index.rows(kind=SCENARIO):
+        held[run.step] = held.get(run.step, 0) + run.ended - run.started
     for step, kept in store.index.step_sums():
         sums = _added_up(store, step) if kept is None else kept
         yield StepSummary(
@@ -65,7 +73,7 @@ def summaries(store: Store) -> Iterator[StepSummary]:
             hits=hits.get(step, 0),
             outputs=sums.outputs,
             bytes=sums.bytes,
-            spent=sums.spent,
+            spent=sums.spent - held.get(step, 0),
             saved=saved.get(step, 0),
             newest=sums.newest,
         )

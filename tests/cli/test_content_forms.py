@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 
 import consist
-from consist.cli.choosing import parse_filter, parse_size
+from consist.cli.choosing import parse_filter
 from consist.errors import UsageError
 from consist.index.records import COMPLETED, RunRecord
 from consist.store.publish import keep
+from consist.store.sizes import parse_size
 
 ROWS = 1500
 

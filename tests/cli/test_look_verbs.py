@@ -61,7 +61,6 @@ def said(world):
         ("area.name=North", ["power"]),
         ("name=north", ["power"]),
         ("name=nort", []),
-        ("area.nam=North", []),
         ("table", ["summarise", "clean"]),
         ("nothing says this", []),
     ],
@@ -136,6 +135,21 @@ def test_summary_adds_up_what_the_runs_are(world, ask):
     assert total["spent"] == pytest.approx(sum(run.seconds for run in runs.values()), abs=1e-5)
 
 
+def test_summary_spends_the_time_of_a_scenario_once(world, ask):
+    before = json.loads(ask("summary", "--json").out)["total"]["spent"]
+    store = world.open()
+    scenario = RunRecord("5" * 20, None, "clean", COMPLETED, 10, 10_000_010, kind=SCENARIO)
+    for record in (scenario, RunRecord("6" * 20, None, "inner", COMPLETED, 11, 4_000_011, parent=scenario.id)):
+        keep(store, record)
+    said = json.loads(ask("summary", "--json").out)
+    spent = {step["step"]: step["spent"] for step in said["steps"]}
+    assert spent["inner"] == 4
+    assert spent["clean"] == pytest.approx(
+        world.runs["clean"].seconds, abs=1e-6
+    )  # a scenario may be called as a step is
+    assert said["total"]["spent"] == pytest.approx(before + 4, abs=1e-5)
+
+
 def test_summary_counts_what_was_forgotten_and_reads_the_records_where_there_are_no_sums(world, ask):
     run = world.runs["clean"].record
     world.open().index.put_run(run.forgotten(), encode_record(run.forgotten()))
@@ -181,6 +195,31 @@ def test_a_step_that_there_is_not_is_named_with_the_nearest(world, call, form):
     assert (answer.code, answer.err) == (0, "consist: no step is called 'claen' (did you mean 'clean'?)\n")
     answer = call("runs", "--step", "clean", "--status", "failed", *form, "--db-path", world.db_path)
     assert (answer.code, answer.err) == (0, "")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("runs", "--tag", "frist"), "no run has the tag 'frist' (did you mean 'first'?)"),
+        (("runs", "--tag", "xyz"), "no run has the tag 'xyz' (`consist tag RUN TAG` gives one)"),
+        (("search", "limti=3"), "no run has in config or facet the key 'limti' (did you mean 'limit'?)"),
+        (("search", "deep.sigam=3"), "no run has in config or facet the key 'deep.sigam' (did you mean 'deep.sigma'?)"),
+        (
+            ("search", "deep.sigmas=3"),
+            "no run has in config or facet the key 'deep.sigmas' (did you mean 'deep.sigma'?)",
+        ),
+        (("scenarios", "--name", "claen"), "no step is called 'claen' (did you mean 'clean'?)"),
+    ],
+)
+def test_a_name_that_there_is_not_is_said_with_the_nearest(world, call, form, typed, said):
+    answer = call(*typed, *form, "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (0, f"consist: {said}\n")
+
+
+def test_a_name_that_there_is_gets_no_hint_where_nothing_else_fits(world, ask):
+    for typed in (("runs", "--tag", "first", "--status", "failed"), ("search", "limit=4"), ("search", "sigma=4")):
+        assert ask(*typed).rows() == []
 
 
 def test_a_time_without_a_zone_is_local_as_a_terminal_shows_it(world, ask, monkeypatch):
@@ -269,4 +308,4 @@ def test_an_empty_list_says_if_the_store_has_runs_that_the_index_lacks(world, ca
         assert answer.err == (
             "consist: the store has runs that this index does not know; `consist index rebuild` reads them in\n"
         ), verb
-    assert call("runs", "--tag", "nobody", "--db-path", world.db_path).err == ""
+    assert call("runs", "--status", "forgotten", "--db-path", world.db_path).err == ""

@@ -17,7 +17,8 @@ def test_tags_and_pins_are_given_taken_and_known_to_another_index(world, ask, ca
         "model\tclean",
         *(f"tag\t{tag}" for tag in ("a", "all", "b", "first")),
     ]
-    ask("untag", run, "first", "b", "never had")
+    answer = call("untag", run, "first", "b", "alt", "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (0, f"consist: run {run[:12]} has no tag 'alt' (did you mean 'all'?)\n")
     ask("pin", "steps/clean/table", "--reason", "figure 3")
     ask("pin", run)
     assert marks_of(ask, run) == {("tag", "a"), ("tag", "all"), ("pin", ""), ("pin", "figure 3")}
@@ -26,8 +27,16 @@ def test_tags_and_pins_are_given_taken_and_known_to_another_index(world, ask, ca
     assert [line for line in other.lines if line.startswith(("tag\t", "pin\t"))] == [
         line for line in ask("show", run).lines if line.startswith(("tag\t", "pin\t"))
     ]
+    answer = call("unpin", run, "--reason", "fig 3", "--db-path", world.db_path)
+    said = f"consist: run {run[:12]} has no pin for the reason 'fig 3' (did you mean 'figure 3'?)\n"
+    assert (answer.code, answer.err) == (0, said)
     assert ask("unpin", run, "--reason", "figure 3").lines[-1] == "pin\tno reason given"
     assert not any(line.startswith("pin") for line in ask("unpin", run).lines)
+    answer = call("unpin", run, "--reason", "figure 3", "--json", "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (
+        0,
+        f"consist: run {run[:12]} has no pin for the reason 'figure 3' (it has none)\n",
+    )
 
 
 def test_what_cannot_be_a_tag_changes_nothing(world, call):

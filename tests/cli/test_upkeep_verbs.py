@@ -13,9 +13,17 @@ DIGEST = blake3.blake3(BIG).hexdigest()
 
 
 def test_verify_finds_nothing_in_a_good_store(world, ask):
-    for options in ((), ("--read-data",)):
+    for options, read in (((), r", content not read \(--read-data reads it\)"), (("--read-data",), "")):
         (line,) = ask("verify", *options).lines
-        assert re.fullmatch(r"4 records, 1 blob, \d+ B checked: no problem found", line)  # 3 MiB that repeat
+        assert re.fullmatch(rf"4 records, 1 blob, \d+ B checked{read}: no problem found", line)  # 3 MiB that repeat
+
+
+def test_a_missing_blob_heals_as_a_damaged_one_does(world, call):
+    (world.store / "manifests" / DIGEST[:2] / DIGEST[2:]).unlink()
+    answer = call("cat", "steps/big/value", "--db-path", world.db_path)
+    assert answer.code == 3
+    assert "run the step that made it again" in answer.err
+    assert "`consist ls blobs`" in answer.err
 
 
 def test_verify_names_a_missing_blob(world, call):

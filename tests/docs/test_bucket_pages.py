@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -75,3 +78,28 @@ def test_the_programs_about_gcs(program, tracker_of, fake_gcs, monkeypatch):
     tracker, place = tracker_of(program, fake_gcs)
     stored(tracker)
     assert f"{place}/consist.json" in fake_gcs.list(place)
+
+
+def test_the_way_to_try_it_on_one_machine(tmp_path):
+    """It runs in a shell as it stands, but for the installing and for the port, which somebody else may have."""
+    pytest.importorskip("s3fs")
+    blocks = read_blocks((HOW_TO / "s3.md").read_text(encoding="utf-8"))
+    (block,) = [block.text for block in blocks if "GATEWAY_PORT" in block.text]
+    first, _, rest = block.partition("\n")
+    assert first == "pip install ministack"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CONSIST_"))}
+    own["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), own["PATH"]))
+    done = subprocess.run(
+        ["bash", "-e", "-c", rest.replace("4566", port)],
+        cwd=tmp_path,
+        env=own,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "store\tconfig\tok\ta store at s3://my-bucket/team" in done.stdout

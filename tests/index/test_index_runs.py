@@ -7,7 +7,7 @@ from consist.errors import DamagedError, UsageError
 from consist.index import lookup, writing
 from consist.index.environment import Environment
 from consist.index.index import Index
-from consist.index.records import InputRecord, encode_record
+from consist.index.records import Event, InputRecord, encode_record
 
 
 def test_a_signature_finds_its_run_and_no_other_finds_one(index, make, put, digest):
@@ -433,3 +433,14 @@ def test_the_newest_with_an_output_is_found_over_many_pages(index, make, put, mo
     assert int(index.newest("clean", key="x").id, 16) == 8
     assert index.newest("clean", key="are") is None
     assert index.newest("clean", key="\ud800") is None
+
+
+def test_tags_are_those_that_runs_have_now(index, make, put):
+    put(index, make(1, "one", tags=("draft", "ä/ö", "t" * 201)))
+    for number in range(2, 40):
+        put(index, make(number, tags=("draft", "dra", "\x7f")))
+    index.add_events(
+        "log", b"", [Event("tag", f"{1:020x}", 7, text="late"), Event("untag", f"{1:020x}", 8, text="ä/ö")]
+    )
+    assert index.tag_names() == ["dra", "draft", "late", "\x7f"]
+    assert Index(index.environment, "another").tag_names() == []

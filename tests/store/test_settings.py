@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from consist import Tracker, errors
+from consist.store.places import find_place
 from consist.store.settings import Setting, default_store, resolve
 
 NAMES = ("store", "db_path", "run_dir", "storage_options", "cache_limit")
@@ -89,10 +90,15 @@ def test_a_limit_is_a_number_wherever_it_comes_from(project, monkeypatch):
     monkeypatch.setenv("CONSIST_CACHE_LIMIT", "0")
     assert resolve()["cache_limit"] == Setting(0, "environment variable CONSIST_CACHE_LIMIT")
     assert resolve(cache_limit=7)["cache_limit"] == Setting(7, "argument")
-    for wrong in ("1 GiB", "-1", "1_000", "²"):
+    monkeypatch.setenv("CONSIST_CACHE_LIMIT", "1.5 GiB")
+    assert resolve()["cache_limit"].value == 3 << 29
+    for wrong in ("1 GiBB", "-1", "1_000", "²"):
         monkeypatch.setenv("CONSIST_CACHE_LIMIT", wrong)
-        with pytest.raises(errors.SettingsError, match=f"CONSIST_CACHE_LIMIT is '{wrong}' .give a whole number"):
+        with pytest.raises(errors.SettingsError, match=f"CONSIST_CACHE_LIMIT is '{wrong}' .give bytes, 0 or more, or"):
             resolve()
+    monkeypatch.delenv("CONSIST_CACHE_LIMIT")
+    (project / "consist.toml").write_text('cache_limit = "10GiB"\n')
+    assert resolve()["cache_limit"] == Setting(10 << 30, str(project / "consist.toml"))
 
 
 @pytest.mark.parametrize(
@@ -133,13 +139,21 @@ def test_an_unknown_key_like_none_lists_all(project):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("store = 7", "the setting 'store' in .* is int, not str"),
+        ("store = 7", r"the setting 'store' in .* is int, not str \(give a path, as text: in quotes\)"),
+        ("db_path = results/a.lmdb", r"Invalid value .*text stands in quotes: db_path = "),
+        ('[consist]\nstore = "x"', "unknown setting 'consist' in .*settings stand without a table"),
+        ('[tool.consist]\nstore = "x"', "unknown setting 'tool' in .*settings stand without a table"),
+        (
+            '[storage_options]\nanon = true\nstore = "x"',
+            "'store' in .* is within storage_options .write its line above",
+        ),
         ('storage_options = "x"', "the setting 'storage_options' in .* is str, not dict"),
-        ('cache_limit = "1 GiB"', "the setting 'cache_limit' in .* is str, not int"),
+        ('cache_limit = "1 GiBB"', "the setting 'cache_limit' in .* is '1 GiBB' .*with a unit"),
         ("cache_limit = true", "the setting 'cache_limit' in .* is bool, not int"),
-        ("cache_limit = -1", r"the setting 'cache_limit' in .* is -1 \(give a whole number, 0 or more\)"),
+        ("cache_limit = -1", r"the setting 'cache_limit' in .* is -1 \(give bytes, 0 or more"),
         ("db_path = []", "the setting 'db_path' in .* is list, not str"),
         ('store = "s3:/cas/x"', r"s3:/cas/x is no URL.*\(write s3://cas/x;"),
+        ('store = "s3:lab/team"', r"s3:lab/team is no URL.*\(write s3://lab/team;"),
         ("store = ", "cannot read the settings in .*consist.toml"),
     ],
 )
@@ -147,6 +161,36 @@ def test_bad_values_are_named(project, text, message):
     (project / "consist.toml").write_text(text)
     with pytest.raises(errors.SettingsError, match=message):
         resolve()
+
+
+def test_a_folder_in_place_of_the_file_is_not_passed_over(project):
+    (project / "consist.toml").mkdir()
+    with pytest.raises(errors.SettingsError, match=r"consist.toml is a folder, and no settings file"):
+        resolve()
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("CONSIST_DB_PATH", "did you mean CONSIST_DB"),
+        ("CONSIST_STROE", "did you mean CONSIST_STORE"),
+        ("CONSIST_RUNDIR", "did you mean CONSIST_RUN_DIR"),
+        ("CONSIST_EXPLIAN", "did you mean CONSIST_EXPLAIN"),
+        ("CONSIST_STORAGE_OPTIONS", "storage_options is set by argument or in a settings file only"),
+    ],
+)
+def test_a_variable_that_nearly_is_ours_is_warned_of(project, monkeypatch, variable, said):
+    monkeypatch.setenv(variable, "x")
+    with pytest.warns(errors.ConsistWarning, match=f"the environment variable {variable} is ignored .{said}"):
+        find_place()
+    with pytest.warns(errors.ConsistWarning, match=said):
+        Tracker()
+
+
+def test_other_variables_are_somebody_elses(project, monkeypatch):
+    for variable in ("CONSIST_EXPLAIN", "CONSIST_TESTS_GIB", "CONSIST_HTTP_ADDR", "CONSISTENT", "CONSUL_STORE"):
+        monkeypatch.setenv(variable, "1")
+    find_place()
 
 
 def test_a_table_that_is_none(project):
