@@ -141,7 +141,9 @@ def _can_be_read(path: str, error: StoragePermissionError) -> bool:
     Only where the filesystem is read-only and nobody has the file open, be it through another mount: a reader that LMDB
     does not know of may see pages that a writer uses again meanwhile. Where the rights alone are missing, others write.
     """
-    return getattr(error.__cause__, "errno", None) == errno.EROFS and not is_held(lock_path(path))
+    if getattr(error.__cause__, "errno", None) != errno.EROFS or filekind.file_kind(path) is Kind.NEW:
+        return False
+    return not is_held(lock_path(path))
 
 
 def _open_to_read(path: str) -> Opened:

@@ -99,10 +99,10 @@ def test_a_scenario_on_a_store_that_may_only_be_read(tmp_path):
     finally:
         for path in folders:
             path.chmod(0o700)
-    told, mode = "who may only read the store", 'CacheOptions(cache_mode="readonly")'
+    way = 'who may only read it: CacheOptions(cache_mode="readonly"); else choose another folder, or get the rights'
     assert said == [
         "True",
-        f"StoragePermissionError {told}: {mode}; else give yourself the rights []",
+        f"StoragePermissionError {way} []",
         "ended [True]",
         "ended []",
         "True False {'text': 1999000} ['numbers']",
