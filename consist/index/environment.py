@@ -305,9 +305,12 @@ class Environment:
         if opened is None or not opened.live:
             opened = self._open()
         if opened.read_only:
-            raise StoragePermissionError(
-                f"cannot write the index {self.path}: its filesystem is read-only", hint=lmdbfile.ELSEWHERE
-            )
+            if filekind.is_on_read_only(self.path):
+                raise StoragePermissionError(
+                    f"cannot write the index {self.path}: its filesystem is read-only", hint=lmdbfile.ELSEWHERE
+                )
+            _drop(opened)  # it can be written to by now, and opened with locks
+            opened = self._open()
         if self.durable or opened.marker is not None:
             return opened
         _close(opened)

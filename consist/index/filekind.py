@@ -176,6 +176,11 @@ def _header(path: str) -> tuple[int, list[tuple[int, int]]] | None:
     return page_size, [struct.unpack_from("=QQ", page, 136) for page in (first, second)]
 
 
+def is_on_read_only(path: str) -> bool:
+    """Tell whether the filesystem that a file lies on cannot be written to by anybody."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
 def is_unknown(path: str) -> bool:
     """Tell whether a file is of no kind that is known here: zeros, or bytes without a meaning; a damaged one may be.
 

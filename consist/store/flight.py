@@ -59,7 +59,7 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
     try:
         descriptor = _acquire(path, shared=shared, step=step)
     except StoragePermissionError as error:
-        hint = 'who may only read it: CacheOptions(cache_mode="readonly"); else choose another folder, or get the rights'
+        hint = 'who may only read it: CacheOptions(cache_mode="readonly"); else choose another folder, or get rights'
         raise StoragePermissionError(error.message, hint=hint) from error
     try:
         yield

@@ -99,7 +99,7 @@ def test_a_scenario_on_a_store_that_may_only_be_read(tmp_path):
     finally:
         for path in folders:
             path.chmod(0o700)
-    way = 'who may only read it: CacheOptions(cache_mode="readonly"); else choose another folder, or get the rights'
+    way = 'who may only read it: CacheOptions(cache_mode="readonly"); else choose another folder, or get rights'
     assert said == [
         "True",
         f"StoragePermissionError {way} []",
