@@ -46,6 +46,12 @@ def scipy():
 def scipy_from():
     from scipy import optimize
     return optimize.brentq
+def scipy_distribution():
+    from scipy.stats import norm
+    return norm.cdf(0)
+def scipy_distributions():
+    import scipy.stats as st
+    return st.norm.cdf(0), st.poisson(2).pmf(1), st.t
 def sklearn():
     import sklearn.linear_model as lm
     return lm.LogisticRegression()
@@ -68,6 +74,8 @@ CASES = {
     "numpy": "numpy.random",
     "scipy": "scipy.optimize",
     "scipy_from": "scipy.optimize",
+    "scipy_distribution": "scipy.stats",
+    "scipy_distributions": "scipy.stats",
     "sklearn": "sklearn.linear_model",
     "chance": "random",
     "networkx": "networkx",

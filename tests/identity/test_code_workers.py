@@ -15,7 +15,7 @@ import textwrap
 import pytest
 
 STEPS = """
-import dataclasses, enum
+import dataclasses, enum, functools
 import numpy as np
 import util
 
@@ -41,9 +41,14 @@ def made(factor):
 
 INNER = made(3)
 
+@functools.lru_cache(maxsize=None)
+def table(n: int):
+    '''A table.'''
+    return n * 2
+
 def step(x, way=Way.UP):
     '''A step.'''
-    return SETTINGS.scaled(x) + INNER(x) + TABLE["a"].sum() + len(TABLE["b"])
+    return table(2) + SETTINGS.scaled(x) + INNER(x) + TABLE["a"].sum() + len(TABLE["b"])
 """
 ASK = """
 def identity(*_):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import dict_of
 from consist.identity.code.owners import is_a, origin_of
 from consist.identity.code.references import contents
@@ -98,8 +97,8 @@ def home_of_decorated(function: types.FunctionType) -> types.ModuleType | None:
     first called, as in networkx. It is of the project if it leads to code of the project, as a patched one does; then
     there is no home, nor if all that it leads to is too much to be looked at.
     """
-    home = sys.modules.get(function.__module__ or "")
-    if not is_a(home, types.ModuleType) or vars(home).get(function.__name__) is not function:
+    home = module_named(function.__module__)
+    if home is None or vars(home).get(function.__name__) is not function:
         return None
     return home if origin_of(home).kind is Kind.INSTALLED and not leads_to_project(function) else None
 
@@ -113,10 +112,24 @@ def leads_to_project(value: Any) -> bool:
         if id(found) in known:
             continue
         known[id(found)] = found
+        if _made_by_library(found):
+            waiting.append(found.__self__)
+            continue
         if _is_project_code(found) or len(known) > _MOST_HELD:
             return True
         waiting += _held_by(found)
     return False
+
+
+def _made_by_library(value: Any) -> bool:
+    """Tell whether a method was made of text, in no module, for an object of a library, as `scipy.stats` makes some.
+
+    Who wrote the text nobody can tell; the project would have had to set it on the library's object.
+    """
+    if not is_a(value, types.MethodType) or not is_a(value.__func__, types.FunctionType):
+        return False
+    is_of_library = origin_of(type(value.__self__)).kind is Kind.INSTALLED
+    return is_of_library and "__name__" not in value.__func__.__globals__
 
 
 def _held_by(value: Any) -> Iterable[Any]:

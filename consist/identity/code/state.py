@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 WRITE_ONLY = (list, dict, set, collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter)
 
 
+def _words_of(error: Exception) -> str:
+    """Return the text of an exception, which a user's class may fail to give."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - see above
+        return "(without a text)"
+
+
 class Piece:
     """A part of a node's description."""
 
@@ -143,11 +151,18 @@ class WalkState:
             piece.data = encoder.encode(value)
         except UnencodableError as error:
             self._refuse(f"{label}{error.path}: {error.message}; {error.hint or HINT}")
-        except RecursionError:
-            self._refuse(f"{label}: it nests too deeply to be hashed; {HINT}")
         except Exception as error:  # noqa: BLE001 - an object may raise anything when it is looked at
-            # Among others a dict that another thread changes meanwhile. Without an identity there is no wrong hit.
-            self._refuse(f"{label}: looking at it raised {type(error).__name__}: {error!s:.200}; {HINT}")
+            self.unforeseen(label, error)
+
+    def unforeseen(self, label: str, error: Exception) -> None:
+        """Refuse what could not be looked at, such as a dict that another thread changes meanwhile.
+
+        Without an identity there is no wrong hit.
+        """
+        if isinstance(error, RecursionError):
+            self._refuse(f"{label}: it nests too deeply to be hashed; {HINT}")
+        else:
+            self._refuse(f"{label}: looking at it raised {type(error).__name__}: {_words_of(error):.200}; {HINT}")
 
     def written(self, label: str, value: Any) -> None:
         """Note a container that is only written to here; its value counts if something else reads it."""

@@ -22,7 +22,7 @@ from consist.identity.code.state import WalkState
 from consist.identity.code.values import order_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from consist.hashing.digest import Digest
     from consist.identity.code.variables import Variable
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Changes only when a stale hit must be mended: every code identity changes with it."""
 DOMAIN = "consist 2026 code identity"
+
+
+def _describe_what_is_read(walk: WalkState, node: Any) -> None:
+    """Add a node's docstrings, annotations and subclasses, as far as something reads them."""
+    if walk.reads_docs:
+        functions.describe_docs(walk, node)
+    if walk.reads_annotations or id(node) in walk.annotated:
+        functions.describe_annotations(walk, node)
+    if walk.reads_subclasses and isinstance(node, type):
+        walk.watch.subclasses(node)
+        walk.value(f"{label_of(node)} (subclasses)", tuple(type.__subclasses__(node)))
 
 
 class Walk(WalkState):
@@ -54,7 +65,7 @@ class Walk(WalkState):
         while self._queue:
             node = self._queue.popleft()
             described.append(node)
-            nodes.describe(self, node)
+            self._describe(node, nodes.describe)
         self._describe_late(described)
         for label, container in self._written:
             number = self._numbers.get(id(container))
@@ -69,19 +80,23 @@ class Walk(WalkState):
         """Add docstrings and annotations of all nodes, if anything reads them."""
         done = 0
         while done < len(described):
-            node = described[done]
+            self._describe(described[done], _describe_what_is_read)
             done += 1
-            if self.reads_docs:
-                functions.describe_docs(self, node)
-            if self.reads_annotations or id(node) in self.annotated:
-                functions.describe_annotations(self, node)
-            if self.reads_subclasses and isinstance(node, type):
-                self.watch.subclasses(node)
-                self.value(f"{label_of(node)} (subclasses)", tuple(type.__subclasses__(node)))
             while self._queue:
                 later = self._queue.popleft()
                 described.append(later)
-                nodes.describe(self, later)
+                self._describe(later, nodes.describe)
+
+    def _describe(self, node: Any, how: Callable[[WalkState, Any], None]) -> None:
+        """Describe a node; what cannot be looked at makes the run uncached, and is no reason not to run it.
+
+        Much of what a walk asks of objects is code of a user, or rests on what no user breaks, such as that the names
+        in a module are text. The message has the type and text of what was raised, so that no mistake of ours hides.
+        """
+        try:
+            how(self, node)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.unforeseen(self._labels[self._numbers[id(node)]], error)
 
     def finish(self) -> None:
         """Describe the nodes that wait, and how they share variables, when nothing will be added any more."""
