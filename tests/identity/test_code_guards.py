@@ -1,6 +1,7 @@
 """Changes that the memo could overlook: behind an object that cannot change itself, or beside what is watched."""
 
 import functools
+import os
 import sys
 import types
 
@@ -174,3 +175,35 @@ def test_a_cached_method_costs_no_walk(project):
     before = code_identity(module.f)
     module.f(1)
     assert code_identity(module.f) is before
+
+
+@pytest.mark.parametrize("ignored", ["first.SCALE", "first.scale"])
+def test_what_is_left_out_is_another_thing_now(ignored, project, monkeypatch):
+    """By the name of where it was found, or by what it calls itself: another module's is not left out."""
+    name = ignored.partition(".")[2]
+    source = "SCALE = {0}\ndef scale():\n    return {0}\n"
+    first = project(first=source.format(1))
+    second = project(second=source.format(2))
+    job = project(job="import first as m\nfrom first import scale as s\ndef f():\n    return m.SCALE, s()\n")
+    options = {"ignore": [ignored]}
+    before = code_identity(job.f, **options).digest
+    monkeypatch.setattr(job, "m", second) if name == "SCALE" else monkeypatch.setattr(job, "s", second.scale)
+    after = code_identity(job.f, **options).digest
+    assert after == fresh_code_identity(job.f, **options).digest != before
+    assert first.SCALE == 1
+
+
+def test_a_package_upgraded_before_anybody_has_imported_it(install, project, tmp_path):
+    install("upgradable", "1.0", "def g():\n    return 1\n")
+    job = project(job="def f():\n    import upgradable\n    return upgradable.g()\n")
+    before = code_identity(job.f)
+    assert code_identity(job.f) is before
+    install("upgradable", "2.0", "def g():\n    return 2\n")
+    site = tmp_path / "site-packages"
+    os.utime(
+        site, ns=(0, site.stat().st_mtime_ns + 1_000_000)
+    )  # the clock of a file system may stand still for a while
+    after = code_identity(job.f)
+    assert after.digest != before.digest
+    assert "upgradable 2.0" in after.manifest
+    assert "upgradable" not in sys.modules

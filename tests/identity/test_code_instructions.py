@@ -233,6 +233,18 @@ def test_what_counts(before, after):
         ("X.y.z(1)", ("y", "z"), False),
         ("X.append(1 if a else 2)", ("append",), False),
         ("X.append(X)", (), False),
+        ("X.append(b := a)", (), True),
+        ("X[b := a] = 1", (), True),
+        ("(b := X).append(1)", (), False),
+        ("(b := X)[a] = 1", (), False),
+        ("X.y += 1", (), False),
+        ("a, X[1] = 1, 2", (), True),
+        ("b, a[1] = 1, X", (), False),
+        ("b, a[1] = X, 1", (), False),
+        ("a[1], b = X, 1", (), False),
+        ("X[1], X[2] = X[2], X[1]", (), False),
+        ("b = X == a", (), False),
+        ("b = 1 < X < a", (), False),
     ],
 )
 def test_how_a_global_is_used(body, chain, writes):

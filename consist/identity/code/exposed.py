@@ -45,12 +45,12 @@ def exposed(method: Any) -> Exposed | None:
     name = said_text(method, "__name__")
     if name is None:
         return None
-    modules = list(_modules(method))
-    for module in modules:
-        if _is_same(vars(module).get(name), method) and any(_holds(each, method.__self__) for each in modules):
-            origin = origin_of(module)
-            return None if origin.kind in {Kind.PROJECT, Kind.CONSIST} else Exposed(origin, module.__name__, name)
-    return None
+    modules = [(module, origin_of(module)) for module in _modules(method)]
+    foreign = [(module, origin) for module, origin in modules if origin.kind not in {Kind.PROJECT, Kind.CONSIST}]
+    if not any(_holds(module, method.__self__) for module, _ in foreign):
+        return None
+    showing = ((module, origin) for module, origin in foreign if _is_same(vars(module).get(name), method))
+    return next((Exposed(origin, module.__name__, name) for module, origin in showing), None)
 
 
 def _modules(method: Any) -> Iterator[types.ModuleType]:

@@ -44,6 +44,7 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
     attributes = [item for item in sorted(function.__dict__.items()) if item[0] not in _ATTRIBUTE_NOISE]
     # A label is for people; by `vars` the code may see the names.
     piece.data = b"F" + facts.body + text(function.__name__) + encode([name for name, _ in attributes])
+    walk.attributes.update(facts.attributes)
     _note_features(walk, label, facts)
     _describe_defaults(walk, label, function)
     for name, value in attributes:
@@ -101,7 +102,8 @@ def _describe_use(walk: WalkState, label: str, use: Use, function: types.Functio
     _note_variables(walk, label, use, found, function)
     name = f"{found.where}:{found.name}" if found.name else found.where
     if _is_ignored(walk, use, found, function):
-        walk.watch.names(found.bindings[:-1])
+        # What is code may be left out by what it calls itself, and something else of that name then is not.
+        walk.watch.names(found.bindings if is_a(found.value, type, types.FunctionType) else found.bindings[:-1])
         walk.piece(f"{name} (ignored by {label})").data = b"ignored"
         return
     walk.watch.names(found.bindings)

@@ -39,12 +39,17 @@ def _patches(cls: type) -> Iterator[tuple[str, Any]]:
     for base in cls.__mro__:
         if not base.__flags__ & _HEAP_TYPE or origin_of(base).kind is Kind.PROJECT:
             continue
-        root = base.__module__.partition(".")[0]
         for name, item in vars(base).items():
-            for part in _code_in(item):
-                # Looking up an origin takes 1 us; most methods come from the package of their class.
-                if _home_of(part).partition(".")[0] != root and origin_of(part).kind is Kind.PROJECT:
-                    yield f"{base.__qualname__}.{name}", part
+            for part in parts_of_project(base, item):
+                yield f"{base.__qualname__}.{name}", part
+
+
+def parts_of_project(cls: type, item: Any) -> list[Any]:
+    """List the project's code in something that a library's class holds."""
+    root = cls.__module__.partition(".")[0]
+    # Looking up an origin takes 1 us; most methods come from the package of their class.
+    foreign = (part for part in _code_in(item) if _home_of(part).partition(".")[0] != root)
+    return [part for part in foreign if origin_of(part).kind is Kind.PROJECT]
 
 
 def _code_in(item: Any) -> Iterator[Any]:

@@ -31,7 +31,7 @@ def hold(guards: Watch) -> bool:
         return False
 
 
-def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0912 - one flat loop a kind: calls would double the time
+def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0911, PLR0912 - one flat loop a kind: calls would double the time
     for namespace, name, value in guards.bindings:
         if namespace.get(name, MISSING) is not value:
             return False
@@ -55,6 +55,9 @@ def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0912 - one flat loop a
                 return False
     for space, keys, values in guards.spaces:
         if len(space) != len(keys) or not all(map(is_, space.values(), values)) or tuple(space) != keys:
+            return False
+    for space, size in guards.sizes:
+        if len(space) != size:
             return False
     for get, holder, values in guards.attributes:
         if not all(map(is_, get(holder), values)):

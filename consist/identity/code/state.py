@@ -71,13 +71,14 @@ class WalkState:
         self.reads_annotations = False
         self.reads_subclasses = False
         self.annotated: set[int] = set()
+        self.attributes: set[str] = set()
+        """The names that code loads as attributes."""
         self.variables = Variables()
         self.ignored_used: set[str] = set()
         self._numbers: dict[int, int] = {}
         self._labels: list[str] = []
         self._kept: list[Any] = []
         """By number, alive, so that no identity is given away."""
-        self._also_kept: list[Any] = []
         self._queue: collections.deque[Any] = collections.deque()
         self._distributions: dict[Distribution, None] = {}
         self._written: list[tuple[str, Any]] = []
@@ -167,7 +168,6 @@ class WalkState:
     def written(self, label: str, value: Any) -> None:
         """Note a container that is only written to here; its value counts if something else reads it."""
         self._written.append((label, value))
-        self._also_kept.append(value)
 
     def ignores(self, name: str) -> bool:
         """Tell whether a name is left out."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import blob, encode, text
 from consist.hashing.hasher import domain_digest
-from consist.identity.code import functions, nodes
+from consist.identity.code import extended, functions, nodes
 from consist.identity.code.distributions import distribution_digest, with_requirements
 from consist.identity.code.elements import Order
 from consist.identity.code.owners import label_of
@@ -49,6 +49,7 @@ class Walk(WalkState):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._order = Order(self)
+        self._looked_for: set[str] = set()
 
     def order(self, values: Iterable[Any]) -> Iterable[Any]:
         """Put a set's elements in an order that depends on their content only."""
@@ -63,9 +64,8 @@ class Walk(WalkState):
         """Describe the nodes that wait, then what only the whole walk can tell."""
         described: list[Any] = []
         while self._queue:
-            node = self._queue.popleft()
-            described.append(node)
-            self._describe(node, nodes.describe)
+            self._describe_waiting(described)
+            self._describe_additions()
         self._describe_late(described)
         for label, container in self._written:
             number = self._numbers.get(id(container))
@@ -82,10 +82,23 @@ class Walk(WalkState):
         while done < len(described):
             self._describe(described[done], _describe_what_is_read)
             done += 1
-            while self._queue:
-                later = self._queue.popleft()
-                described.append(later)
-                self._describe(later, nodes.describe)
+            self._describe_waiting(described)
+            self._describe_additions()
+
+    def _describe_waiting(self, described: list[Any]) -> None:
+        while self._queue:
+            node = self._queue.popleft()
+            described.append(node)
+            self._describe(node, nodes.describe)
+
+    def _describe_additions(self) -> None:
+        """Describe what the project added to classes of tables, under the names that were met since the last time."""
+        names = sorted(self.attributes - self._looked_for)
+        if names:
+            self._looked_for.update(names)
+            extended.watch(self.watch, names)
+            for label, part in extended.additions(names):
+                self.value(f"{label} (an attribute that is used)", part)
 
     def _describe(self, node: Any, how: Callable[[WalkState, Any], None]) -> None:
         """Describe a node; what cannot be looked at makes the run uncached, and is no reason not to run it.
