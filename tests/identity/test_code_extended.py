@@ -38,6 +38,10 @@ USES = {
     "in a helper": "def g(df):\n    return [each.zz for each in df]\ndef f(df):\n    return g(df)\n",
     "in a method": "class C:\n    def m(self, df):\n        return df.zz\ndef f(df):\n    return C().m(df)\n",
     "by getattr": "def f(df):\n    return getattr(df, 'zz')\n",
+    "in a subclass": (
+        "class A:\n    pass\nclass B(A):\n    def m(self, df):\n        return df.zz\n"
+        "def f(df):\n    return A.__subclasses__()[0]().m(df)\n"
+    ),
     "of a value": "def f(df):\n    return (df + 1).zz\n",
 }
 
@@ -125,4 +129,12 @@ def test_a_library_that_is_imported_later(add, project, monkeypatch):
         before = code_identity(job.f).digest
         add(pd.DataFrame, "method")
         assert code_identity(job.f).digest == before
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before
+
+
+def test_another_class_in_the_object_that_makes_an_accessor(add, project, monkeypatch):
+    job = project(job=USES["argument"])
+    add(pd.DataFrame, "accessor", 1)
+    before = code_identity(job.f).digest
+    monkeypatch.setattr(vars(pd.DataFrame)["zz"], "_accessor", project(access=ACCESSOR.format(2)).Access)
     assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before

@@ -207,3 +207,20 @@ def test_a_package_upgraded_before_anybody_has_imported_it(install, project, tmp
     assert after.digest != before.digest
     assert "upgradable 2.0" in after.manifest
     assert "upgradable" not in sys.modules
+
+
+METADATA = (
+    "import dataclasses\nM = {}\n@dataclasses.dataclass\nclass C:\n    x: int = dataclasses.field(metadata=M)\n"
+    "def f():\n    return dataclasses.fields(C)\n"
+)
+OBJECTS = "import numpy as np\nM = {}\nA = np.array([M, 1], object)\ndef f():\n    return A[0]\n"
+FIELDS = "import numpy as np\nM = {}\nA = np.zeros(1, [('a', object)])\nA['a'] = M\ndef f():\n    return A[0]\n"
+
+
+@pytest.mark.parametrize("source", [METADATA, OBJECTS, FIELDS], ids=["metadata", "array of objects", "with a field"])
+def test_an_empty_dict_filled_behind_what_cannot_tell(source, project):
+    job = project(job=source)
+    before = code_identity(job.f)
+    assert not before.uncacheable
+    job.M["a"] = 1
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before.digest

@@ -63,13 +63,15 @@ def test_what_a_library_made_for_the_project_counts_by_its_setting(install, proj
     assert two != three
 
 
-@pytest.mark.parametrize("held", ["MINE = Mine({0})\nchoice = MINE.choice\n", "choice = Mine({0}).choice\n"])
+@pytest.mark.parametrize(
+    "held", ["MINE = Mine({0})\ndef made():\n    return MINE\n", "def made():\n    return Mine({0})\n"]
+)
 def test_a_method_of_the_projects_own_in_a_librarys_module_counts_with_its_state(held, project, monkeypatch):
     source = "import random\nclass Mine(random.Random):\n    pass\n" + held
     job = project(job="import random\ndef f(x):\n    return random.choice(x)\n")
     digests = [code_identity(job.f).digest]
     for seed in (1, 2):
-        monkeypatch.setattr(random, "choice", project(**{f"mine{seed}": source.format(seed)}).choice)
+        monkeypatch.setattr(random, "choice", project(mine=source.format(seed)).made().choice)
         digests.append(code_identity(job.f).digest)
         assert digests[-1] == fresh_code_identity(job.f).digest
     assert len(set(digests)) == 3

@@ -86,3 +86,23 @@ def test_a_cached_function_that_holds_itself(project):
     """By an attribute, which would be walked for ever."""
     source = WRAPPERS["lru_cache"] + DEFINED + "g.me = g\n" + USED
     _digest(project, source)
+
+
+def test_two_objects_that_hold_each_other_do_not_leave_it_to_the_other(project):
+    source = """
+class Node:
+    pass
+A, B = Node(), Node()
+A.other, B.other = B, A
+A.__doc__ = B.__doc__ = {0!r}
+A.__wrapped__, B.__wrapped__ = B, A
+def f():
+    return A.__doc__
+"""
+    assert _digest(project, source.format("One")) != _digest(project, source.format("Two"))
+
+
+def test_an_equal_text_need_not_be_the_same_object(project):
+    """A worker that was sent both by value may have two of it."""
+    source = WRAPPERS["object"] + DEFINED + "{}" + USED
+    assert _digest(project, source.format("g.__doc__ = ''.join(['On', 'e.'])\n")) == _digest(project, source.format(""))

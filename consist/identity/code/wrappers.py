@@ -6,6 +6,7 @@ module's name never. What differs, because somebody set it afterwards, counts as
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
 _COPIED = frozenset({"__module__", "__qualname__", "__doc__", "__annotations__", "__annotate__", "__type_params__"})
 """What `functools` copies; but for the name, which counts of a function too."""
+_STEPS = 100
+"""Wrappers in a row, before what they wrap is left to be looked for."""
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 
 
 def without_copies(attributes: Iterable[tuple[str, Any]], *wrapped: Any) -> list[tuple[str, Any]]:
-    """List the attributes of a wrapper but for those that what it wraps, or another object among them, has as well.
+    """List the attributes of a wrapper but for those that a function which it wraps or holds has as well.
 
     Examples
     --------
@@ -36,21 +39,36 @@ def without_copies(attributes: Iterable[tuple[str, Any]], *wrapped: Any) -> list
     copied = {name for name, _ in listed if name in _COPIED}
     if not copied:
         return listed
-    sources = (*wrapped, *(held for name, held in listed if name not in _COPIED))
+    held_here = (*wrapped, *(held for name, held in listed if name not in _COPIED))
+    wrapped_last = [source for source in map(_last_wrapped, held_here) if source is not None]
     return [
         (name, held)
         for name, held in listed
-        if name not in copied or not any(_has_same(source, name, held) for source in sources)
+        if name not in copied or not any(_has_same(source, name, held) for source in wrapped_last)
     ]
 
 
+def _last_wrapped(value: Any) -> Any:
+    """Return the function or class at the end of a row of wrappers, which counts by itself; None if there is none.
+
+    Not what a wrapper on the way says: of two that hold each other, each would leave it to the other.
+    """
+    for _ in range(_STEPS):
+        if is_a(value, *_FUNCTIONS) or type(value) is type:
+            return value
+        if is_a(value, types.MethodType):
+            value = value.__func__
+        elif type(value) is functools.partial:
+            value = value.func
+        else:
+            value = dict_of(value).get("__wrapped__")
+    return None
+
+
 def _has_same(source: Any, name: str, held: Any) -> bool:
-    if is_a(source, types.MethodType):
-        return _has_same(source.__func__, name, held)
-    if is_a(source, *_FUNCTIONS):
-        return hasattr(source, name) and _is_same(held, getattr(source, name))
-    namespace = vars(source) if type(source) is type else dict_of(source)
-    return name in namespace and _is_same(held, namespace[name])
+    if type(source) is type:
+        return name in vars(source) and _is_same(held, vars(source)[name])
+    return hasattr(source, name) and _is_same(held, getattr(source, name))
 
 
 def _is_same(one: Any, other: Any) -> bool:
