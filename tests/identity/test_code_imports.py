@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 
@@ -210,3 +211,35 @@ def test_submodules_that_somebody_imported_do_not_count(body, tmp_path, monkeypa
     assert ask(init, "pkg.other", "pkg.mid") == before
     assert ask(init, mid=2) != before, "what the package itself imports counts"
     assert ask("from . import mid, other\ndef fn():\n    return mid.B\n") != before
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("body", ["from {}util import K; return K", "from {} import util; return util.K"])
+@pytest.mark.usefixtures("project")  # which forgets the modules again
+def test_a_relative_import_from_packages_further_up(body, level, tmp_path, monkeypatch):
+    digests = []
+    for number in (1, 1, 2):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        deep = folder / "top" / "mid" / "low"
+        deep.mkdir(parents=True)
+        for place in (deep, *deep.parents[:2]):
+            (place / "__init__.py").touch()
+        (deep, *deep.parents)[level - 1].joinpath("util.py").write_text(f"K = {number}\n")
+        (deep / "job.py").write_text(f"def f():\n    {body.format('.' * level)}\n")
+        monkeypatch.syspath_prepend(str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "top"]:
+            del sys.modules[name]
+        job = importlib.import_module("top.mid.low.job")
+        digests.append(code_identity(job.f).digest)
+        assert job.f() == number
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("body", ["import random\n    return random.choice(x)", "return random.choice(x)"])
+def test_a_patched_class_behind_a_method_that_a_library_shows(body, project, monkeypatch):
+    job = project(job=f"import random\ndef f(x):\n    {body}\n")
+    before = code_identity(job.f).digest
+    patch = project(patch="def below(self, n):\n    return 0\n").below
+    monkeypatch.setattr(random.Random, "_randbelow", patch)
+    after = code_identity(job.f).digest
+    assert after == fresh_code_identity(job.f).digest != before

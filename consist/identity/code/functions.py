@@ -167,6 +167,8 @@ def _is_container(value: Any) -> bool:
 def _is_untouched(walk: WalkState, found: references.Found) -> bool:
     if is_a(found.value, type, types.FunctionType):
         walk.watch.intruders(found.value)
+    elif type(found.value) in {types.MethodType, types.BuiltinMethodType}:
+        walk.watch.intruders(type(found.value.__self__))
     elif type(found.value) in {dict, list}:
         walk.watch.value(found.value)
     return untouched.is_untouched(found)
