@@ -224,3 +224,10 @@ def test_an_empty_dict_filled_behind_what_cannot_tell(source, project):
     assert not before.uncacheable
     job.M["a"] = 1
     assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before.digest
+
+
+def test_a_class_that_is_called_otherwise_now(project):
+    job = project(job="class C:\n    pass\ndef f():\n    return C.__name__\n")
+    before = code_identity(job.f).digest
+    job.C.__name__ = "D"
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before

@@ -1,6 +1,7 @@
 """Values of the standard library and of packages that hold more than their type says, or than they say themselves."""
 
 import array
+import collections
 import datetime as dt
 import io
 import json
@@ -219,3 +220,23 @@ def test_a_generator_of_the_projects_own_counts_by_its_state():
     one, same, other = map(_identity, seeded)
     assert one == same != other
     assert _identity(stats.norm(0, 1)) not in {one, other}
+
+
+@pytest.mark.parametrize(
+    "makers",
+    [
+        [
+            lambda: typing.TypeVar("T"),
+            lambda: typing.TypeVar("T", bound=int),
+            lambda: typing.TypeVar("T", bound=str),
+            lambda: typing.TypeVar("T", int, str),
+            lambda: typing.TypeVar("T", str, int),
+            lambda: typing.TypeVar("S"),
+        ],
+        [lambda: collections.deque([1]), lambda: collections.deque([1], 1), lambda: collections.deque([1], 2)],
+    ],
+    ids=["type variable", "deque"],
+)
+def test_what_a_value_allows_counts(makers):
+    assert [_identity(make()) for make in makers] == [_identity(make()) for make in makers]
+    assert len({_identity(make()) for make in makers}) == len(makers)

@@ -243,3 +243,12 @@ def test_a_patched_class_behind_a_method_that_a_library_shows(body, project, mon
     monkeypatch.setattr(random.Random, "_randbelow", patch)
     after = code_identity(job.f).digest
     assert after == fresh_code_identity(job.f).digest != before
+
+
+def test_a_number_that_a_library_binds_twice_and_the_project_binds_as_it_was_first(install, project):
+    install("twice", "1.0", "X = 1\nX = 2\n")
+    job = project(job="def f():\n    import twice\n    return twice.X\n")
+    before = code_identity(job.f).digest
+    assert job.f() == 2
+    sys.modules["twice"].X = 1
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before
