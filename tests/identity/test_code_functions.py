@@ -91,3 +91,11 @@ def test_what_a_wrapper_remembers_does_not_count(made, install, project):
     fill = next((getattr(memory, name) for name in ("append", "add", "acquire") if hasattr(memory, name)), None)
     memory.update(a=1) if fill is None else fill() if made.startswith("threading") else fill(1)
     assert fresh_code_identity(module.f).digest == before.digest
+
+
+@pytest.mark.parametrize("body", ["sorted(vars(g))", "len(g.__dict__)", "getattr(g, 'unit', None)"])
+def test_the_name_of_an_attribute_counts(body, project):
+    """By `vars` and ``getattr`` the code may see it."""
+    source = "def g():\n    return 1\ng.{} = 1\ndef f():\n    return {}\n"
+    one, two = (fresh_code_identity(project(job=source.format(name, body)).f) for name in ("unit", "size"))
+    assert one.digest != two.digest

@@ -1,6 +1,7 @@
 """Changes that the memo could overlook: behind an object that cannot change itself, or beside what is watched."""
 
 import functools
+import os
 import sys
 import types
 
@@ -208,3 +209,59 @@ def test_a_change_of_a_function_that_had_no_more_than_code_is_seen(change, proje
     assert code_identity(module.f) is before
     change(module.h)
     assert code_identity(module.f).digest == fresh_code_identity(module.f).digest
+
+
+@pytest.mark.parametrize("ignored", ["first.SCALE", "first.scale"])
+def test_what_is_left_out_is_another_thing_now(ignored, project, monkeypatch):
+    """By the name of where it was found, or by what it calls itself: another module's is not left out."""
+    name = ignored.partition(".")[2]
+    source = "SCALE = {0}\ndef scale():\n    return {0}\n"
+    first = project(first=source.format(1))
+    second = project(second=source.format(2))
+    job = project(job="import first as m\nfrom first import scale as s\ndef f():\n    return m.SCALE, s()\n")
+    options = {"ignore": [ignored]}
+    before = code_identity(job.f, **options).digest
+    monkeypatch.setattr(job, "m", second) if name == "SCALE" else monkeypatch.setattr(job, "s", second.scale)
+    after = code_identity(job.f, **options).digest
+    assert after == fresh_code_identity(job.f, **options).digest != before
+    assert first.SCALE == 1
+
+
+def test_a_package_upgraded_before_anybody_has_imported_it(install, project, tmp_path):
+    install("upgradable", "1.0", "def g():\n    return 1\n")
+    job = project(job="def f():\n    import upgradable\n    return upgradable.g()\n")
+    before = code_identity(job.f)
+    assert code_identity(job.f) is before
+    install("upgradable", "2.0", "def g():\n    return 2\n")
+    site = tmp_path / "site-packages"
+    os.utime(
+        site, ns=(0, site.stat().st_mtime_ns + 1_000_000)
+    )  # the clock of a file system may stand still for a while
+    after = code_identity(job.f)
+    assert after.digest != before.digest
+    assert "upgradable 2.0" in after.manifest
+    assert "upgradable" not in sys.modules
+
+
+METADATA = (
+    "import dataclasses\nM = {}\n@dataclasses.dataclass\nclass C:\n    x: int = dataclasses.field(metadata=M)\n"
+    "def f():\n    return dataclasses.fields(C)\n"
+)
+OBJECTS = "import numpy as np\nM = {}\nA = np.array([M, 1], object)\ndef f():\n    return A[0]\n"
+FIELDS = "import numpy as np\nM = {}\nA = np.zeros(1, [('a', object)])\nA['a'] = M\ndef f():\n    return A[0]\n"
+
+
+@pytest.mark.parametrize("source", [METADATA, OBJECTS, FIELDS], ids=["metadata", "array of objects", "with a field"])
+def test_an_empty_dict_filled_behind_what_cannot_tell(source, project):
+    job = project(job=source)
+    before = code_identity(job.f)
+    assert not before.uncacheable
+    job.M["a"] = 1
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before.digest
+
+
+def test_a_class_that_is_called_otherwise_now(project):
+    job = project(job="class C:\n    pass\ndef f():\n    return C.__name__\n")
+    before = code_identity(job.f).digest
+    job.C.__name__ = "D"
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before

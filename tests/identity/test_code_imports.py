@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 
@@ -46,6 +47,12 @@ def scipy():
 def scipy_from():
     from scipy import optimize
     return optimize.brentq
+def scipy_distribution():
+    from scipy.stats import norm
+    return norm.cdf(0)
+def scipy_distributions():
+    import scipy.stats as st
+    return st.norm.cdf(0), st.poisson(2).pmf(1), st.t
 def sklearn():
     import sklearn.linear_model as lm
     return lm.LogisticRegression()
@@ -71,6 +78,8 @@ CASES = {
     "numpy": "numpy.random",
     "scipy": "scipy.optimize",
     "scipy_from": "scipy.optimize",
+    "scipy_distribution": "scipy.stats",
+    "scipy_distributions": "scipy.stats",
     "sklearn": "sklearn.linear_model",
     "chance": "random",
     "networkx": "networkx",
@@ -206,3 +215,44 @@ def test_submodules_that_somebody_imported_do_not_count(body, tmp_path, monkeypa
     assert ask(init, "pkg.other", "pkg.mid") == before
     assert ask(init, mid=2) != before, "what the package itself imports counts"
     assert ask("from . import mid, other\ndef fn():\n    return mid.B\n") != before
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("body", ["from {}util import K; return K", "from {} import util; return util.K"])
+@pytest.mark.usefixtures("project")  # which forgets the modules again
+def test_a_relative_import_from_packages_further_up(body, level, tmp_path, monkeypatch):
+    digests = []
+    for number in (1, 1, 2):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        deep = folder / "top" / "mid" / "low"
+        deep.mkdir(parents=True)
+        for place in (deep, *deep.parents[:2]):
+            (place / "__init__.py").touch()
+        (deep, *deep.parents)[level - 1].joinpath("util.py").write_text(f"K = {number}\n")
+        (deep / "job.py").write_text(f"def f():\n    {body.format('.' * level)}\n")
+        monkeypatch.syspath_prepend(str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "top"]:
+            del sys.modules[name]
+        job = importlib.import_module("top.mid.low.job")
+        digests.append(code_identity(job.f).digest)
+        assert job.f() == number
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("body", ["import random\n    return random.choice(x)", "return random.choice(x)"])
+def test_a_patched_class_behind_a_method_that_a_library_shows(body, project, monkeypatch):
+    job = project(job=f"import random\ndef f(x):\n    {body}\n")
+    before = code_identity(job.f).digest
+    patch = project(patch="def below(self, n):\n    return 0\n").below
+    monkeypatch.setattr(random.Random, "_randbelow", patch)
+    after = code_identity(job.f).digest
+    assert after == fresh_code_identity(job.f).digest != before
+
+
+def test_a_number_that_a_library_binds_twice_and_the_project_binds_as_it_was_first(install, project):
+    install("twice", "1.0", "X = 1\nX = 2\n")
+    job = project(job="def f():\n    import twice\n    return twice.X\n")
+    before = code_identity(job.f).digest
+    assert job.f() == 2
+    sys.modules["twice"].X = 1
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before

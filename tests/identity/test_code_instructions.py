@@ -163,6 +163,14 @@ def _meaning(source):
         ("def f(): 'x'; return 1", "def f(): return 1"),
         ("def f(): return {'a', 'b', 'c'} & x", "def f(): return {'c', 'b', 'a'} & x"),
         ("def f(a): x: int = a; return x", "def f(a): x = a; return x"),
+        (
+            "def f(a, b, c, d): return a if (0 if b else 1) else (c if d else b)",
+            "def f(a, b, c, d):\n    return (\n    a\n    if (0 if b else 1)\n    else (c if d else b))",
+        ),
+        (
+            "def f(a, b, c): return a if (c if b else a) else (a if (1 if c else 0) else b)",
+            "def f(a, b, c):\n return (a\n if (c\n if b else\n a)\n else (a if (1\n if c\n else 0\n )\n else b))",
+        ),
     ],
 )
 def test_what_does_not_count(before, after):
@@ -178,6 +186,7 @@ def test_what_does_not_count(before, after):
             "def f(a):\n    y = a\n    z = 1\n    return (lambda: z - y)()",
         ),
         ("def f(): return -0.0", "def f(): return 0.0"),
+        ("def f(a, b): return a if (0 if b else 1) else b", "def f(a, b): return a if (1 if b else 0) else b"),
         ("def f(): return 1", "def f(): return True"),
         ("def f(): return 'a'", "def f(): return b'a'"),
         ("def f(): return (1, 2)", "def f(): return (1, 2.0)"),
@@ -224,6 +233,18 @@ def test_what_counts(before, after):
         ("X.y.z(1)", ("y", "z"), False),
         ("X.append(1 if a else 2)", ("append",), False),
         ("X.append(X)", (), False),
+        ("X.append(b := a)", (), True),
+        ("X[b := a] = 1", (), True),
+        ("(b := X).append(1)", (), False),
+        ("(b := X)[a] = 1", (), False),
+        ("X.y += 1", (), False),
+        ("a, X[1] = 1, 2", (), True),
+        ("b, a[1] = 1, X", (), False),
+        ("b, a[1] = X, 1", (), False),
+        ("a[1], b = X, 1", (), False),
+        ("X[1], X[2] = X[2], X[1]", (), False),
+        ("b = X == a", (), False),
+        ("b = 1 < X < a", (), False),
     ],
 )
 def test_how_a_global_is_used(body, chain, writes):

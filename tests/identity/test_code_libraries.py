@@ -1,6 +1,7 @@
 """A library's functions that it decorated itself are its names; what the project put into one of them counts."""
 
 import functools
+import random
 
 import pytest
 
@@ -96,3 +97,17 @@ def test_what_the_project_put_into_a_large_object_counts(asking_a_table, project
         large_tables.table.rows[2999][1] = project(**{f"own{number}": f"def g(x):\n    return {number}\n"}).g
         digests.add(fresh_code_identity(asking_a_table.f).digest)
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    "held", ["MINE = Mine({0})\ndef made():\n    return MINE\n", "def made():\n    return Mine({0})\n"]
+)
+def test_a_method_of_the_projects_own_in_a_librarys_module_counts_with_its_state(held, project, monkeypatch):
+    source = "import random\nclass Mine(random.Random):\n    pass\n" + held
+    job = project(job="import random\ndef f(x):\n    return random.choice(x)\n")
+    digests = [code_identity(job.f).digest]
+    for seed in (1, 2):
+        monkeypatch.setattr(random, "choice", project(mine=source.format(seed)).made().choice)
+        digests.append(code_identity(job.f).digest)
+        assert digests[-1] == fresh_code_identity(job.f).digest
+    assert len(set(digests)) == 3

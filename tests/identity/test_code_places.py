@@ -58,10 +58,15 @@ def traced(fn):
         return fn(*args)
     return inner
 
+@functools.lru_cache(maxsize=None)
+def table(n: int):
+    '''A table.'''
+    return n * 2
+
 @traced
 def f(x, mode=Color.RED):
     here = [norm(y) for y in util.NAMES if y]
-    return MODEL.run(x) + SETTINGS.k + WEIGHTS.sum() + len(here) + len(HANDLERS)
+    return table(2) + MODEL.run(x) + SETTINGS.k + WEIGHTS.sum() + len(here) + len(HANDLERS)
 
 def identity():
     from consist.identity.code import code_identity

@@ -15,7 +15,7 @@ import textwrap
 import pytest
 
 STEPS = """
-import dataclasses, enum
+import dataclasses, enum, functools
 import numpy as np
 import util
 
@@ -41,9 +41,21 @@ def made(factor):
 
 INNER = made(3)
 
+class Wrapper:
+    def __init__(self, fn):
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+    def __call__(self, *args):
+        return self.fn(*args)
+
+@Wrapper
+def table(n: "int") -> list[int]:
+    '''A table.'''
+    return util.cached(n)
+
 def step(x, way=Way.UP):
     '''A step.'''
-    return SETTINGS.scaled(x) + INNER(x) + TABLE["a"].sum() + len(TABLE["b"])
+    return table(2) + SETTINGS.scaled(x) + INNER(x) + TABLE["a"].sum() + len(TABLE["b"])
 """
 ASK = """
 def identity(*_):
@@ -85,7 +97,18 @@ def main():
 MAIN = "\nif __name__ == '__main__':\n    main()\n"
 BY_VALUE = STEPS + ASK + POOLS + MAIN
 BY_NAME = "from steps import identity, step\n" + POOLS + MAIN
-UTIL = "SHIFT = 1\n\ndef norm(x):\n    return x + SHIFT\n"
+UTIL = """
+import functools
+SHIFT = 1
+
+def norm(x):
+    return x + SHIFT
+
+@functools.lru_cache(maxsize=None)  # which cannot be sent by value
+def cached(n: int):
+    '''A number.'''
+    return n * 2
+"""
 
 PLACES = ("spawn", "fork", "loky", "dask")
 

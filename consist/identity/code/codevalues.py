@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from consist.identity.code.exposed import exposed
 from consist.identity.code.instructions import code_facts
 from consist.identity.code.intruders import home_of_decorated
 from consist.identity.code.owners import is_a, is_own, module_label, origin_of, origin_of_class
+from consist.identity.code.wrappers import without_copies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from consist.identity.code.encoder import CodeEncoder
 
@@ -55,8 +57,7 @@ def function(encoder: CodeEncoder, value: types.FunctionType) -> bytes:
         # Follows from the class's attributes, which count; its hash method holds a number that differs by process.
         return b"@G" + text(value.__name__)
     if _is_single_dispatch(value):
-        encoder.sink.also(value.registry)  # type: ignore[attr-defined] # singledispatch gives its function one
-        return b"@D" + encoder.mapping(dict(value.registry))  # type: ignore[attr-defined]
+        return _single_dispatch(encoder, value.registry)  # type: ignore[attr-defined] # `functools` gives it one
     origin = origin_of(value)
     if origin.kind is Kind.PROJECT:
         return encoder.reference(value)
@@ -76,6 +77,15 @@ def _intruders(encoder: CodeEncoder, value: Any) -> bytes:
 
 def _is_single_dispatch(value: types.FunctionType) -> bool:
     return value.__globals__ is vars(functools) and value.__code__.co_qualname == "singledispatch.<locals>.wrapper"
+
+
+def _single_dispatch(encoder: CodeEncoder, registry: Mapping[type, Any]) -> bytes:
+    """Encode the functions for each class; in which order they were registered may tell only among abstract classes."""
+    encoder.sink.also(registry)
+    classes: Iterable[type] = list(registry)
+    if sum(is_a(cls, abc.ABCMeta) for cls in classes) < 2:  # noqa: PLR2004 - one alone has no rival
+        classes = encoder.sink.order(classes)
+    return b"@D" + encoder.pairs(b"d", ((cls, registry[cls]) for cls in classes), keep_order=True)
 
 
 def builtin(encoder: CodeEncoder, value: Any) -> bytes:
@@ -145,9 +155,12 @@ def wrapping(tag: bytes, *names: str) -> Handler:
 
 def lru_cache(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode a cached function: the function, the size of its cache and its attributes, not what is in the cache."""
-    own = ((name, held) for name, held in sorted(vars(value).items()) if name not in _CACHED_NOISE)
+    attributes = without_copies(sorted(vars(value).items()), value.__wrapped__)
+    own = [(name, held) for name, held in attributes if name not in _CACHED_NOISE]
     parameters = encoder.encode(dict(value.cache_parameters()))
-    return b"@l" + encoder.encode(value.__wrapped__) + parameters + encoder.attributes(own)
+    return encoder.shared(
+        value, lambda: b"@l" + encoder.encode(value.__wrapped__) + parameters + encoder.attributes(own)
+    )
 
 
 _CACHED_NOISE = frozenset({"__wrapped__", "cache_parameters", "__signature__"})
@@ -164,6 +177,6 @@ def partial(encoder: CodeEncoder, value: Any) -> bytes:
             + encoder.encode(value.func)
             + encoder.items(b"t", value.args)
             + encoder.pairs(b"d", value.keywords.items(), keep_order=True)
-            + encoder.attributes(sorted(value.__dict__.items()))
+            + encoder.attributes(without_copies(sorted(value.__dict__.items()), value.func))
         ),
     )

@@ -15,6 +15,7 @@ import functools
 import re
 import sys
 import sysconfig
+import types
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,10 +81,16 @@ def origin_of_namespace(namespace: Mapping[str, Any]) -> Origin:
 
 def origin_of_module_name(name: str | None) -> Origin:
     """Tell who wrote the module of that name, as an object's ``__module__`` gives it."""
-    module = sys.modules.get(name or "")
+    module = module_named(name)
     if module is None:
         return _STDLIB if name in sys.stdlib_module_names else _PROJECT
     return origin_of_namespace(vars(module))
+
+
+def module_named(name: Any) -> types.ModuleType | None:
+    """Return an imported module; None if there is none, or if what somebody put in its place is no module."""
+    module = sys.modules.get(name) if type(name) is str else None
+    return module if issubclass(type(module), types.ModuleType) else None
 
 
 def origin_of_file(name: str, file: str) -> Origin:

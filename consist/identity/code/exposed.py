@@ -6,12 +6,11 @@ A method of an instance that the project made, and keeps in a global, counts wit
 
 from __future__ import annotations
 
-import sys
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.identity.code.distributions import Kind, Origin
-from consist.identity.code.owners import is_a, origin_of
+from consist.identity.code.distributions import Kind, Origin, module_named
+from consist.identity.code.owners import is_a, origin_of, said_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,29 +42,32 @@ def exposed(method: Any) -> Exposed | None:
     if type(method) not in _BOUND or is_a(method.__self__, type, types.ModuleType, type(None)):
         return None
     # The name that the method itself has: what it is called where it was found says nothing.
-    name = method.__name__
-    modules = list(_modules(method))
-    for module in modules:
-        if _is_same(vars(module).get(name), method) and any(_holds(each, method.__self__) for each in modules):
-            origin = origin_of(module)
-            return None if origin.kind in {Kind.PROJECT, Kind.CONSIST} else Exposed(origin, module.__name__, name)
-    return None
+    name = said_text(method, "__name__")
+    if name is None:
+        return None
+    modules = [(module, origin_of(module)) for module in _modules(method)]
+    foreign = [(module, origin) for module, origin in modules if origin.kind not in {Kind.PROJECT, Kind.CONSIST}]
+    if not any(_holds(module, method.__self__) for module, _ in foreign):
+        return None
+    showing = ((module, origin) for module, origin in foreign if _is_same(vars(module).get(name), method))
+    return next((Exposed(origin, module.__name__, name) for module, origin in showing), None)
 
 
 def _modules(method: Any) -> Iterator[types.ModuleType]:
     """Yield the modules that may show a method, innermost first."""
-    for home in dict.fromkeys((type(method.__self__).__module__, getattr(method, "__module__", None))):
-        name = home if isinstance(home, str) else ""
+    for home in dict.fromkeys((said_text(type(method.__self__), "__module__"), said_text(method, "__module__"))):
+        name = home or ""
         while name:
-            module = sys.modules.get(name)
-            if module is not None and is_a(module, types.ModuleType):
+            module = module_named(name)
+            if module is not None:
                 yield module
             name = name.rpartition(".")[0]
 
 
 def _is_same(found: Any, method: Any) -> bool:
     # Two methods bound to different instances are never equal, and neither instance is asked.
-    return type(found) is type(method) and found.__self__ is method.__self__ and found.__name__ == method.__name__
+    is_bound_alike = type(found) is type(method) and found.__self__ is method.__self__
+    return is_bound_alike and said_text(found, "__name__") == method.__name__
 
 
 def _holds(module: types.ModuleType, instance: Any) -> bool:

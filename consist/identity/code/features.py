@@ -7,7 +7,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind
-from consist.identity.code.owners import is_a, origin_of
+from consist.identity.code.owners import is_a, origin_of, said_text
 from consist.identity.code.references import MISSING
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ _BY_ATTRIBUTE = {
     "today": "reads the clock (today)",
     "urandom": "draws random numbers (urandom)",
     "uuid4": "draws random numbers (uuid4)",
+    "rvs": "draws random numbers (rvs)",
     "uuid1": "draws random numbers (uuid1)",
     "coupler": "reads what other steps made (coupler)",
     "find_runs": "asks for earlier runs (find_runs)",
@@ -137,6 +138,8 @@ def features_of_names(facts: CodeFacts) -> list[str]:
     names = facts.names & _BY_ATTRIBUTE.keys()
     if any(use.kind != "import" and use.name == "open" for use in facts.uses):
         names -= {"open"}  # a variable: what it stands for is known
+    if "random_state" in facts.strings:
+        names -= {"rvs"}  # the keyword by which a distribution of scipy is given a seed
     return [_BY_ATTRIBUTE[name] for name in sorted(names)]
 
 
@@ -165,19 +168,20 @@ def feature_of(found: Found, facts: CodeFacts) -> str | None:
     if not issubclass(type(value), _CODE) and type(value).__name__ != "cython_function_or_method":
         # Nothing else is asked for its attributes: a user's object may do anything then.
         return next((_BY_TYPE[name] for name in map(_named, type(value).__mro__) if name in _BY_TYPE), None)
-    module = getattr(value, "__module__", None) or getattr(type(getattr(value, "__self__", None)), "__module__", None)
-    name = getattr(value, "__name__", found.name)
+    bound = getattr(value, "__self__", None)
+    module = said_text(value, "__module__") or said_text(type(bound), "__module__")
+    name = said_text(value, "__name__") or found.name
     if found.where == "time" or module == "time":
         return f"reads the clock (time.{name})" if name in _CLOCK else None
     if {found.where, module} & {"numpy.random", "random"}:
         is_seeded = name in _SEEDED and found.name not in facts.unseeded_calls
         return None if is_seeded else f"draws random numbers ({found.where}.{found.name})"
-    if not is_a(value, type) and _reading(str(name)) and origin_of(value).kind is not Kind.PROJECT:
-        return _reading(str(name))
+    if not is_a(value, type) and _reading(name) and origin_of(value).kind is not Kind.PROJECT:
+        return _reading(name)
     return (
-        _BY_FUNCTION.get((str(module), str(name)))
+        _BY_FUNCTION.get((str(module), name))
         or _BY_MODULE.get(str(module))
-        or (_BY_ATTRIBUTE.get(str(name)) if module in {"os", "uuid", "importlib"} else None)
+        or (_BY_ATTRIBUTE.get(name) if module in {"os", "uuid", "importlib"} else None)
     )
 
 

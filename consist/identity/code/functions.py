@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import encode, text
 from consist.identity.code import features, references, textual, untouched
 from consist.identity.code.atoms import is_atom
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import dict_of
 from consist.identity.code.instructions import CodeFacts, code_facts
 from consist.identity.code.intruders import registered
@@ -47,12 +46,14 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
     label = label_of(function)
     facts = code_facts(function.__code__)
     piece = walk.piece(label)
-    piece.data = b"F" + facts.body + text(function.__name__)
+    attributes = [item for item in sorted(function.__dict__.items()) if item[0] not in _ATTRIBUTE_NOISE]
+    # A label is for people; by `vars` the code may see the names.
+    piece.data = b"F" + facts.body + text(function.__name__) + encode([name for name, _ in attributes])
+    walk.attributes.update(facts.attributes)
     _note_features(walk, label, facts)
     _describe_defaults(walk, label, function)
-    for name, value in sorted(function.__dict__.items()):
-        if name not in _ATTRIBUTE_NOISE:
-            walk.value(f"{label}.{name}", value)
+    for name, value in attributes:
+        walk.value(f"{label}.{name}", value)
     uses = [*facts.uses, *_late_uses(walk, facts)]
     used_cells = {use.name for use in uses if use.kind == "cell" and not use.sets}
     # ``super()`` reads its cell without an instruction that says so.
@@ -137,7 +138,8 @@ def describe_use(
 def _is_left_out(walk: WalkState, label: str, use: Use, found: references.Found, function: types.FunctionType) -> bool:
     """Watch a name, and put down that it is left out if it is."""
     if _is_ignored(walk, use, found, function):
-        walk.watch.names(found.bindings[:-1])
+        # What is code may be left out by what it calls itself, and something else of that name then is not.
+        walk.watch.names(found.bindings if is_a(found.value, type, types.FunctionType) else found.bindings[:-1])
         walk.piece(f"{_name_of(found)} (ignored by {label})").data = b"ignored"
         return True
     walk.watch.names(found.bindings)
@@ -213,6 +215,8 @@ def _is_container(value: Any) -> bool:
 def _is_untouched(walk: WalkState, found: references.Found) -> bool:
     if is_a(found.value, type, types.FunctionType):
         walk.watch.intruders(found.value)
+    elif type(found.value) in {types.MethodType, types.BuiltinMethodType}:
+        walk.watch.intruders(type(found.value.__self__))
     elif type(found.value) in {dict, list}:
         walk.watch.value(found.value)
     return untouched.is_untouched(found)
@@ -257,7 +261,7 @@ def _is_projects(value: Any) -> bool:
 
 def _describe_namespace(walk: WalkState, label: str, function: types.FunctionType) -> None:
     """Describe all globals of a function that asks for them."""
-    module = sys.modules.get(function.__globals__.get("__name__", ""))
+    module = module_named(function.__globals__.get("__name__"))
     if module is not None and vars(module) is function.__globals__:
         walk.value(f"{module_label(function.__globals__)} (used by {label})", module)
     else:
@@ -293,8 +297,8 @@ def _late_uses(walk: WalkState, facts: CodeFacts) -> list[Use]:
     if "modules" in facts.names:
         walk.watch.names(references.loaded(name) for name in facts.strings)
         # Only what is imported already: text may be the name of any file, and importing one runs it.
-        loaded = [sys.modules.get(string) for string in facts.strings]
-        names = [module.__name__ for module in loaded if module and origin_of(module).kind is Kind.PROJECT]
+        loaded = {string: module_named(string) for string in facts.strings}
+        names = [name for name, module in loaded.items() if module and origin_of(module).kind is Kind.PROJECT]
         uses += [Use("import", name, whole=True) for name in names]
     return uses
 

@@ -13,7 +13,6 @@ import functools
 import io
 import operator
 import os
-import sys
 import types
 import typing
 import weakref
@@ -22,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import blob, text
 from consist.identity.code import codevalues, libraryvalues, stdvalues
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import added_by, state_of
 from consist.identity.code.owners import origin_of_class
+from consist.identity.code.wrappers import without_copies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +152,9 @@ def by_base(cls: type) -> Handler | None:
         return _token_of_project
 
     def with_class(encoder: CodeEncoder, value: Any) -> bytes:
-        return b"@8" + encoder.encode(cls) + handler(encoder, value) + encoder.attributes(state_of(value))
+        wrapped = (value.func,) if issubclass(cls, functools.partial) else ()
+        attributes = encoder.attributes(without_copies(state_of(value), *wrapped))
+        return b"@8" + encoder.encode(cls) + handler(encoder, value) + attributes
 
     return with_class
 
@@ -196,7 +198,7 @@ def _is_genuine(cls: type) -> bool:
     """Tell whether a class is written in C or in the module that it names; the name alone proves nothing."""
     if not cls.__flags__ & _HEAP_TYPE:
         return True
-    module = sys.modules.get(cls.__module__)
+    module = module_named(cls.__module__)
     return module is not None and any(value is cls for value in list(vars(module).values()))
 
 

@@ -12,7 +12,7 @@ from consist.errors import InputError
 from consist.hashing.canonical import canonical_digest, encode
 from consist.hashing.hasher import domain_digest, hash_file
 from consist.identity.code.memo import hold
-from consist.identity.code.owners import is_own, label_of_any
+from consist.identity.code.owners import is_own, label_of_any, said_text
 from consist.identity.code.walk import DOMAIN, Walk
 
 if TYPE_CHECKING:
@@ -205,8 +205,7 @@ def _walked(walk: Walk, fn: Any, code: tuple[Any, ...], version: str | None) -> 
 
 
 def _name(fn: Any) -> str:
-    inner = getattr(fn, "__wrapped__", fn)
-    return str(getattr(inner, "__qualname__", None) or type(inner).__qualname__)
+    return said_text(getattr(fn, "__wrapped__", fn), "__qualname__") or type(fn).__qualname__
 
 
 def _add_code(walk: Walk, item: Any) -> None:

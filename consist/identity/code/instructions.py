@@ -21,6 +21,7 @@ from consist.hashing.canonical import blob, encode, text
 from consist.identity.code.cells import CellNumbers
 from consist.identity.code.simplify import JUMPS, handler_targets, simplify, without_annotations
 from consist.identity.code.uses import (
+    ATTRIBUTE,
     Op,
     Use,
     annotation_texts,
@@ -66,6 +67,8 @@ class CodeFacts(NamedTuple):
     """Every global and attribute name in it."""
     strings: tuple[str, ...]
     """Every string that it loads."""
+    attributes: frozenset[str]
+    """Every name that it loads as an attribute, and every string if it may ask for one by that."""
     unseeded_calls: frozenset[str]
     """Every name in it that is called without an argument, or with None."""
 
@@ -110,6 +113,7 @@ def code_facts(code: CodeType) -> CodeFacts:
         tuple(reader.uses),
         frozenset(reader.names),
         tuple(dict.fromkeys(reader.strings)),
+        frozenset(reader.attributes).union(reader.strings if "getattr" in reader.names else ()),
         frozenset(reader.unseeded_calls),
     )
     key = id(code)
@@ -125,6 +129,7 @@ class _Reader:
         self.uses: dict[Use, None] = {}
         self.names: set[str] = set()
         self.strings: list[str] = []
+        self.attributes: set[str] = set()
         self.unseeded_calls: set[str] = set()
         self.docs: list[bytes] = []
         self.annotations: list[bytes] = []
@@ -146,6 +151,7 @@ class _Reader:
             # If this constant is no docstring, it is loaded somewhere and counts anyway.
             self.docs.append(text(code.co_name) + encode(code.co_consts[0]))
         self.names.update(op.argval for op in ops if op.opcode in _HAS_NAME)
+        self.attributes.update(op.argval for op in ops if op.opname in ATTRIBUTE)
         self.uses.update(dict.fromkeys(imported_uses(ops)))
         self.unseeded_calls.update(unseeded_calls(ops))
         offsets = [op.offset for op in ops]

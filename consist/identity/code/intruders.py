@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import dict_of
 from consist.identity.code.owners import is_a, origin_of
 from consist.identity.code.references import contents
@@ -43,12 +42,17 @@ def _patches(cls: type) -> Iterator[tuple[str, Any]]:
     for base in cls.__mro__:
         if not base.__flags__ & _HEAP_TYPE or origin_of(base).kind is Kind.PROJECT:
             continue
-        root = base.__module__.partition(".")[0]
         for name, item in vars(base).items():
-            for part in _code_in(item):
-                # Looking up an origin takes 1 us; most methods come from the package of their class.
-                if _home_of(part).partition(".")[0] != root and origin_of(part).kind is Kind.PROJECT:
-                    yield f"{base.__qualname__}.{name}", part
+            for part in parts_of_project(base, item):
+                yield f"{base.__qualname__}.{name}", part
+
+
+def parts_of_project(cls: type, item: Any) -> list[Any]:
+    """List the project's code in something that a library's class holds."""
+    root = cls.__module__.partition(".")[0]
+    # Looking up an origin takes 1 us; most methods come from the package of their class.
+    foreign = (part for part in _code_in(item) if _home_of(part).partition(".")[0] != root)
+    return [part for part in foreign if origin_of(part).kind is Kind.PROJECT]
 
 
 def _code_in(item: Any) -> Iterator[Any]:
@@ -101,8 +105,8 @@ def home_of_decorated(function: types.FunctionType) -> types.ModuleType | None:
     first called, as in networkx. It is of the project if it leads to code of the project, as a patched one does; then
     there is no home, nor if all that it leads to is too much to be looked at.
     """
-    home = sys.modules.get(function.__module__ or "")
-    if not is_a(home, types.ModuleType) or vars(home).get(function.__name__) is not function:
+    home = module_named(function.__module__)
+    if home is None or vars(home).get(function.__name__) is not function:
         return None
     return home if origin_of(home).kind is Kind.INSTALLED and not leads_to_project(function) else None
 
@@ -117,6 +121,9 @@ def leads_to_project(value: Any) -> bool:
         if id(found) in known:
             continue
         known[id(found)] = found
+        if _made_by_library(found):
+            waiting.append(found.__self__)
+            continue
         held = _held_by(found)
         if type(found) in _CONTAINERS or type(found) is dict:
             items += len(held)
@@ -135,8 +142,19 @@ def _leads_nowhere(cls: type) -> bool:
     """Tell whether values of a class are plain: numbers, also of numpy, and text."""
     if any(cls is plain for plain in _PLAIN):
         return True
-    numbers = getattr(sys.modules.get("numpy"), "generic", None)
+    numbers = getattr(module_named("numpy"), "generic", None)
     return cls.__module__ == "numpy" and any(base is numbers for base in cls.__mro__)
+
+
+def _made_by_library(value: Any) -> bool:
+    """Tell whether a method was made of text, in no module, for an object of a library, as `scipy.stats` makes some.
+
+    Who wrote the text nobody can tell; the project would have had to set it on the library's object.
+    """
+    if not is_a(value, types.MethodType) or not is_a(value.__func__, types.FunctionType):
+        return False
+    is_of_library = origin_of(type(value.__self__)).kind is Kind.INSTALLED
+    return is_of_library and "__name__" not in value.__func__.__globals__
 
 
 def _held_by(value: Any) -> Sequence[Any]:

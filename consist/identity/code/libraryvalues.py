@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import text
-from consist.identity.code.distributions import origin_of_module_name
+from consist.identity.code.distributions import module_named, origin_of_module_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
 
 def wrapped_in_c(encoder: CodeEncoder, value: Any) -> bytes | None:
     """Encode an object of C that says which Python function it was made of (numba's, for one), and how."""
-    function = getattr(value, "__wrapped__", None) or getattr(value, "py_func", None)
-    if not isinstance(function, types.FunctionType):
+    found = (getattr(value, name, None) for name in ("__wrapped__", "py_func"))
+    function = next((each for each in found if type(each) is types.FunctionType), None)
+    if function is None:
         return None
     options = getattr(value, "targetoptions", None)
     return b"@k" + encoder.encode(type(value)) + encoder.encode(function) + encoder.encode(options)
@@ -37,7 +37,7 @@ def ufunc(encoder: CodeEncoder, value: Any) -> bytes:
         return encoder.opaque(value, "a ufunc made of a Python function")
     home = "numpy"
     for name in ("numpy", "scipy.special", getattr(value, "__module__", None)):
-        module = sys.modules.get(name or "")
+        module = module_named(name)
         if module is not None and vars(module).get(value.__name__) is value:
             home = str(name)
             break
@@ -52,9 +52,21 @@ def dispatched(encoder: CodeEncoder, value: Any) -> bytes:
 
 def numpy_random(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode one of numpy's generators of random numbers by its state."""
+    if is_own_generator(value):
+        encoder.sink.notice("draws random numbers (from numpy's own generator)")
+        return encoder.symbol(origin_of_module_name("numpy.random"), "numpy.random", "_rand")
     bits = getattr(value, "bit_generator", None)
     state = value.get_state(legacy=False) if bits is None else bits.state
     return encoder.shared(value, lambda: b"@g" + text(type(value).__name__) + encoder.encode(state))
+
+
+def is_own_generator(value: Any) -> bool:
+    """Tell whether an object is the generator behind ``np.random.rand``, whose state is the program's and not a seed.
+
+    numpy seeds it anew in each process; `scipy.stats` and scikit-learn hand it on. It counts as its functions do.
+    """
+    module = module_named("numpy.random.mtrand")
+    return module is not None and vars(module).get("_rand") is value
 
 
 def library_handler(cls: type) -> Callable[[Encoder, Any], bytes] | None:

@@ -65,6 +65,9 @@ def _names_hold(guards: Watch) -> bool:  # noqa: C901, PLR0911, PLR0912 - one fl
         except ValueError:
             if value is not MISSING:
                 return False
+    for space, size in guards.sizes:
+        if len(space) != size:
+            return False
     for get, holder, values in guards.attributes:
         if not all(map(is_, get(holder), values)):
             return False

@@ -11,6 +11,7 @@ from consist.identity.code.distributions import (
     OWN_PACKAGE,
     Kind,
     Origin,
+    module_named,
     origin_of_module_name,
     origin_of_namespace,
 )
@@ -22,6 +23,11 @@ _MAIN = frozenset({"__main__", "__mp_main__", "__worker__"})
 _MAKERS = frozenset({"abc", "dataclasses", "types"})
 """The modules that classes claim to be of which `new_class`, `make_dataclass` or a call of `ABCMeta` made."""
 _HEAP_TYPE = 1 << 9
+_namespace_of = type.__dict__["__dict__"].__get__
+_module_of = type.__dict__["__module__"].__get__
+_qualname_of = type.__dict__["__qualname__"].__get__
+_mro_of = type.__dict__["__mro__"].__get__
+# By `type` itself: a metaclass may answer for its classes, and raise.
 
 
 def is_a(value: Any, *classes: type) -> bool:
@@ -36,11 +42,17 @@ def is_own(value: Any) -> bool:
     if is_a(value, types.ModuleType):
         return _in_own_package(value.__dict__.get("__name__"))
     cls = value if is_a(value, type) else type(value)
-    return any(_in_own_package(base.__dict__.get("__module__")) for base in type.__dict__["__mro__"].__get__(cls))
+    return any(_in_own_package(_namespace_of(base).get("__module__")) for base in _mro_of(cls))
 
 
 def _in_own_package(name: Any) -> bool:
-    return isinstance(name, str) and (name == OWN_PACKAGE or name.startswith(OWN_PACKAGE + "."))
+    return type(name) is str and (name == OWN_PACKAGE or name.startswith(OWN_PACKAGE + "."))
+
+
+def said_text(value: Any, name: str) -> str | None:
+    """Return an attribute if it is a text; polars' ``col`` makes an expression of any name that it is asked for."""
+    found = getattr(value, name, None)
+    return found if type(found) is str else None
 
 
 def origin_of(value: Any) -> Origin:
@@ -51,18 +63,18 @@ def origin_of(value: Any) -> Origin:
         return origin_of_namespace(vars(value))
     if is_a(value, type):
         return origin_of_class(value)
-    module = getattr(value, "__module__", None)
-    return origin_of_module_name(module) if isinstance(module, str) else STDLIB
+    module = said_text(value, "__module__")
+    return STDLIB if module is None else origin_of_module_name(module)
 
 
 def origin_of_class(cls: type) -> Origin:
     """Tell who wrote a class; one made by `exec` without a module name claims to be a builtin."""
-    module = cls.__dict__.get("__module__", cls.__module__)
+    module = _module_of(cls)
+    if type(module) is not str:
+        return PROJECT if cls.__flags__ & _HEAP_TYPE else STDLIB
     if module == "builtins":
         known = not cls.__flags__ & _HEAP_TYPE or vars(builtins).get(cls.__name__) is cls
         return STDLIB if known else PROJECT
-    if not cls.__flags__ & _HEAP_TYPE and not isinstance(module, str):
-        return STDLIB
     if module in _MAKERS and not _is_at_home(cls, module):
         return PROJECT
     return PROJECT if _was_sent(cls, module) else origin_of_module_name(module)
@@ -75,7 +87,7 @@ def _was_sent(cls: type, module: Any) -> bool:
 
 def _is_at_home(cls: type, module: str) -> bool:
     found: Any = sys.modules.get(module)
-    for name in cls.__qualname__.split("."):
+    for name in _qualname_of(cls).split("."):
         found = vars(found).get(name) if is_a(found, type, types.ModuleType) else None
     return found is cls
 
@@ -99,7 +111,7 @@ def label_of(value: Any) -> str:
         return module_label(vars(value))
     if is_a(value, types.FunctionType):
         return f"{module_label(value.__globals__)}.{value.__qualname__}"
-    return f"{_home_label(value)}.{value.__qualname__}"
+    return f"{_home_label(value)}.{_qualname_of(value)}"
 
 
 def label_of_any(value: Any) -> str:
@@ -114,14 +126,16 @@ def label_of_any(value: Any) -> str:
 
 
 def _home_label(cls: type) -> str:
-    return module_label(namespace_of_class(cls)) or cls.__module__
+    name = _module_of(cls)
+    return module_label(namespace_of_class(cls)) or (name if type(name) is str else "")
 
 
 def namespace_of_class(cls: type) -> dict[str, Any]:
     """Return the globals of the module that a class is of; an empty dict if nothing leads to them."""
-    module = sys.modules.get(cls.__module__)
-    if module is not None and not _was_sent(cls, cls.__module__):
+    name = _module_of(cls)
+    module = module_named(name)
+    if module is not None and not _was_sent(cls, name):
         return vars(module)
     # Its methods were sent with the script's globals; the launcher's own would mislead.
-    methods = (value for value in vars(cls).values() if is_a(value, types.FunctionType))
-    return next((method.__globals__ for method in methods if method.__module__ == cls.__module__), {})
+    methods = (value for value in _namespace_of(cls).values() if is_a(value, types.FunctionType))
+    return next((method.__globals__ for method in methods if method.__module__ == name), {})

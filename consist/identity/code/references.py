@@ -142,6 +142,8 @@ def _find_import(use: Use, function: types.FunctionType) -> Found:
     written = ".".join((root, *use.chain))
     if module is None:
         return Found(MISSING, name if library is None else written, "", None, bindings, library, written)
+    if not is_a(module, types.ModuleType):  # an object of the project that passes for one
+        return Found(module, root, "", None, bindings, written=written)
     if library is None and use.whole and use.chain:
         # ``from pkg import mod`` imports a submodule that nobody has imported so far.
         deeper = f"{root}.{use.chain[0]}"
@@ -159,7 +161,7 @@ def loaded(name: str) -> Binding:
 def _absolute_name(use: Use, function: types.FunctionType) -> str:
     if not use.level:
         return use.name
-    package = function.__globals__.get("__package__") or function.__globals__.get("__name__", "").rpartition(".")[0]
+    package = function.__globals__.get("__package__") or str(function.__globals__.get("__name__")).rpartition(".")[0]
     base = package.rsplit(".", use.level - 1)[0] if use.level > 1 else package
     return f"{base}.{use.name}" if use.name else base
 
@@ -168,6 +170,8 @@ def _library(name: str) -> Origin | None:
     """Tell who wrote a module of the standard library or of an installed package; None for the project's."""
     root = name.partition(".")[0]
     module = sys.modules.get(root)
+    if module is not None and not is_a(module, types.ModuleType):
+        return None
     origin = _origin_of_spec(root) if module is None else origin_of_namespace(vars(module))
     return origin if origin is not None and origin.kind in {Kind.STDLIB, Kind.INSTALLED} else None
 

@@ -144,7 +144,8 @@ def _inverted(ops: list[Op]) -> list[Op]:
     while place + 2 < len(kept):
         op, between = kept[place], kept[place + 1]
         opposite = _OPPOSITE.get(op.opname)
-        if opposite is not None and _is_plain_jump(between) and op.argval == kept[place + 2].offset:
+        # What was dropped may lie before the next one: it is where the jump goes if a line breaks there.
+        if opposite and _is_plain_jump(between) and between.offset < op.argval <= kept[place + 2].offset:
             kept[place] = Op(opposite, dis.opmap[opposite], op.arg, between.argval, op.offset)
             del kept[place + 1]
         place += 1

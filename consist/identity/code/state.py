@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 WRITE_ONLY = (list, dict, set, collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter)
 
 
+def _words_of(error: Exception) -> str:
+    """Return the text of an exception, which a user's class may fail to give."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - see above
+        return "(without a text)"
+
+
 class Piece:
     """A part of a node's description."""
 
@@ -67,13 +75,14 @@ class WalkState:
         """Functions and classes whose annotations are described, if they are text by what it names."""
         self.scopes: dict[tuple[int, str], types.FunctionType | None] = {}
         """Where names in the annotations of a function or class are looked up; kept, as its identity stands for it."""
+        self.attributes: set[str] = set()
+        """The names that code loads as attributes."""
         self.variables = Variables()
         self.ignored_used: set[str] = set()
         self._numbers: dict[int, int] = {}
         self._labels: list[str] = []
         self._kept: list[Any] = []
         """By number, alive, so that no identity is given away."""
-        self._also_kept: list[Any] = []
         self._queue: collections.deque[Any] = collections.deque()
         self._distributions: dict[Distribution, None] = {}
         self._written: list[tuple[str, Any]] = []
@@ -147,16 +156,22 @@ class WalkState:
             piece.data = encoder.encode(value)
         except UnencodableError as error:
             self._refuse(f"{label}{error.path}: {error.message}; {error.hint or HINT}")
-        except RecursionError:
-            self._refuse(f"{label}: it nests too deeply to be hashed; {HINT}")
         except Exception as error:  # noqa: BLE001 - an object may raise anything when it is looked at
-            # Among others a dict that another thread changes meanwhile. Without an identity there is no wrong hit.
-            self._refuse(f"{label}: looking at it raised {type(error).__name__}: {error!s:.200}; {HINT}")
+            self.unforeseen(label, error)
+
+    def unforeseen(self, label: str, error: Exception) -> None:
+        """Refuse what could not be looked at, such as a dict that another thread changes meanwhile.
+
+        Without an identity there is no wrong hit.
+        """
+        if isinstance(error, RecursionError):
+            self._refuse(f"{label}: it nests too deeply to be hashed; {HINT}")
+        else:
+            self._refuse(f"{label}: looking at it raised {type(error).__name__}: {_words_of(error):.200}; {HINT}")
 
     def written(self, label: str, value: Any) -> None:
         """Note a container that is only written to here; its value counts if something else reads it."""
         self._written.append((label, value))
-        self._also_kept.append(value)
 
     def ignores(self, name: str) -> bool:
         """Tell whether a name is left out."""

@@ -27,7 +27,8 @@ def token(encoder: CodeEncoder, value: Any) -> bytes:
 
 def getter(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode one of `operator`'s getters, whose content only ``__reduce__`` gives; they are no user's to change."""
-    return b"@r" + text(type(value).__qualname__) + encoder.encode(value.__reduce__()[1:])
+    # With keywords a method caller says that it is a partial of its class, which has everything.
+    return b"@r" + text(type(value).__qualname__) + encoder.encode(value.__reduce__())
 
 
 def generic_alias(encoder: CodeEncoder, value: Any) -> bytes:
@@ -50,10 +51,13 @@ def special_form(_encoder: CodeEncoder, value: Any) -> bytes:
 
 
 def random_generator(encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode a generator of random numbers by its state."""
-    from random import Random
+    """Encode a generator of random numbers by its state; the one behind ``random.random`` counts as that does."""
+    import random
 
-    return encoder.shared(value, lambda: b"@R" + encoder.encode(Random.getstate(value)))
+    if value is vars(random).get("_inst"):
+        encoder.sink.notice("draws random numbers (from Python's own generator)")
+        return token(encoder, value)
+    return encoder.shared(value, lambda: b"@R" + encoder.encode(random.Random.getstate(value)))
 
 
 def system_random(encoder: CodeEncoder, value: Any) -> bytes:

@@ -12,10 +12,10 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.bytecode import bindings_of
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.exposed import exposed
 from consist.identity.code.intruders import intruders_in, is_cython, leads_to_project, registered
-from consist.identity.code.owners import is_a, is_own, origin_of
+from consist.identity.code.owners import is_a, is_own, origin_of, said_text
 from consist.identity.code.references import MISSING
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def _is_own_code(value: Any, name: str, library: Origin) -> bool:
         return shown.name == name and not leads_to_project(value) and not intruders_in(type(value.__self__))
     if origin_of(type(value)).kind is Kind.PROJECT and not is_cython(value):
         return False
-    if getattr(value, "__name__", name) != name:
+    if said_text(value, "__name__") not in {name, None}:
         return False
-    if not is_a(value, type, types.FunctionType) and not isinstance(getattr(value, "__module__", None), str):
+    if not is_a(value, type, types.FunctionType) and said_text(value, "__module__") is None:
         return not leads_to_project(value)
     return _is_of(value, library) and not intruders_in(value) and not leads_to_project(value)
 
@@ -78,10 +78,9 @@ def _is_as_written(module: types.ModuleType, name: str, value: Any, *, steps: in
         return type(constant) is type(value) and repr(constant) == repr(value)
     taken = bindings.taken.get(name)
     sources = [taken] if taken is not None else [(star, name) for star in bindings.stars if name not in bindings.bound]
-    found = [(sys.modules.get(source), there) for source, there in sources if steps]
+    found = [(module_named(source), there) for source, there in sources if steps]
     return any(
         source is not None
-        and is_a(source, types.ModuleType)
         and vars(source).get(there) is value
         and _is_as_written(source, there, value, steps=steps - 1)
         for source, there in found

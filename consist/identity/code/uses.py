@@ -64,7 +64,8 @@ _NO_OPERANDS = frozenset({"PRECALL", "PUSH_NULL", "KW_NAMES"})
 _NEAR = 6
 """Instructions before a call within which lies what is called, if it has one argument at most."""
 _IMPORTERS = frozenset({"import_module", "__import__"})
-_REARRANGES = frozenset({"SWAP", "COPY", "ROT_TWO", "UNPACK_SEQUENCE", "UNPACK_EX", "POP_TOP", "RETURN_VALUE", "SEND"})
+_REARRANGES = frozenset({"SWAP", "UNPACK_SEQUENCE", "UNPACK_EX", "POP_TOP", "RETURN_VALUE", "SEND"})
+"""After these nobody knows where the values are that were on top. No expression of Python 3.11 swaps; others may."""
 _CLOSURE = frozenset({"LOAD_CLOSURE", "LOAD_FAST", "BUILD_TUPLE"})
 _HAS_ANNOTATIONS = 0x04
 _ANNOTATES = 3

@@ -22,6 +22,7 @@ from consist.identity.code.distributions import Kind
 from consist.identity.code.encoder import CodeEncoder
 from consist.identity.code.instances import content_of, is_opaque, state_of
 from consist.identity.code.owners import is_own, origin_of
+from consist.identity.code.wrappers import without_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,11 +122,14 @@ class ValueEncoder(CodeEncoder):
         if is_opaque(cls):
             return libraryvalues.wrapped_in_c(self, value) or self.opaque(value)
         content = content_of(value)
+        attributes = without_copies(state_of(value))
         if origin_of(cls).kind is Kind.INSTALLED:
-            for _, attribute in state_of(value):
+            # An object of scipy draws from numpy's own generator only if it is told to draw.
+            attributes = [item for item in attributes if not libraryvalues.is_own_generator(item[1])]
+            for _, attribute in attributes:
                 self.sink.read_by_library(attribute)
         held = b"-" if content is None else b"+" + text(content[0].__name__) + self.encode(content[1])
-        return b"@I" + self.encode(cls) + held + self.attributes(state_of(value))
+        return b"@I" + self.encode(cls) + held + self.attributes(attributes)
 
 
 def library_base(cls: type) -> type | None:

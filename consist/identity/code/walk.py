@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import blob, encode, text
 from consist.hashing.hasher import domain_digest
-from consist.identity.code import annotated, functions, nodes
+from consist.identity.code import annotated, extended, functions, nodes
 from consist.identity.code.distributions import distribution_digest, with_requirements
 from consist.identity.code.elements import Order
 from consist.identity.code.owners import label_of
@@ -22,7 +22,7 @@ from consist.identity.code.state import WalkState
 from consist.identity.code.values import order_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from consist.hashing.digest import Digest
     from consist.identity.code.variables import Variable
@@ -41,6 +41,7 @@ class Walk(WalkState):
         self._described: list[Any] = []
         self._read: set[tuple[str, int]] = set()
         """Of which nodes docstrings, annotations or subclasses are described."""
+        self._looked_for: set[str] = set()
 
     def order(self, values: Iterable[Any]) -> Iterable[Any]:
         """Put a set's elements in an order that depends on their content only."""
@@ -68,7 +69,9 @@ class Walk(WalkState):
         while self._queue:
             node = self._queue.popleft()
             self._described.append(node)
-            nodes.describe(self, node)
+            self._describe(node, nodes.describe)
+            if not self._queue:
+                self._describe_additions()
 
     def _describe_late(self) -> None:
         """Add docstrings, annotations and subclasses of all nodes, if anything reads them.
@@ -79,7 +82,7 @@ class Walk(WalkState):
         while before != self._reading():
             before = self._reading()
             for node in self._described:  # which grows meanwhile
-                self._describe_read(node)
+                self._describe(node, Walk._describe_read)
                 self._describe_waiting()
 
     def _reading(self) -> tuple[Any, ...]:
@@ -98,6 +101,26 @@ class Walk(WalkState):
         is_first = (what, id(node)) not in self._read
         self._read.add((what, id(node)))
         return is_first
+
+    def _describe_additions(self) -> None:
+        """Describe what the project added to classes of tables, under the names that were met since the last time."""
+        names = sorted(self.attributes - self._looked_for)
+        if names:
+            self._looked_for.update(names)
+            extended.watch(self.watch, names)
+            for label, part in extended.additions(names):
+                self.value(f"{label} (an attribute that is used)", part)
+
+    def _describe(self, node: Any, how: Callable[[Walk, Any], None]) -> None:
+        """Describe a node; what cannot be looked at makes the run uncached, and is no reason not to run it.
+
+        Much of what a walk asks of objects is code of a user, or rests on what no user breaks, such as that the names
+        in a module are text. The message has the type and text of what was raised, so that no mistake of ours hides.
+        """
+        try:
+            how(self, node)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.unforeseen(self._labels[self._numbers[id(node)]], error)
 
     def finish(self) -> None:
         """Describe the nodes that wait, and how they share variables, when nothing will be added any more."""

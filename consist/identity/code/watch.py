@@ -48,6 +48,8 @@ class Watch:
         self.bare: list[types.FunctionType] = []
         """Functions without attributes."""
         self.cells: list[tuple[types.CellType, Any]] = []
+        self.sizes: list[tuple[Any, int]] = []
+        """Namespaces to which nothing may be added."""
         self.bases: list[tuple[type, type, tuple[type, ...], str]] = []
         self.attributes: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
         """Objects of which some attributes count: how to get them, of what, and what they were."""
@@ -113,6 +115,11 @@ class Watch:
             # With one name it would not give a tuple.
             get = operator.attrgetter(*there, there[0])
             self.attributes.append((get, holder, get(holder)))
+
+    def size(self, holder: Any, space: Any) -> None:
+        """Watch that nothing is added to a namespace."""
+        if self._is_new(("size", id(holder)), holder):
+            self.sizes.append((space, len(space)))
 
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """Watch what a module's own ``__getattr__`` answers: by content, as it may make it anew each time."""

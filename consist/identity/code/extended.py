@@ -1,0 +1,58 @@
+"""What the project added to the classes of tables: accessors, and methods that it set on them, by the name of each.
+
+Code comes by them on a table that it is given, so nothing in it leads there but the name of an attribute. A name that
+any code loads, and that the project has put into one of these classes, counts, whatever the code takes it from.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+from consist.identity.code.distributions import module_named
+from consist.identity.code.instances import dict_of
+from consist.identity.code.intruders import parts_of_project
+from consist.identity.code.owners import is_a
+from consist.identity.code.references import Binding, loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from consist.identity.code.watch import Watch
+
+_EXTENSIBLE = {"pandas": ("DataFrame", "Series", "Index"), "polars": ("DataFrame", "LazyFrame", "Series", "Expr")}
+"""By module: the classes for which it has functions that register accessors."""
+
+
+def classes() -> list[tuple[str, type]]:
+    """List the classes that there are in this process, each with its label; nothing is imported."""
+    modules = ((name, module_named(name)) for name in _EXTENSIBLE)
+    spaces = [(name, vars(module)) for name, module in modules if module is not None]
+    found: Iterator[tuple[str, Any]]
+    found = ((f"{name}.{each}", space.get(each)) for name, space in spaces for each in _EXTENSIBLE[name])
+    return [(label, cls) for label, cls in found if is_a(cls, type)]
+
+
+def additions(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """List the project's code under some names in these classes, with labels."""
+    for label, cls in classes():
+        for name in sorted(vars(cls).keys() & set(names)):
+            for part in parts_of_project(cls, vars(cls)[name]):
+                yield f"{label}.{name}", part
+
+
+def watch(guards: Watch, names: Iterable[str]) -> None:
+    """Watch what these classes have under some names, and that nothing is added to them.
+
+    To look for each name in each class would take ten times as long; a new one makes the class longer.
+    """
+    guards.names(map(loaded, _EXTENSIBLE))
+    for _, cls in classes():
+        # The dict itself: to look into it by the class's proxy would take three times as long.
+        (space,) = gc.get_referents(vars(cls))
+        guards.size(cls, space)
+        there = sorted(space.keys() & set(names))
+        guards.names([Binding(space, name, space[name]) for name in there])
+        for name in there:
+            if parts_of_project(cls, space[name]) and dict_of(space[name]):
+                guards.namespace(dict_of(space[name]))  # the object that makes an accessor holds its class
