@@ -284,7 +284,7 @@ def test_whoever_tries_again_notices_nothing(new_place, tiny, tmp_path, monkeypa
         return place, FaultyBackend(place.backend, plan)
 
     _, backend = begin([])
-    deed.do(tiny.store(backend), tmp_path / "clean")
+    deed.do(tiny.store(retrying.Retrying(backend)), tmp_path / "clean")  # which asks nobody for an empty batch
     over_network = [call for call in backend.calls if call.operation not in {"upload", "upload.write"}]
     for number, spot in enumerate(spots(over_network, effect)):
         place, backend = begin([EFFECTS[effect](*spot)])
