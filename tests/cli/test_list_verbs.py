@@ -36,7 +36,7 @@ def test_runs_are_listed_newest_first_under_their_titles(world, ask):
         (("--status", "failed"), ["fail"]),
         (("--tag", "all"), ["summarise", "clean"]),
         (("--tag", "all", "--step", "clean"), ["clean"]),
-        (("--tag", "nobody"), []),
+        (("--tag", "first", "--step", "big"), []),
     ],
 )
 def test_runs_can_be_chosen(ask, options, models):
