@@ -123,6 +123,17 @@ def columns(store: Store, begun: str, step: str | None) -> Iterator[str]:
         yield from (f"{before}{comma}{name}" for name in sorted(new) if name.startswith(last))
 
 
+def said(store: Store, begun: str) -> Iterator[str]:
+    """Yield KEY=VALUE of config and facet, as the newest runs have them."""
+    from consist.store.search import said_under
+
+    seen: set[str] = set()
+    for record in store.index.runs(limit=_LOOKED_AT // 5):
+        new = {text for text in said_under(record) if text.startswith(begun)} - seen
+        seen |= new
+        yield from sorted(new)
+
+
 def targets(store: Store, begun: str) -> Iterator[str]:
     """Yield run ids, or paths, that begin with what was typed."""
     if "/" not in begun:

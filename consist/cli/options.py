@@ -101,6 +101,13 @@ def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
     return completing.offered(ctx, incomplete, completing.tags)
 
 
+def complete_search(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete what may be searched for: KEY=VALUE, as the newest runs have it."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.said)
+
+
 def complete_words(metavar: str) -> Callable[[str], list[str]]:
     """Return what completes one of some words, given as the option shows them: ``csv|json|text``."""
     return lambda incomplete: [word for word in metavar.split("|") if word.startswith(incomplete)]

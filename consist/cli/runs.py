@@ -106,7 +106,14 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     begin = None if since is None else moment(since)
     opened = open_to_read(find_place(db_path, store))
     inside = None if parent is None else find_run(opened, parent).id
-    chosen: dict[str, Any] = {"step": step, "status": status, "kind": kind, "tag": tag, "parent": inside, "since": begin}
+    chosen: dict[str, Any] = {
+        "step": step,
+        "status": status,
+        "kind": kind,
+        "tag": tag,
+        "parent": inside,
+        "since": begin,
+    }
     if as_json or pinned or columns.columns:
         found = _pinned(opened, chosen, limit) if pinned else opened.index.runs(**chosen, limit=limit)
         records = columns.noted(or_hint(opened, found, step=step, tag=tag))

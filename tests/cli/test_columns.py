@@ -147,6 +147,15 @@ def test_names_of_columns_and_tags_are_completed(sweep):
     assert "output.rmse,output.by.year.2030" in offered["output.rmse,out"]
     assert offered["facet.y"] == ["facet.year"]
     assert completing.offered(context, "f", completing.tags) == ["first"]
+    said = completing.offered(context, "", completing.said)
+    assert {"alpha=0.5", "model.size=2", "year=2030", "limit=3"} <= set(said)
+    assert completing.offered(context, "al", completing.said) == [
+        "alpha=9",
+        "alpha=7",
+        "alpha=2.0",
+        "alpha=1",
+        "alpha=0.5",
+    ]
 
 
 def test_columns_are_read_once_each():
