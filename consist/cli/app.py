@@ -181,9 +181,36 @@ def _call(arguments: list[str]) -> int:
     except typer.Abort:
         return INTERRUPTED
     except _CLICK_USAGE_ERROR as error:
-        path = error.ctx.command_path if error.ctx is not None else "consist"
-        complain(f"{error.format_message().rstrip('.')} (see `{path} --help`)")
+        complain(_said_of_call(error))
         return USAGE
+
+
+_OTHER_WORDS = {"--model": "--step"}
+"""Options that people try, and the one that a verb may have for it."""
+
+
+def _said_of_call(error: Any) -> str:
+    """Say what is wrong with a call; of an option that there is not, where it stands or which was perhaps meant."""
+    context = error.ctx
+    path = context.command_path if context is not None else "consist"
+    option = getattr(error, "option_name", None)
+    if context is None or option is None:
+        return f"{error.format_message().rstrip('.')} (see `{path} --help`)"
+    if context.parent is None:
+        hint = f"options stand after the verb: `{path} VERB {option} …`"
+    else:
+        hint = _meant(option, [name for each in context.command.get_params(context) for name in each.opts])
+    return f"no such option: {option} ({hint}{'; ' if hint else ''}see `{path} --help`)"
+
+
+def _meant(option: str, known: Sequence[str]) -> str:
+    import difflib  # for a slip only
+
+    other = _OTHER_WORDS.get(option)
+    if other not in known:  # the dashes would make any two of them alike
+        near = difflib.get_close_matches(option.strip("-"), [name.strip("-") for name in known], n=1)
+        other = f"--{near[0]}" if near else None
+    return "" if other is None else f"did you mean {other}?"
 
 
 @contextlib.contextmanager

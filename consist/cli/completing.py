@@ -106,6 +106,34 @@ def steps(store: Store, begun: str) -> Iterator[str]:
     yield from (step for step, _ in store.index.steps() if step.startswith(begun))
 
 
+def tags(store: Store, begun: str) -> Iterator[str]:
+    """Yield tags that begin with what was typed."""
+    yield from (tag for tag in store.index.tag_names() if tag.startswith(begun))
+
+
+def columns(store: Store, begun: str, step: str | None) -> Iterator[str]:
+    """Yield names of columns that the newest runs, or those of a step, have; what is before a comma stays."""
+    from consist.cli.columns import names_of
+
+    before, comma, last = begun.rpartition(",")
+    seen: set[str] = set()
+    for record in store.index.runs(step=step, limit=_LOOKED_AT // 5):
+        new = set(names_of(record)) - seen
+        seen |= new
+        yield from (f"{before}{comma}{name}" for name in sorted(new) if name.startswith(last))
+
+
+def said(store: Store, begun: str) -> Iterator[str]:
+    """Yield KEY=VALUE of config and facet, as the newest runs have them."""
+    from consist.store.search import said_under
+
+    seen: set[str] = set()
+    for record in store.index.runs(limit=_LOOKED_AT // 5):
+        new = {text for text in said_under(record) if text.startswith(begun)} - seen
+        seen |= new
+        yield from sorted(new)
+
+
 def targets(store: Store, begun: str) -> Iterator[str]:
     """Yield run ids, or paths, that begin with what was typed."""
     if "/" not in begun:

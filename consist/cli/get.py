@@ -35,7 +35,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
         list[str],
         typer.Argument(
             metavar="PATH... [TARGET]",
-            help="What to restore; then a new name, or a folder that is there. Default: this folder.",
+            help="What to restore; then a new name, or a folder; one with a slash is made. Default: this folder.",
             show_default=False,
             autocompletion=complete_path,
         ),
@@ -54,8 +54,9 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 ) -> None:
     """Restore outputs or blobs, byte for byte, and print the path of each file or folder that was made.
 
-    Of several arguments the last is the target, unless --to names it. Several paths go into a folder that is there, as
-    do a run and a step, which stand for all outputs that `consist ls` lists in them.
+    Of several arguments the last is the target, unless --to names it. A target that ends in a slash is a folder, which
+    is made if need be. Several paths go into a folder, as do a run and a step, which stand for all outputs that
+    `consist ls` lists in them.
 
     In a folder it is called as it was when it was made; what was no file by its key with the suffix of its format, such
     as table.parquet, as the path of an artifact is in Python; blobs by their digest. What has a name that no file can
@@ -80,6 +81,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     named = [(given, _outputs_of(opened, given)) for given in paths]
     paths = [each for _, several in named for each in several]
     found = [_with_suffix(find_output(opened, each)) for each in paths]
+    _make_folder(target)
     if any(several != [given] for given, several in named):  # one output of a run goes into a folder, too
         _require_folder(target, len(paths))
     files = _targets(found, target)
@@ -165,6 +167,19 @@ def _targets(found: "Sequence[Found]", target: str) -> list[str]:
     return files
 
 
+def _make_folder(target: str) -> None:
+    """Make the folder that a target names by the slash at its end, and those above it."""
+    import os
+
+    from consist.errors import UsageError
+    from consist.fileops import perform
+
+    if target.endswith("/") and not os.path.isdir(target):  # noqa: PTH112 - plain strings throughout
+        if os.path.lexists(target.rstrip("/")):
+            raise UsageError(f"{target} is no folder", hint="choose another name")
+        perform("mkdir", target, os.makedirs, target, exist_ok=True)
+
+
 def _require_folder(target: str, count: int) -> None:
     """Raise unless there is a folder that several outputs, or all of a run, can go into."""
     import os
@@ -173,7 +188,10 @@ def _require_folder(target: str, count: int) -> None:
     from consist.errors import UsageError
 
     if not os.path.isdir(target):  # noqa: PTH112 - plain strings throughout
-        raise UsageError(f"there is no folder {target} for {counted(count, 'path')}", hint="make it first")
+        raise UsageError(
+            f"there is no folder {target} for {counted(count, 'path')}",
+            hint=f"{target}/, with a slash at its end, makes it",
+        )
 
 
 def _say_renamed(paths: "Sequence[str]", found: "Sequence[Found]", files: "Sequence[str]", target: str) -> None:

@@ -66,8 +66,9 @@ def ls(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 ) -> None:
     """List what the store holds, as folders: blobs, runs and steps.
 
-    Names stand one a line, without a heading; what is a folder of files ends in a slash, and content that lies in a
-    record, and is no object of its own, is marked as inline. With -l the columns are headed by their names.
+    Names stand one a line, without a heading; what is a folder of files ends in a slash. Behind the digest of a blob
+    stands whether it is an object of its own, or inline: content that lies in a record. With -l the columns are headed
+    by their names; the time of a step is that of its newest run. What only scenarios are called is no step.
 
     In steps/STEP is the newest of each output: of the runs that were executed (a hit moves nothing), as far as this
     machine's index knows them. `consist index rebuild` reads in those of other machines. What a certain call gave is
@@ -116,12 +117,9 @@ def _row(item: "Entry") -> "tuple[Cell, ...]":
 def _write_names(entries: "Iterable[Entry]") -> None:
     from consist.cli.output import write_lines
     from consist.cli.text import escape
-    from consist.store.listing import BLOB, INLINE
+    from consist.store.listing import BLOB
 
-    inline = f"\t{INLINE}"
-    write_lines(
-        escape(_name(item)) + (inline if item.kind == BLOB and item.stored == INLINE else "") for item in entries
-    )
+    write_lines(escape(_name(item)) + (f"\t{item.stored}" if item.kind == BLOB else "") for item in entries)
 
 
 def _name(item: "Entry") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from consist.cli.options import complete_target
+from consist.cli.options import complete_tag, complete_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,10 @@ RunTarget = Annotated[
         metavar="RUN", help="A run, or what a run made.", show_default=False, autocompletion=complete_target
     ),
 ]
-Tags = Annotated[list[str], typer.Argument(metavar="TAG...", help="One tag or several.", show_default=False)]
+Tags = Annotated[
+    list[str],
+    typer.Argument(metavar="TAG...", help="One tag or several.", show_default=False, autocompletion=complete_tag),
+]
 
 
 def opened_run(db_path: str | None, store: str | None, target: str) -> tuple[Store, RunRecord]:

@@ -31,6 +31,26 @@ Human = Annotated[
 ]
 
 
+def complete_columns(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a column: config.KEY and the like, the last of those with commas between."""
+    from consist.cli import completing
+
+    step = ctx.params.get("step") or ctx.params.get("name")
+    return completing.offered(ctx, incomplete, lambda store, begun: completing.columns(store, begun, step))
+
+
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="COLUMN",
+        help="Show this too: config.KEY, facet.KEY, meta.KEY, output.KEY. Repeatable.",
+        show_default=False,
+        autocompletion=complete_columns,
+    ),
+]
+
+
 def checked_limit(limit: int | None) -> int | None:
     """Return a limit that `itertools.islice` takes.
 
@@ -72,6 +92,20 @@ def complete_step(ctx: typer.Context, incomplete: str) -> list[str]:
     from consist.cli import completing
 
     return completing.offered(ctx, incomplete, completing.steps)
+
+
+def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete a tag."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.tags)
+
+
+def complete_search(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete what may be searched for: KEY=VALUE, as the newest runs have it."""
+    from consist.cli import completing
+
+    return completing.offered(ctx, incomplete, completing.said)
 
 
 def complete_words(metavar: str) -> Callable[[str], list[str]]:

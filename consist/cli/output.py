@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.text import Cell, columns_of, escape, folded, harmless, measured, plain, shown
+from consist.cli.text import PEOPLES_NAMES, Cell, columns_of, escape, folded, harmless, measured, plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +64,8 @@ def write_table(
     if on_terminal():
         from consist.cli.terminal import write_terminal
 
-        write_terminal(columns, rows, flexible)
+        shown_as, giving_way = ([PEOPLES_NAMES.get(name, name) for name in names] for names in (columns, flexible))
+        write_terminal(shown_as, rows, giving_way)
         return
     write_line("\t".join(columns))
     text = measured if human else plain
@@ -81,6 +82,7 @@ def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]], *, human: bool =
         for name, cells in rows:
             write_line("\t".join((name, *map(measured if human else plain, cells))))
         return
+    rows = [(PEOPLES_NAMES.get(name, name), cells) for name, cells in rows]
     width = min(max((columns_of(name) for name, _ in rows), default=0), _WIDEST_NAME)
     for name, cells in rows:
         write_line(_laid_out(name, (" " * _GAP).join(filter(None, map(shown, cells))), width))

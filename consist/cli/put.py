@@ -79,7 +79,7 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
 
 def _put(place: "Located", file: str, name: str | None, *, making: str | None, follow: bool) -> "RunRecord":
-    from consist.cli.opening import open_place, require_index
+    from consist.cli.opening import open_place
     from consist.cli.progress import progress
     from consist.identity.names import check_name
     from consist.runs.machine import machine_facts
@@ -90,7 +90,7 @@ def _put(place: "Located", file: str, name: str | None, *, making: str | None, f
     path = Path(file).absolute()
     chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
     if making is None:
-        require_index(place)
+        _require_index(place)
     if not is_input and _is_folder(path, file):
         symlinks = "follow" if follow else "refuse"
         store = open_place(place, making=making)
@@ -108,6 +108,19 @@ def _put(place: "Located", file: str, name: str | None, *, making: str | None, f
             return put_in_store(
                 store, stream, chosen, origin=origin, machine=machine_facts(), executable=executable, seen=seen
             )
+
+
+def _require_index(place: "Located") -> None:
+    """Raise if there is no index yet, and say that this verb may make one where no store lies either."""
+    from consist.cli.opening import require_index
+    from consist.errors import NotFoundError
+
+    try:
+        require_index(place)
+    except NotFoundError as error:
+        if "://" in place.store or Path(place.store).is_dir():  # the hint says how to make the index of that store
+            raise
+        raise NotFoundError(error.message, hint=f"--create makes it, and a store; else {error.hint}") from None
 
 
 def _sharing_of_new(sharing: str | None, *, create: bool) -> str | None:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit
+from consist.cli.options import AsJson, DbPath, StorePlace, With, checked_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from consist.cli.columns import Chosen
     from consist.cli.text import Cell
     from consist.index.records import RunRecord
     from consist.store.store import Store
@@ -34,9 +35,10 @@ def command() -> Any:
     )
 
 
-def scenarios(
+def scenarios(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this name.", show_default=False)] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.", show_default=False)] = None,
+    with_: With = None,
     as_json: AsJson = False,
     db_path: DbPath = None,
     store: StorePlace = None,
@@ -44,22 +46,24 @@ def scenarios(
     """List scenarios, the newest first: runs that hold others.
 
     Runs are those that were executed in it, and those that it found again; found says how many of them are of the
-    latter kind. `consist runs --parent RUN` lists them.
+    latter kind. `consist runs --parent RUN` lists them. --with adds columns as it does in `consist runs`.
     """
     from itertools import islice
 
+    from consist.cli.columns import Chosen, parse_columns
     from consist.cli.nearby import or_hint
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json_list, write_table
     from consist.cli.shapes import head
 
     limit = checked_limit(limit)
+    columns = Chosen(parse_columns(with_ or ()))
     opened = open_to_read(find_place(db_path, store))
-    found = or_hint(opened, islice(_scenarios(opened, name), limit), step=name)
+    found = columns.noted(or_hint(opened, islice(_scenarios(opened, name), limit)))
     if as_json:
-        write_json_list(head("scenarios"), "scenarios", (_document(opened, each) for each in found))
+        write_json_list(head("scenarios"), "scenarios", (_document(opened, each, columns) for each in found))
     else:
-        write_table(COLUMNS, _rows(found), flexible=("name",))
+        write_table((*COLUMNS, *columns.names), _rows(found, columns), flexible=("name", *columns.names))
 
 
 def _scenarios(store: "Store", name: str | None) -> "Iterator[_Scenario]":
@@ -70,16 +74,18 @@ def _scenarios(store: "Store", name: str | None) -> "Iterator[_Scenario]":
         yield _Scenario(record, len(executed), executed.count(False))
 
 
-def _document(store: "Store", scenario: _Scenario) -> dict[str, Any]:
-    from consist.cli.shapes import run_line
+def _document(store: "Store", scenario: _Scenario, columns: "Chosen") -> dict[str, Any]:
+    from consist.cli.shapes import listed_run
 
-    return {**run_line(store, scenario.record), "runs": scenario.runs, "found": scenario.found}
+    run = listed_run(store, scenario.record, columns.document(scenario.record))
+    return {**run, "runs": scenario.runs, "found": scenario.found}
 
 
-def _rows(found: "Iterable[_Scenario]") -> "Iterator[tuple[Cell, ...]]":
+def _rows(found: "Iterable[_Scenario]", columns: "Chosen") -> "Iterator[tuple[Cell, ...]]":
     from consist.cli.shapes import seconds_of
     from consist.cli.text import RunId, Seconds, Time
 
     for record, runs, again in found:
         time = Time(record.started)
-        yield (RunId(record.id), record.step, record.status, time, Seconds(seconds_of(record)), runs, again)
+        more = columns.cells(record)
+        yield (RunId(record.id), record.step, record.status, time, Seconds(seconds_of(record)), runs, again, *more)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consist.cli.building import make_verb
-from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit
+from consist.cli.options import AsJson, DbPath, StorePlace, checked_limit, complete_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +32,15 @@ def command() -> Any:
 
 
 def search(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="A text or a number, or KEY=VALUE.", show_default=False)],
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT",
+            help="A text or a number, or KEY=VALUE.",
+            show_default=False,
+            autocompletion=complete_search,
+        ),
+    ],
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many.", show_default=False)] = None,
     as_json: AsJson = False,
     db_path: DbPath = None,

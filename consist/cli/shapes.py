@@ -26,7 +26,7 @@ def head(verb: str) -> dict[str, Any]:
 
 
 def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
-    """Return a run as `runs` lists it."""
+    """Return a run as lists have it."""
     return {
         "run_id": record.id,
         "model": record.step,
@@ -45,6 +45,12 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
 def forgetting(mark: Mark) -> dict[str, Any]:
     """Return one time that somebody said of a run that its result is wrong."""
     return {"reason": mark.text, "time": iso_time(mark.at)}
+
+
+def listed_run(store: Store, record: RunRecord, columns: dict[str, Any]) -> dict[str, Any]:
+    """Return a run as `runs` lists it, with the columns that were asked for."""
+    pins = [mark.text for mark in store.index.marks(record.id, "pin")]
+    return {**run_line(store, record), "pins": pins, "with": columns}
 
 
 def run_in_full(store: Store, record: RunRecord) -> dict[str, Any]:

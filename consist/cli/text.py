@@ -15,6 +15,9 @@ from consist.identity.names import escape as escape  # noqa: PLC0414 - verbs tak
 RUN_ID_SHOWN = 12
 """Digits of a run id on a terminal, as of a digest: 48 bits tell a store's runs apart."""
 
+PEOPLES_NAMES = {"model": "step"}
+"""What a terminal calls what programs read under another name, which they were promised (decision 62)."""
+
 NOTHING = "-"
 """What stands in an empty cell, so that columns can be counted."""
 

@@ -14,14 +14,14 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import RefusedError
+from consist.errors import ConsistError, RefusedError
 from consist.fileops import perform
 from consist.runs.formats.needs import needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from consist.index.records import RunRecord
+    from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
 
 _BATCH = 10_000
@@ -44,6 +44,7 @@ TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("host", "string"),
         ("python", "string"),
         ("facet", "string"),
+        ("kind", "string"),
     ),
     "artifacts": (
         ("run_id", "string"),
@@ -52,6 +53,8 @@ TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("size", "int64"),
         ("format", "string"),
         ("stored", "string"),
+        ("value", "string"),
+        ("number", "double"),
     ),
     "edges": (
         ("run_id", "string"),
@@ -207,6 +210,7 @@ def _rows(store: Store, run: RunRecord) -> Iterator[tuple[str, list[Row]]]:
                 item.content_size,
                 item.format,
                 "object" if item.inline is None else "inline",
+                *_value(item),
             )
             for item in run.outputs
         ],
@@ -235,7 +239,21 @@ def _run(store: Store, run: RunRecord) -> Row:
         _text(run.machine.get("host")),
         _text(run.machine.get("python")),
         _json(run.facet),
+        run.kind,
     )
+
+
+def _value(item: ArtifactRecord) -> tuple[str | None, float | None]:
+    """Return the plain value that an output in a record is: as text, and as a number if it is one."""
+    from consist.runs.formats.registry import PLAIN
+
+    if item.inline is None or item.format != PLAIN.name:
+        return None, None
+    try:
+        value = PLAIN.decode(item.inline)
+    except ConsistError:  # of another writer
+        return None, None
+    return _text_of(value), float(value) if _is_number(value) else None
 
 
 def _text(value: Any) -> str | None:
@@ -252,6 +270,12 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, 
         for key, item in value.items():
             yield from _leaves(item, (*path, str(key)))
     elif path or value is not None:
-        is_number = type(value) in {int, float} and abs(value) < 1e300  # noqa: PLR2004 - what a double holds
-        text = value if isinstance(value, str) else _json(value)
-        yield ".".join(path), text, float(value) if is_number else None
+        yield ".".join(path), _text_of(value), float(value) if _is_number(value) else None
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in {int, float} and abs(value) < 1e300  # noqa: PLR2004 - what a double holds

@@ -7,6 +7,7 @@ folders are views of the index.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING
 from consist.blobs.tree import Child, Tree
 from consist.errors import BlobNotFoundError, DamagedError, RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
-from consist.index.records import COMPLETED, TREE
-from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, parse_path
+from consist.index.records import COMPLETED, SCENARIO, TREE
+from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, near_step, parse_path
 from consist.store.unknown import or_elsewhere
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Entry:
     stored : str or None
         ``object``, or ``inline`` for content that lies in a record.
     time : int or None
-        Microseconds since 1970: when a run or an output's run began, or when a blob was last written.
+        Microseconds since 1970: when a run, the newest of a step or an output's began, or when a blob was last written.
     run : str or None
         Id of the run, or of the run that made it.
     step : str or None
@@ -157,13 +158,24 @@ def _runs(store: Store) -> Iterator[Entry]:
 
 
 def _steps(store: Store) -> Iterator[Entry]:
-    return (Entry(step, f"{STEPS}/{step}", STEP, step=step) for step, _ in store.index.steps())
+    """Yield the steps; a name that only scenarios have, in which nothing can lie, is none."""
+    scenarios: Counter[str] | None = None
+    for step, sums in store.index.step_sums():
+        if sums is not None and not sums.outputs:
+            if scenarios is None:
+                scenarios = Counter(run.step for run in store.index.rows(kind=SCENARIO))
+            if scenarios[step] >= sums.runs:
+                continue
+        yield (
+            _step(store, step)[0] if sums is None else Entry(step, f"{STEPS}/{step}", STEP, time=sums.newest, step=step)
+        )
 
 
 def _step(store: Store, step: str, newest: int | None = None) -> tuple[Entry, Iterator[Entry]]:
-    if next(store.index.runs(step=step, limit=1), None) is None:
-        raise RunNotFoundError(f"there is no step {step!r:.200}", hint=or_elsewhere(store, "see `consist ls steps`"))
-    entry = Entry(step, f"{STEPS}/{step}", STEP, step=step)
+    newest_run = next(store.index.runs(step=step, limit=1), None)
+    if newest_run is None:
+        raise RunNotFoundError(f"there is no step {step!r:.200}", hint=or_elsewhere(store, near_step(store, step)))
+    entry = Entry(step, f"{STEPS}/{step}", STEP, time=newest_run.started, step=step)
     return entry, _outputs(_newest_with_each(store, step, newest), folder=entry.path)
 
 

@@ -11,18 +11,21 @@ goes from ``results/``, and stays as a forgotten one in ``runs/``.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.errors import BlobNotFoundError, ChangedError, DamagedError, UsageError
 from consist.identity.names import check_name
 from consist.identity.signature import signature as signature_of
 from consist.index.logobject import MAX_EVENT_TEXT
+from consist.index.marks import PIN
 from consist.index.records import FAILED, Event, decode_record
 from consist.store.asked import all_askers
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
     from consist.store.store import Store
@@ -98,6 +101,38 @@ def pin(store: Store, record: RunRecord, reason: str = "") -> bool:
         return False
     _write(store, record, "pin", reason)
     return True
+
+
+def pinned_runs(store: Store, **chosen: Any) -> Iterator[RunRecord]:
+    """Yield the runs that are pinned, the newest first, by the filters of `Index.runs`: there are few of them.
+
+    Parameters
+    ----------
+    store : Store
+        Whose runs.
+    **chosen
+        ``step``, ``status``, ``kind``, ``tag``, ``parent``, ``since``; None is none.
+    """
+    found = (_whole(store, run_id) for run_id in {run_id for run_id, _ in store.index.marked(PIN)})
+    known = sorted((run for run in found if run is not None), key=lambda run: (run.started, run.id), reverse=True)
+    return (run for run in known if _fits(store, run, chosen))
+
+
+def _whole(store: Store, run_id: str) -> RunRecord | None:
+    try:
+        return store.index.get_run(run_id)
+    except DamagedError:  # left out, as lists do
+        return None
+
+
+def _fits(store: Store, run: RunRecord, chosen: dict[str, Any]) -> bool:
+    tag, parent, since = (chosen.get(name) for name in ("tag", "parent", "since"))
+    return (
+        all(chosen.get(name) in {None, getattr(run, name)} for name in ("step", "status", "kind"))
+        and (tag is None or tag in store.index.tags_of(run))
+        and (parent is None or parent == run.parent or parent in store.index.parents(run.id))
+        and (since is None or run.started >= since)
+    )
 
 
 def unpin(store: Store, record: RunRecord, reason: str | None = None) -> tuple[str, ...]:

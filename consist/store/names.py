@@ -18,6 +18,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from consist.arguments import nearest
 from consist.blobs.damage import HINT
 from consist.blobs.tree import TreeFile
 from consist.blobs.treeget import noticing, open_in_tree
@@ -312,14 +313,26 @@ def _within(store: Store, found: Found, inner: str) -> Found:
 def _newest(store: Store, place: Place) -> RunRecord:
     record = store.index.newest(place.name, key=place.key)
     if record is None:
-        known = any(step == place.name for step, _ in store.index.steps())
+        if not any(step == place.name for step, _ in store.index.steps()):
+            hint = or_elsewhere(store, near_step(store, place.name))
+            raise RunNotFoundError(f"there is no step {place.name!r}", hint=hint)
         raise RunNotFoundError(
-            f"no completed run of step {place.name!r} has an output {place.key!r}"
-            if known
-            else f"there is no step {place.name!r}",
-            hint=or_elsewhere(store, f"see `consist ls steps/{place.name}`" if known else "see `consist ls steps`"),
+            f"no completed run of step {place.name!r} has an output {place.key!r}",
+            hint=or_elsewhere(store, _near_output(store, place)),
         )
     return record
+
+
+def near_step(store: Store, name: str) -> str:
+    """Return a hint to the step that was perhaps meant, or to the list of them."""
+    return nearest(name, [step for step, _ in store.index.steps()], "see `consist ls steps`")
+
+
+def _near_output(store: Store, place: Place) -> str:
+    """Return a hint to the output that was perhaps meant, of the step's newest completed run."""
+    newest = store.index.newest(place.name)
+    keys = [] if newest is None else [output.key for output in newest.outputs]
+    return nearest(place.key, keys, f"see `consist ls steps/{place.name}`")
 
 
 def _blob(store: Store, prefix: str) -> Found:

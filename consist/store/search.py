@@ -193,6 +193,14 @@ def known_keys(store: Store, most: int = 2000) -> tuple[list[str], int, bool]:
     return sorted(found), count, True
 
 
+def said_under(record: RunRecord) -> Iterator[str]:
+    """Yield KEY=VALUE for each text and number in the config and facet of a run, as `search` finds them."""
+    for values in (record.config, record.facet):
+        for path, value in _leaves(values):
+            if path and isinstance(value, (str, int, float)):
+                yield f"{'.'.join(path)}={value}"
+
+
 def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
     if wanted.key is None:
         names = [

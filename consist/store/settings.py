@@ -185,7 +185,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         hint = "mend it: it is to be TOML, in UTF-8, that you may read"
         if str(error).startswith("Invalid value"):
-            hint = 'text stands in quotes: db_path = "results/index.lmdb"'
+            hint = 'in TOML text stands in quotes: db_path = "results/index.lmdb"'
         raise SettingsError(f"cannot read the settings in {path}: {error}", hint=hint) from error
 
 

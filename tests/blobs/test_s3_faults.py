@@ -215,6 +215,15 @@ def test_a_server_that_says_nothing(driver, ministack, monkeypatch):
                 call()
 
 
+def test_a_server_that_speaks_no_tls_is_named_and_not_asked_again(ministack, driver):
+    """It was "no answer", ten seconds later."""
+    host = ministack.endpoint.removeprefix("http://")
+    options = ministack.options(endpoint=f"https://{host}", consist_driver=driver)
+    with pytest.raises(StorageError, match=rf"https://{host} does not speak TLS .*http://{host}\)") as caught:
+        RemoteBackend(f"s3://{BUCKET}/plain", options).get("blobs/1")
+    assert not isinstance(caught.value, UnreachableError)
+
+
 READS = ("GET", "HEAD")
 REFUSALS = [
     (403, "AccessDenied", StoragePermissionError, "s3:GetObject"),

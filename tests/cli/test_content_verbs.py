@@ -160,7 +160,15 @@ def test_get_of_a_run_or_a_step_brings_all_outputs_into_a_folder(world, call, as
         ask("get", place, "all/", "--force")
         assert {path.name for path in (world.folder / "all").iterdir()} == names
     answer = call("get", "steps/big", "nowhere", "--db-path", world.db_path)
-    assert (answer.code, answer.err) == (2, "consist: there is no folder nowhere for 1 path (make it first)\n")
+    assert (answer.code, answer.err) == (
+        2,
+        "consist: there is no folder nowhere for 1 path (nowhere/, with a slash at its end, makes it)\n",
+    )
+    assert ask("get", "steps/big", "new/one/").lines == ["new/one/big.bin"]
+    (world.folder / "file").write_text("")
+    answer = call("get", "steps/clean/table", "file/", "--db-path", world.db_path)
+    assert (answer.code, answer.err) == (2, "consist: file/ is no folder (choose another name)\n")
+    assert call("get", "steps/clean/table", "file/below/", "--db-path", world.db_path).code == 4
 
 
 def test_a_table_is_called_in_a_folder_as_its_artifact_is(world, ask):

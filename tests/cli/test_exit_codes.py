@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_read_exits_2_and_says_what_to_do(world, call):
         ("store = 1", "give a path"),
         ('store = " "', "remove the line"),
         ("stor = 1", "did you mean 'store'"),
-        ("cache_limit = -1", "a whole number"),
+        ("cache_limit = -1", "give bytes, 0 or more, or text with a unit"),
     ],
 )
 def test_a_wrong_settings_file_exits_2_and_says_what_to_do(world, call, text, hint):
@@ -168,7 +168,7 @@ def test_a_wrong_settings_file_exits_2_and_says_what_to_do(world, call, text, hi
     [
         (
             'store = "here"\n[storage_options]\nkey = "a"',
-            "leave them out, or give the store's URL, such as s3://bucket/team",
+            "above [storage_options]",
         ),
         ('store = "gs://bucket/x"\n[storage_options]\nconsist_driver = "s3fs"', "leave it out"),
         ('store = "s3://bucket/x"\n[storage_options]\nconsist_driver = "boto"', "leave it out, and consist chooses"),
@@ -179,7 +179,7 @@ def test_a_store_that_cannot_be_opened_as_the_settings_say_exits_2_and_says_what
     with contextlib.chdir(tmp_path):
         answer = call("put", __file__, "--create")
     assert (answer.code, answer.out) == (2, "")
-    assert one_line(answer).endswith(f" ({hint})\n")
+    assert one_line(answer).endswith(f"{hint})\n")
 
 
 def test_a_script_that_cannot_be_executed_exits_2_and_says_how_it_can(world, call):
@@ -399,3 +399,36 @@ def test_settings_come_from_the_environment_then_a_file(world, call, monkeypatch
     answer = call("runs")
     assert answer.code == 2
     assert "did you mean 'db_path'" in one_line(answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("runs", "--model", "x"), "no such option: --model (did you mean --step?; see `consist runs --help`)"),
+        (("runs", "--stauts", "x"), "no such option: --stauts (did you mean --status?; see `consist runs --help`)"),
+        (("tag", "--model", "x"), "no such option: --model (see `consist tag --help`)"),
+        (
+            ("--db-path", "x", "runs"),
+            (
+                "no such option: --db-path (options stand after the verb: `consist VERB --db-path …`;"
+                " see `consist --help`)"
+            ),
+        ),
+    ],
+)
+def test_an_option_that_there_is_not_names_what_was_meant(call, typed, said):
+    answer = call(*typed)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"consist: {said}\n")
+
+
+def test_a_put_where_nothing_is_names_the_option_that_makes_it(tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("a")
+    answer = call("put", "a.csv")
+    assert answer.code == 3
+    assert "(--create makes it, and a store; else " in answer.err
+    assert call("put", "a.csv", "--create").code == 0
+    (tmp_path / ".consist/index.lmdb").unlink()
+    answer = call("put", "a.csv")
+    assert "--create" not in answer.err
+    assert "`consist index rebuild" in answer.err

@@ -77,7 +77,7 @@ def verbs(world):
     (world.folder / "pages" / "2026" / "may").write_bytes(b"x")
     clean = world.runs["clean"].id
     return {
-        "consist runs": [("runs",), ("runs", "--limit", "0")],
+        "consist runs": [("runs",), ("runs", "--limit", "0"), ("runs", "--with", "config.limit,output.raw")],
         "consist show": [
             *(("show", run.id) for run in world.runs.values()),
             ("show", "steps/clean/table"),
@@ -118,7 +118,7 @@ def verbs(world):
             ("lineage", "summary.json", "--down"),
         ],
         "consist tag": [("tag", clean, "new", "all")],
-        "consist untag": [("untag", clean, "new", "none")],
+        "consist untag": [("untag", clean, "new")],
         "consist pin": [("pin", clean, "--reason", "why not"), ("pin", clean)],
         "consist unpin": [("unpin", clean)],
         "consist forget": [("forget", clean, "--dry-run"), ("forget", world.runs["big"].id, "--yes")],

@@ -36,7 +36,7 @@ def test_runs_are_listed_newest_first_under_their_titles(world, ask):
         (("--status", "failed"), ["fail"]),
         (("--tag", "all"), ["summarise", "clean"]),
         (("--tag", "all", "--step", "clean"), ["clean"]),
-        (("--tag", "nobody"), []),
+        (("--tag", "first", "--step", "big"), []),
     ],
 )
 def test_runs_can_be_chosen(ask, options, models):
@@ -119,8 +119,8 @@ def test_ls_blobs_gives_what_is_there_and_marks_what_is_inline(world, ask):
     found = [*(world.store / "blobs").rglob("*"), *(world.store / "manifests").rglob("*")]
     objects = {path.parent.name + path.name for path in found if path.is_file()}
     lines = [line.split("\t") for line in ask("ls", "blobs").lines]
-    assert {digest for digest, *mark in lines if not mark} == objects
-    assert [mark for _, *mark in lines if mark] == [["inline"]] * (len(lines) - len(objects))
+    assert {digest for digest, stored in lines if stored == "object"} == objects
+    assert [stored for _, stored in lines if stored != "object"] == ["inline"] * (len(lines) - len(objects))
     names = [digest for digest, *_ in lines]
     assert names == sorted(names)
     assert blake3.blake3(b"\x00\xff\n").hexdigest() in names
@@ -176,3 +176,16 @@ def test_a_place_that_two_stores_have_lain_at_is_named_once(tmp_path, call, monk
         tracker.run(lambda: 2, name="two")
         tracker.store.index.close()
     assert call("runs", "--db-path", "index.lmdb").code == 0
+
+
+def test_a_long_list_of_steps_has_the_time_of_the_newest_run_and_no_scenario(world, ask):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        with tracker.scenario("sweep") as scenario:
+            scenario.run(pow, name="power", config={"base": 2, "exp": 3})
+        with tracker.scenario("clean"):
+            pass
+        newest = tracker.find_runs(step="clean")[0]
+    rows = {row["name"]: row for row in ask("ls", "-l", "steps").rows()}
+    assert sorted(rows) == ["big", "clean", "fail", "power", "summarise"]
+    assert rows["clean"]["time"] == newest.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert ask("ls", "steps/sweep").lines == []

@@ -209,7 +209,6 @@ def test_a_step_that_there_is_not_is_named_with_the_nearest(world, call, form):
             ("search", "deep.sigmas=3"),
             "no run has in config or facet the key 'deep.sigmas' (did you mean 'deep.sigma'?)",
         ),
-        (("scenarios", "--name", "claen"), "no step is called 'claen' (did you mean 'clean'?)"),
     ],
 )
 def test_a_name_that_there_is_not_is_said_with_the_nearest(world, call, form, typed, said):

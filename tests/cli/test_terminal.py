@@ -61,7 +61,7 @@ def test_tables_fit(world, width):
 def test_a_table_of_runs_reads_well(world):
     text = _ESCAPE.sub("", on_terminal("runs", "--db-path", world.db_path))
     head, *rows = text.splitlines()
-    assert re.split(r"\s{2,}", head.strip()) == ["run id", "model", "status", "started", "execution time", "hits"]
+    assert re.split(r"\s{2,}", head.strip()) == ["run id", "step", "status", "started", "execution time", "hits"]
     for row, step in zip(rows, ("fail", "big", "summarise", "clean"), strict=True):
         run = world.runs[step]
         assert row.startswith(f"{run.id[:12]}  {step} ")
@@ -69,12 +69,12 @@ def test_a_table_of_runs_reads_well(world):
         assert re.search(r"[0-9.]+ [mµ]?s\s", row)
 
 
-def test_where_there_is_no_room_the_model_gives_way(world):
+def test_where_there_is_no_room_the_step_gives_way(world):
     with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
         run = tracker.run(pow, name="a step whose name is long" * 4, config={"base": 2, "exp": 3}).run
     text = _ESCAPE.sub("", on_terminal("runs", "--limit", "1", "--db-path", world.db_path))
     above, head, row = text.splitlines()
-    assert (above.split(), head.split()) == (["execution"], ["run", "id", "model", "status", "started", "time", "hits"])
+    assert (above.split(), head.split()) == (["execution"], ["run", "id", "step", "status", "started", "time", "hits"])
     started = f"{run.started_at:%Y-%m-%d %H:%M}"
     assert re.fullmatch(rf"{run.id[:12]}  a step whose .*…  completed  {started} +\S+ [mµ]?s +0 *", row)
 
@@ -139,8 +139,8 @@ def test_colours_follow_no_color(world):
 
 
 def test_an_empty_list_still_names_its_columns(world):
-    text = _ESCAPE.sub("", on_terminal("runs", "--tag", "nobody", "--db-path", world.db_path))
-    assert text.split() == ["run", "id", "model", "status", "started", "execution", "time", "hits"]
+    text = _ESCAPE.sub("", on_terminal("runs", "--status", "forgotten", "--db-path", world.db_path))
+    assert text.split() == ["run", "id", "step", "status", "started", "execution", "time", "hits"]
 
 
 def test_a_long_list_keeps_its_columns(world):
@@ -210,7 +210,7 @@ def long_names(world):
 def too_wide(text, width):
     """Return the lines that do not fit; not a word alone nor a name of code, whole for whoever copies it."""
     lines = [line.rpartition("\r")[2] for line in _ESCAPE.sub("", text).splitlines()]
-    alone = re.compile(r"(model)? *\S+|code\..*")
+    alone = re.compile(r"(step)? *\S+|code\..*")
     return [line for line in lines if cell_len(line) > width and not alone.fullmatch(line.rstrip())]
 
 

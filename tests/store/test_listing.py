@@ -59,7 +59,7 @@ def test_a_list_of_runs_begins_before_the_rest_is_read(store, by_hand, breaking)
 def test_a_list_of_steps_begins_before_the_rest_is_read(store, by_hand, breaking):
     for number in range(3):
         run(store, by_hand, number, step=f"step-{number}")
-    breaking("steps", 1)
+    breaking("step_sums", 1)
     assert next(list_path(store, "steps")).name == "step-0"
 
 

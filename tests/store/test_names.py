@@ -197,6 +197,8 @@ def test_the_file_name_of_a_file_output(store, by_hand):
         ("runs/cc/out", errors.RunNotFoundError, "no run has an id"),
         ("runs/a/out", errors.AmbiguousPrefixError, "several runs"),
         ("steps/nosuch/out", errors.RunNotFoundError, "there is no step 'nosuch'"),
+        ("steps/claen/out", errors.RunNotFoundError, "there is no step 'claen' .did you mean 'clean'"),
+        ("steps/clean/uot", errors.RunNotFoundError, "has an output 'uot' .did you mean 'out'"),
         ("steps/clean/none", errors.RunNotFoundError, "no completed run of step 'clean' has an output 'none'"),
     ],
 )

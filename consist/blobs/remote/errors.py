@@ -102,6 +102,9 @@ _BUSY = frozenset(
 _BUSY_STATUS = frozenset({408, 409, 425, 429})
 _NEVER = frozenset({501, 505})
 """Answers of a server, from 500 on, that calling again does not mend. Proxies have many more: 520 to 530 are one's."""
+_HTTPS = re.compile(r"https://([^/\s,]+)")
+_NO_TLS = re.compile(r"InvalidContentType|WRONG_VERSION_NUMBER")
+"""What rustls (obstore) and OpenSSL (the others) say of a server that answers a TLS greeting with something else."""
 _NO_ANSWER = frozenset(
     {
         "ChunkedEncodingError",
@@ -221,11 +224,23 @@ def raise_ours(doing: Doing, error: Exception) -> NoReturn:
     _raise_for_answer(doing, error, answer)
     if names & _DAMAGED_ON_THE_WAY:
         raise UnreachableError(f"{doing}: it arrived damaged", hint="call again; check the network") from error
+    _raise_for_plain_http(doing, error)
     if names & _NO_ANSWER or _obstore_had_no_answer(error):
         raise UnreachableError(
             f"{doing}: no answer", hint="check the endpoint and the network, then call again"
         ) from error
     _raise_for_builtin(doing, error)
+
+
+def _raise_for_plain_http(doing: Doing, error: Exception) -> None:
+    """Say of a server that answers, but not by TLS, what to write: asking it again helps nobody."""
+    text = "\n".join(map(str, _chain(error)))
+    asked = _HTTPS.search(text)
+    if asked and _NO_TLS.search(text):
+        raise StorageError(
+            f"{doing}: {asked[0]} does not speak TLS",
+            hint=f"if it is a plain server, its endpoint is http://{asked[1]}",
+        ) from error
 
 
 def _raise_for_credentials(doing: Doing, error: Exception, answer: Answer, names: set[str]) -> None:
