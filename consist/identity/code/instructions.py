@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.hashing.canonical import blob, encode, text
 from consist.identity.code.cells import CellNumbers
-from consist.identity.code.simplify import JUMPS, handler_targets, simplify, without_annotations
+from consist.identity.code.simplify import HAS_LOAD_METHOD, JUMPS, handler_targets, simplify, without_annotations
 from consist.identity.code.uses import (
     ATTRIBUTE,
     Op,
@@ -261,7 +261,7 @@ def _name_flags(op: Op) -> int:
     """Return the bits that share an operand with a name: push a null, load a method, two-argument super."""
     if op.opname == "LOAD_GLOBAL":
         return (op.arg or 0) & 1
-    if op.opname == "LOAD_ATTR" and "LOAD_METHOD" not in dis.opmap:
+    if op.opname == "LOAD_ATTR" and not HAS_LOAD_METHOD:
         return (op.arg or 0) & 1
     if op.opname == "LOAD_SUPER_ATTR":
         return (op.arg or 0) & 3

@@ -27,7 +27,9 @@ _FUSED = {
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
     "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
 }
-_HAS_LOAD_METHOD = "LOAD_METHOD" in dis.opmap
+HAS_LOAD_METHOD = sys.version_info < (3, 12)
+"""Later, a bit of LOAD_ATTR says it; `dis.opmap` goes on naming LOAD_METHOD, which only the compiler uses."""
+
 _NULL_IS_LAST = sys.version_info >= (3, 13)
 _VARIABLES = frozenset({"LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"})
 _ANNOTATIONS = 0x04
@@ -92,11 +94,11 @@ def _has_null(before: list[Op]) -> bool:
 
 
 def _is_method(op: Op) -> bool:
-    return not _HAS_LOAD_METHOD and (op.arg or 0) & 1 == 1
+    return not HAS_LOAD_METHOD and (op.arg or 0) & 1 == 1
 
 
 def _as_method(op: Op) -> Op:
-    if _HAS_LOAD_METHOD:
+    if HAS_LOAD_METHOD:
         return op._replace(opname="LOAD_METHOD", opcode=dis.opmap["LOAD_METHOD"])
     return op._replace(arg=(op.arg or 0) | 1)
 
