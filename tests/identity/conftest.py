@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from consist.identity.code import forget_identities
+from consist.identity.code import code_identity, forget_identities, fresh_code_identity
 
 _count = itertools.count()
 
@@ -60,3 +60,22 @@ def install(tmp_path, monkeypatch, project):
         importlib.invalidate_caches()
 
     return install
+
+
+@pytest.fixture
+def check_change():
+    """Return a function that changes something of a module in place, and checks that the memo of its `f` sees it."""
+
+    def check(module, change):
+        before = code_identity(module.f)
+        assert before.digest == fresh_code_identity(module.f).digest
+        assert code_identity(module.f) is before, "nothing changed, so the memo answers"
+        assert not before.uncacheable
+
+        change(module)
+
+        after = code_identity(module.f)
+        assert after.digest == fresh_code_identity(module.f).digest
+        assert after.digest != before.digest
+
+    return check
