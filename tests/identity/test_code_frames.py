@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from consist.identity.code import code_identity, fresh_code_identity
+from consist.identity.code import code_identity
 from consist.identity.code.contents import Contents
 
 JOB = """
