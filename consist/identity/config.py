@@ -181,7 +181,8 @@ def _by_text(value: Any) -> Any:
     cls = type(value)
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return readable(value.item()) if type(value.item()) is not cls else _text(value)
-    if cls.__module__ in _TEXT_MODULES and cls not in {str, bytes, bytearray}:
+    # In 3.13 paths are of `pathlib._local`.
+    if cls.__module__.partition(".")[0] in _TEXT_MODULES and cls not in {str, bytes, bytearray}:
         text = _text(value)
         if text is not None:
             return text

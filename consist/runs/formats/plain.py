@@ -120,7 +120,7 @@ def _extend(value: Any) -> codec.ExtType:
         return codec.ExtType(_TIME, _pack(_time_fields(value)))
     if cls.__module__ == "numpy" and getattr(value, "shape", None) == () and value.dtype.names is None:
         return codec.ExtType(_NUMPY, _pack([value.dtype.str, value.tobytes()]))
-    if cls.__module__ == "pathlib":
+    if cls.__module__.partition(".")[0] == "pathlib":  # in 3.13 `pathlib._local`
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
         raise TypeError(f"{an(cls.__name__)} within another value has no format; {_APART}")
