@@ -183,8 +183,9 @@ def _by_text(value: Any) -> Any:
     cls = type(value)
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return readable(value.item()) if type(value.item()) is not cls else _text(value)
-    is_time = cls.__name__ in _TIMES_OF_PANDAS and cls.__module__.partition(".")[0] == "pandas"
-    if is_time or (cls.__module__ in _TEXT_MODULES and cls not in {str, bytes, bytearray}):
+    package = cls.__module__.partition(".")[0]  # in 3.13 paths are of `pathlib._local`
+    is_time = cls.__name__ in _TIMES_OF_PANDAS and package == "pandas"
+    if is_time or (package in _TEXT_MODULES and cls not in {str, bytes, bytearray}):
         text = _text(value)
         if text is not None:
             return text

@@ -133,7 +133,7 @@ def _extend(value: Any) -> codec.ExtType:
 def _by_part(value: Any) -> codec.ExtType:
     """Take a value apart by the module that knows its class, or say what to return in its place."""
     cls = type(value)
-    if cls.__module__ == "pathlib":
+    if cls.__module__.partition(".")[0] == "pathlib":  # in 3.13 `pathlib._local`
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
         raise TypeError(f"{an(cls.__name__)} within another value has no format; {_APART}")

@@ -7,7 +7,7 @@ import datetime as dt
 import subprocess
 import sys
 import zoneinfo
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pandas as pd
@@ -197,3 +197,12 @@ def test_pandas_is_imported_for_its_own_values_only():
         [sys.executable, "-c", PROGRAM, made], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert done.stdout.splitlines() == ["False", f"{pd.Timestamp} True"]
+
+
+@pytest.mark.parametrize(
+    "path", [Path("a"), PurePosixPath("a"), PureWindowsPath("a")], ids=lambda path: type(path).__name__
+)
+@pytest.mark.parametrize("hold", [lambda path: {"a": path}, lambda path: [(path,)]], ids=["dict", "tuple"])
+def test_a_path_within_a_value_is_told_what_to_do(path, hold):
+    with pytest.raises(errors.OutputError, match="a Path within another value has no format; "):
+        plain.encode(hold(path))
