@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consist.identity.code import code_identity, fresh_code_identity
+from consist.identity.code.instances import state_of
 
 
 class Color(enum.Enum):
@@ -470,3 +471,15 @@ def test_what_sympy_has_worked_out_of_an_expression_does_not_count(install, proj
     assert fresh_code_identity(module.f).digest == before.digest
     module.X._args = (2,)
     assert code_identity(module.f).digest == fresh_code_identity(module.f).digest != before.digest
+
+
+class _Partial(functools.partial):
+    pass
+
+
+def test_no_pointer_of_a_partial_is_part_of_it():
+    """It would be another in each process; for a function of Python there is one in every version."""
+    held = dict(state_of(_Partial(_Partial.mro)))
+    held |= dict(state_of(_Partial(lambda: None)))
+    assert [name for name, value in held.items() if type(value) is int and value] == []
+    assert {"func", "args", "keywords"} <= held.keys()

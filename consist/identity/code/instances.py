@@ -93,6 +93,13 @@ def _set_in_module(name: str) -> frozenset[str]:
     return frozenset().union(*map(_set_in, (namespace, *classes)))
 
 
+_OFFSETS = frozenset({"__vectorcalloffset__", "__dictoffset__", "__weaklistoffset__"})
+"""Members by which types of C say where a pointer lies: what they read as is that pointer, another in each process.
+
+`functools.partial` has the first; it is null, and so 0, for what has no vectorcall, as `int` had none before 3.13.
+"""
+
+
 def _all_attributes(value: Any, cls: type) -> Iterator[tuple[str, Any]]:
     attributes = dict_of(value)
     for name in sorted(attributes, key=str):
@@ -102,7 +109,7 @@ def _all_attributes(value: Any, cls: type) -> Iterator[tuple[str, Any]]:
         for name, member in () if base in CONTENT else sorted(vars(base).items()):
             if is_slot(member):
                 try:
-                    yield name, member.__get__(value)
+                    yield name, 0 if name in _OFFSETS else member.__get__(value)
                 except AttributeError:
                     continue
 
