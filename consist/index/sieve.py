@@ -8,7 +8,7 @@ signature, and those that pass are put into order.
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, DamagedError, FormatError
@@ -88,21 +88,27 @@ def _page(view: View, table: str, begin: bytes | None, test: Test) -> tuple[list
     """
     passed: list[bytes] = []
     read, low = 0, view.prefix
+    start = low if begin is None else begin + b"\x00"
     with view.txn.cursor(getattr(view.tables, table)) as cursor:
-        if not cursor.set_range(low if begin is None else begin + b"\x00"):
+        if not cursor.set_range(start):
             return passed, None
-        pairs = cursor.iternext()
+        values = cursor.iternext(keys=False)  # each key costs as much as its value: 0.4 us
         while read <= _PAGE_BYTES:
-            some = list(islice(pairs, _TOGETHER))
-            held = [data for key, data in some if key.startswith(low)]
+            held = list(islice(values, _TOGETHER))
+            last = cursor.key()
+            is_end = len(held) < _TOGETHER or not last.startswith(low)
+            if is_end:  # some of them may be another store's
+                pairs = cursor.iternext() if cursor.set_range(start) else ()
+                held = [data for _, data in takewhile(lambda pair: pair[0].startswith(low), pairs)]
             joined = b"".join(held)
             if test(joined):
                 records = held if table == "results" else [data[1:] for data in held if data[:1] == BY_RECORD]
                 passed += filter(test, records)
-            if len(held) < _TOGETHER:
+            if is_end:
                 return passed, None
             read += len(joined)
-        return passed, some[-1][0]
+            start = last + b"\x00"
+        return passed, last
 
 
 def _end_of(data: bytes) -> Iterator[bytes]:
