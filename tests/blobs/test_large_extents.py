@@ -18,6 +18,7 @@ from consist.errors import BlobNotFoundError, DamagedError, UnreachableError
 from consist.hashing.digest import Digest
 from consist.testing import Fault, FaultyBackend
 from consist.testing.faultplan import CUT, ERROR, FLIPPED
+from tests.harm import harmed
 
 GAP, REQUEST = 100, 4 << 10
 """As the fixture `small` sets them."""
@@ -142,7 +143,7 @@ def test_what_came_again_unchecked_is_fetched_anew_to_be_checked(place, layout):
     layout.again(0)
     fetcher = layout.fetcher()
     (key,) = place.packs()
-    place.harm(key, lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+    place.harm(key, harmed)
     assert len(fetcher.chunks(0, 2, checked=False)) == 2
     with pytest.raises(DamagedError):
         fetcher.chunks(0, 2)

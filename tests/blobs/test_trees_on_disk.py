@@ -25,6 +25,7 @@ from consist.blobs.treeput import BATCH_FILES, put_tree
 from consist.blobs.wrappers import Counting
 from consist.hashing.digest import Digest
 from consist.testing import faults
+from tests.harm import harmed
 
 MIB = 1 << 20
 
@@ -473,7 +474,7 @@ def test_a_damaged_file_is_named_and_its_tree_is_suspect(place, blobs, made, tmp
     good = os.urandom(size)
     (made / "a/spoilt").write_bytes(good)
     put = put_tree(blobs, str(made))
-    bad = {"missing": None, "damaged": good[:-1] + bytes([good[-1] ^ 1]), "short": good[:-1]}[how]
+    bad = {"missing": None, "damaged": harmed(good), "short": good[:-1]}[how]
     place.write(of(good).hex, bad)
     for read in (
         lambda: restore_tree(blobs, put.digest, str(tmp_path / "again")),

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import consist
+from tests.harm import harmed
 
 TABLE = b"a,b\n" + b"1,2\n" * 3
 BIG = bytes(range(256)) * (3 << 12)
@@ -203,7 +204,7 @@ def test_get_writes_a_plain_value_as_it_is_stored_and_its_help_says_so(world, as
 def test_get_leaves_nothing_behind_when_content_is_damaged(world, call):
     path = world.blob(blake3.blake3(BIG).hexdigest())
     path.chmod(0o600)
-    path.write_bytes(path.read_bytes()[:100] + b"!" + path.read_bytes()[101:])
+    path.write_bytes(path.read_bytes()[:100] + harmed(path.read_bytes()[100:101]) + path.read_bytes()[101:])
     (world.folder / "there").mkdir()
     assert call("get", "steps/big/value", "there", "--db-path", world.db_path).code == 1
     assert list((world.folder / "there").iterdir()) == []

@@ -16,6 +16,7 @@ import consist
 from consist.hashing.digest import Digest
 from consist.index.records import ArtifactRecord, RunRecord
 from consist.store.publish import keep
+from tests.harm import harmed
 
 FILES = {"index.html": b"<html>", "2026/may.svg": b"<svg>" * 1000, "2026/june.svg": b"<svg/>", "run.sh": b"#!/bin/sh\n"}
 TOTAL = sum(map(len, FILES.values()))
@@ -233,7 +234,7 @@ def test_verify_names_a_tree_that_is_missing_damaged_or_none(drawn, world, call)
     good = tree.read_bytes()
     world.let_go()
     tree.chmod(0o600)
-    for bad, options in ((good[:-1] + b"?", ()), (good[:-1] + b"?", ("--read-data",)), (None, ())):
+    for bad, options in ((harmed(good), ()), (harmed(good), ("--read-data",)), (None, ())):
         if bad is None:
             tree.unlink()
         else:
@@ -275,7 +276,7 @@ def test_damage_met_by_cat_makes_the_run_a_miss(drawn, world, start):
     path = world.blob(hexed(BIG))
     world.let_go()
     path.chmod(0o600)
-    path.write_bytes(BIG[:-1] + b"?")
+    path.write_bytes(harmed(BIG))
     done = start("cat", "steps/draw/charts/big.bin", "--db-path", world.db_path)
     assert done.returncode == 1
     assert b"big.bin in the tree" in done.stderr

@@ -8,6 +8,8 @@ import blake3
 import lmdb
 import pytest
 
+from tests.harm import harmed
+
 BIG = bytes(range(256)) * (3 << 12)
 DIGEST = blake3.blake3(BIG).hexdigest()
 
@@ -171,7 +173,7 @@ def test_without_a_store_a_damaged_index_stays_where_it_is(world, call):
 def test_a_rebuild_leaves_damaged_records_out_and_says_so(world, call):
     (record,) = [path for path in (world.store / "runs").iterdir() if path.name == world.runs["fail"].id]
     record.chmod(0o600)
-    record.write_bytes(record.read_bytes()[:-1] + b"!")
+    record.write_bytes(harmed(record.read_bytes()))
     answer = call("index", "rebuild", "--json", "--db-path", world.db_path)
     assert answer.code == 1
     assert json.loads(answer.out) == {"shape": "consist.index-rebuild.v1", "runs": 3, "batches": 1, "damaged": 1}

@@ -25,6 +25,7 @@ from consist.fs import ConsistFileSystem
 from consist.store.opening import open_store
 from consist.testing.together import in_threads
 from tests.fs.callbacks import Steps
+from tests.harm import harmed
 
 FILES = {"a.csv": b"a,b\n1,2\n", "sub/b.csv": b"a,b\n3,4\n", "sub/deep/c.bin": bytes(range(256)) * 100}
 ROOT_DIR = Path(__file__).parents[2]
@@ -395,7 +396,7 @@ def test_damage_is_never_read(fs, keep, home):
     name = hex_of(data)
     path = home / "index.store" / "blobs" / name[:2] / name[2:]
     path.chmod(0o600)
-    path.write_bytes(data[:-1] + b"\x01")
+    path.write_bytes(harmed(data))
     for read in (fs.cat_file, fs.open, lambda path: fs.get_file(path, "copy")):
         with pytest.raises(errors.DamagedError):
             read("steps/make/out")

@@ -2,6 +2,7 @@
 
 from consist.index.environment import Environment
 from consist.index.findings import Findings
+from tests.harm import harmed
 
 
 def test_what_was_found_is_there_for_the_next_process(environment, db_path):
@@ -24,7 +25,7 @@ def test_what_is_damaged_is_found_out_again(environment):
 
     def flip(txn, tables):
         [(key, value)] = [(k, v) for k, v in map(_own, txn.cursor(tables.meta)) if b"s3://here: create" in v]
-        txn.put(key, value[:-1] + bytes([value[-1] ^ 1]), db=tables.meta)
+        txn.put(key, harmed(value), db=tables.meta)
 
     environment.write(flip)
     assert findings.get("s3://here: create") is None

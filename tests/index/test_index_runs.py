@@ -8,6 +8,7 @@ from consist.index import lookup, writing
 from consist.index.environment import Environment
 from consist.index.index import Index
 from consist.index.records import Event, InputRecord, encode_record
+from tests.harm import harmed
 
 
 def test_a_signature_finds_its_run_and_no_other_finds_one(index, make, put, digest):
@@ -428,7 +429,7 @@ def test_the_newest_with_an_output_is_found_over_many_pages(index, make, put, mo
     put(index, make(20, outputs=["rare"], status="failed"))
     put(index, make(21, outputs=["rare"], step="other"))
     damaged = make(22, outputs=["rare"])
-    index.put_run(damaged, encode_record(damaged)[:-1] + b"!")
+    index.put_run(damaged, harmed(encode_record(damaged)))
     assert int(index.newest("clean", key="rare").id, 16) == 1
     assert int(index.newest("clean", key="x").id, 16) == 8
     assert index.newest("clean", key="are") is None

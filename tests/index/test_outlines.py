@@ -6,6 +6,7 @@ from consist.hashing.codec import pack
 from consist.hashing.frame import Kind, encode_frame
 from consist.index.outline import outline_of
 from consist.index.records import ArtifactRecord, encode_record
+from tests.harm import harmed
 
 
 def test_outlines_agree_with_the_records_newest_first(index, make, put):
@@ -62,6 +63,6 @@ def test_a_damaged_record_is_passed_over(index, make, put, environment):
     kept, lost = make(1, "one", outputs=["x"]), make(2, "two", outputs=["x"])
     put(index, kept)
     framed = put(index, lost)
-    spoilt = framed[:-1] + bytes([framed[-1] ^ 1])
+    spoilt = harmed(framed)
     index._bound.write(lambda view: view.put("results", lost.signature.raw, spoilt))
     assert [run.id for run in index.outlines()] == [run.id for run in index.rows()] == [kept.id]

@@ -5,6 +5,7 @@ import pytest
 from consist.index import sieve
 from consist.index.index import Index
 from consist.index.records import encode_record
+from tests.harm import harmed
 
 
 @pytest.fixture(params=[4, 2000], ids=["most lie scattered", "all are among the newest"], autouse=True)
@@ -30,7 +31,7 @@ def test_a_damaged_record_is_passed_over(index, make, put):
     for run in runs:
         framed = put(index, run)
         if run.id in {runs[1].id, runs[8].id}:
-            spoilt = framed[:-1] + bytes([framed[-1] ^ 1])
+            spoilt = harmed(framed)
             index._bound.write(lambda view, run=run, spoilt=spoilt: view.put("results", run.signature.raw, spoilt))
     assert list(index.passing(lambda _: True)) == [runs[number] for number in (7, 6, 5, 4, 3, 2, 0)]
 

@@ -11,6 +11,7 @@ import pytest
 
 from consist import CacheOptions, CodeOptions, Tracker, errors
 from consist.hashing.canonical import canonical_digest
+from tests.harm import harmed
 
 LARGE = "x" * 5000
 """More than a record keeps inline."""
@@ -88,7 +89,7 @@ def break_blob(path: Path, how: str) -> None:
     if how == "gone":
         path.unlink()
     else:
-        path.write_bytes(data[:-1] + b"?")
+        path.write_bytes(harmed(data))
 
 
 @pytest.mark.parametrize(("how", "finds"), [("gone", [False, True, "eager"]), ("flipped", ["eager"])])

@@ -11,6 +11,7 @@ import pytest
 
 import consist
 from consist import CacheOptions, CodeOptions, ExecutionOptions, Tracker, errors
+from tests.harm import harmed
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +159,7 @@ def test_a_hit_is_looked_at_as_closely_as_the_run_would(tracker):
     blob = Path(tracker.store_url, "blobs", digest[:2], digest[2:])
     content = blob.read_bytes()
     blob.chmod(0o600)
-    blob.write_bytes(content[:-1] + b"?")
+    blob.write_bytes(harmed(content))
     assert tracker.explain(clean, **CALL).hit  # a run takes it for whole, too
     eager = CacheOptions(validate_cached_outputs="eager")
     found = tracker.explain(clean, **CALL, cache_options=eager)

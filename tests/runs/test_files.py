@@ -15,6 +15,7 @@ import pytest
 
 from consist import Artifact, CacheOptions, CodeOptions, ExecutionOptions, Tracker, errors
 from consist.hashing.digest import Digest
+from tests.harm import harmed
 
 LONG = "0123456789abcdef" * 1000
 
@@ -475,7 +476,7 @@ def test_all_damaged_outputs_of_a_run_heal_at_once(tracker, tmp_path):
     for artifact in made.outputs.values():
         blob = tmp_path / "index.store" / "blobs" / artifact.digest.hex[:2] / artifact.digest.hex[2:]
         blob.chmod(0o600)
-        blob.write_bytes(b"!" + blob.read_bytes()[1:])
+        blob.write_bytes(harmed(blob.read_bytes()))
     again = tracker.run(make)
     with pytest.raises(errors.DamagedError):
         again.value  # noqa: B018 - the access is the test

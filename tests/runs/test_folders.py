@@ -17,6 +17,7 @@ from consist.index.records import ArtifactRecord, RunRecord
 from consist.store import files as store_files
 from consist.store.verify import verify
 from consist.testing.together import in_threads
+from tests.harm import harmed
 
 FILES = {"a.txt": b"a" * 10_000, "sub/b.txt": b"b", "sub/deep/c.bin": bytes(range(256)) * 4000}
 
@@ -315,7 +316,7 @@ def test_a_tree_that_is_not_whole_is_a_miss_and_heals(tracker, how):
     if how == "missing":
         tree.unlink()
     else:
-        tree.write_bytes(good[:-1] if how == "short" else good[:-1] + b"?")
+        tree.write_bytes(good[:-1] if how == "short" else harmed(good))
     if how == "damaged":
         with pytest.raises(errors.DamagedError, match=r"the tree .* is damaged"):
             artifact.path  # noqa: B018 - it reads

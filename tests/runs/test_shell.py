@@ -8,6 +8,7 @@ import pytest
 
 import consist
 from consist import errors
+from tests.harm import harmed
 
 DRAW = ["sh", "-c", "mkdir -p plots; echo 1 > plots/a.txt; echo x >> calls"]
 
@@ -65,7 +66,7 @@ def test_damage_that_a_hit_comes_upon_makes_it_a_miss(tracker):
     blob = Path(tracker.store_url, "blobs", digest[:2], digest[2:])
     content = blob.read_bytes()
     blob.chmod(0o600)
-    blob.write_bytes(content[:-1] + b"?")
+    blob.write_bytes(harmed(content))
     Path("out").unlink()
     with pytest.warns(errors.DamagedWarning, match="it is computed again"):
         assert not consist.exec(make, outputs=["out"]).cache_hit

@@ -14,6 +14,7 @@ from consist import errors
 from consist.index.records import encode_record
 from consist.store.lookup import find, look, missing_output
 from consist.store.publish import publish
+from tests.harm import harmed
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_an_output_that_is_not_whole_is_a_miss(make_store, by_hand, published, b
 
 def test_an_output_with_wrong_bytes_is_a_miss_once_a_reader_saw_it(store, by_hand, published, blob_path):
     data = blob_path.read_bytes()
-    by_hand.overwrite(blob_path, data[:-1] + b"?")
+    by_hand.overwrite(blob_path, harmed(data))
     assert find(store, by_hand.signature()) == published  # nobody has read it yet
     with pytest.raises(errors.DamagedError):
         store.blobs.read(published.outputs[0].digest)
@@ -235,7 +236,7 @@ def test_a_record_damaged_in_the_store_is_noticed_though_the_index_is_whole(tmp_
     assert isinstance(signature, Digest)
     path = tmp_path / "a.store" / "results" / signature.hex[:2] / signature.hex[2:]
     path.chmod(0o600)
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    path.write_bytes(harmed(path.read_bytes()))
     with Tracker(tmp_path / "runs", tmp_path / "a.lmdb") as tracker:
         with pytest.warns(errors.DamagedWarning):
             assert not tracker.run(pow, config={"base": 2, "exp": 3}).cache_hit

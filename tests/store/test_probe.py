@@ -12,6 +12,7 @@ from consist.blobs.local import LocalBackend
 from consist.blobs.opening import open_backend
 from consist.errors import BlobNotFoundError, StorageFullError, StoragePermissionError, UnreachableError
 from consist.store.probe import probe
+from tests.harm import harmed
 
 NAMES = [
     *("list", "write", "read", "clock", "listing", "create", "swap", "delete"),
@@ -184,7 +185,7 @@ def test_wrong_bytes_are_found(good):
         return bytes(length)
 
     assert levels(Faulty(good, get_range=get_range)) == {"read": "problem"}
-    changed = levels(Faulty(good, get=lambda key: good.get(key)[:-1] + b"!"))
+    changed = levels(Faulty(good, get=lambda key: harmed(good.get(key))))
     assert changed.items() >= {"read": "problem", "get throughput": "problem"}.items()
 
 

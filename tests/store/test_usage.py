@@ -14,6 +14,7 @@ from consist import errors
 from consist.store.publish import keep
 from consist.store.put import put, put_folder
 from consist.store.usage import stored_bytes, usage
+from tests.harm import harmed
 
 MIB = 1 << 20
 SIZE = 6 * MIB
@@ -182,7 +183,7 @@ def test_what_cannot_be_taken_apart_is_one_piece_and_said(store, keep_all, by_ha
     if how == "missing":
         path.unlink()
     else:
-        by_hand.overwrite(path, path.read_bytes()[:-1] + b"!")
+        by_hand.overwrite(path, harmed(path.read_bytes()))
     found = usage(store)
     assert (found.unreadable, found.unique) == (1, SIZE)
     assert parts(found.stored) == on_disk(store)

@@ -19,6 +19,7 @@ from consist.store.restore import restore
 from consist.store.verify import verify
 from consist.testing import Fault, FaultyBackend
 from consist.testing.faultplan import FLIPPED
+from tests.harm import harmed
 
 BIG = 40_000
 OVERWRITE = CacheOptions(cache_mode="overwrite")
@@ -176,7 +177,7 @@ def test_any_two_objects_swapped_are_both_found(by_hand, filled, check):
 def test_without_reading_data_sizes_and_all_records_are_checked(by_hand, filled, check):
     blobs = [key for key in objects(by_hand, filled) if key.startswith("blobs/")]
     good = (filled / blobs[0]).read_bytes()
-    by_hand.overwrite(filled / blobs[0], good[:-1] + b"?")
+    by_hand.overwrite(filled / blobs[0], harmed(good))
     assert check(read_data=False).findings == ()
     by_hand.overwrite(filled / blobs[0], good[:-1])
     assert named(check(read_data=False)) == {blobs[0]}
@@ -265,7 +266,7 @@ def test_what_is_found_heals_by_running_again(by_hand, filled, tmp_path):
     blobs = [key for key in objects(by_hand, filled) if key.startswith("blobs/")]
     for key in blobs:
         good = (filled / key).read_bytes()
-        by_hand.overwrite(filled / key, good[:-1] + b"?")
+        by_hand.overwrite(filled / key, harmed(good))
     assert named(verify(tracker.store, read_data=True)) == set(blobs)
     for value in (1, 2):
         with pytest.warns(errors.DamagedWarning, match="output 'large' was found damaged; it is computed again"):
