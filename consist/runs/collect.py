@@ -126,6 +126,11 @@ class Collector:
         self._failure: StorageError | None = None
         self._batch: dict[Digest, bytes] | None = None
 
+    @property
+    def is_storing(self) -> bool:
+        """Whether content goes anywhere: a run that must not write is not recorded either."""
+        return self._blobs is not None
+
     def collect(
         self, returned: Returned, declared: Declared, *, before: frozenset[Stamp] = NOTHING
     ) -> Iterator[ArtifactRecord | Lacking]:

@@ -233,6 +233,14 @@ def runs_under_way() -> tuple[RunContext, ...]:
     return _run.get()
 
 
+def parent_under_way() -> str:
+    """Return the id of the innermost run that this call is within and that will be recorded; empty if there is none.
+
+    A run of who must not write is nobody's parent, since nobody could find it.
+    """
+    return next((run.run_id for run in reversed(_run.get()) if run._logbook.collector.is_storing), "")  # noqa: SLF001
+
+
 def current_run() -> RunContext:
     """Return the run that this call is within; of several, the innermost.
 
@@ -269,11 +277,11 @@ def note_found(record: RunRecord, store: Store | None) -> None:
     store : Store or None
         Hears of it; None if the call must write nothing.
     """
-    around = _run.get()
-    if not around:  # on the way of every hit
+    if not _run.get():  # on the way of every hit
         return
-    if store is not None and record.parent != around[-1].run_id:
-        store.events.member(record.id, around[-1].run_id)
+    parent = parent_under_way()
+    if store is not None and parent not in {"", record.parent}:
+        store.events.member(record.id, parent)
     note_asked(record)
 
 

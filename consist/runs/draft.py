@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.owners import label_of_any
 from consist.index.records import FAILED, ContractRecord, RunRecord, new_run_id
-from consist.runs.context import runs_under_way
+from consist.runs.context import parent_under_way
 from consist.runs.inputs import digest_of_inputs
 from consist.runs.machine import machine_facts
 from consist.runs.options import DEFAULT_CODE
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 def draft_of(identified: Identified) -> RunRecord:
     """Describe a run that has not begun: all of its identity, status ``failed``, no signature."""
     request = identified.request
-    around = runs_under_way()
     at = now()
     return RunRecord(
         id=new_run_id(),
@@ -39,7 +38,7 @@ def draft_of(identified: Identified) -> RunRecord:
         config=identified.config.readable(),
         config_parts=identified.config.parts(),
         inputs=tuple(item.record for item in identified.inputs),
-        parent=around[-1].run_id if around else "",
+        parent=parent_under_way(),
         tags=request.tags,
         description=request.description,
         facet=request.facet,
@@ -51,7 +50,6 @@ def draft_of(identified: Identified) -> RunRecord:
 
 def draft_of_block(asked: Block, config: ConfigIdentity, inputs: tuple[ResolvedInput, ...]) -> RunRecord:
     """Describe a block that begins now, as `draft_of` does a call: it has no code, and no signature will lead to it."""
-    around = runs_under_way()
     at = now()
     return RunRecord(
         id=new_run_id(),
@@ -64,7 +62,7 @@ def draft_of_block(asked: Block, config: ConfigIdentity, inputs: tuple[ResolvedI
         config=config.readable(),
         config_parts=config.parts(),
         inputs=tuple(item.record for item in inputs),
-        parent=around[-1].run_id if around else "",
+        parent=parent_under_way(),
         tags=asked.tags,
         description=asked.description,
         facet=asked.facet,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from consist.index.records import ArtifactRecord, RunRecord
+    from consist.runs.bind import Bound
     from consist.runs.declared import Declared, Returned
     from consist.runs.leftovers import Stamp
     from consist.runs.library import Library
@@ -197,15 +198,9 @@ def _logbook(identified: Identified, workshop: Workshop, notes: tuple[str, ...],
 def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple[RunRecord, Returned, Any]:
     """Call the function and store its outputs; return the finished record, and the value in parts and as a whole."""
     request, logbook, signature = identified.request, attempt.logbook, identified.signature
-    draft = logbook.draft
+    draft, declared = logbook.draft, request.declared
     context = RunContext(logbook, workshop.run_dir, signature.raw if signature else b"")
-    arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    if (stray := told_of_hashed_only(request, identified.config.values, arguments.named)) is not None:
-        fill_in(draft, notes=(*draft.notes, stray))
-    logbook.handed.update(handed_paths(arguments, identified.inputs))
-    if request.execution.capture_dir is not None:
-        context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
-    declared = request.declared
+    arguments = _arguments(identified, logbook, context)
     before = (
         what_is_there((path for _, path in declared.paths), symlinks=declared.symlinks) if declared.paths else NOTHING
     )
@@ -258,6 +253,18 @@ def _call(identified: Identified, workshop: Workshop, attempt: Attempt) -> tuple
         ),
     )
     return logbook.written_into(draft), returned, value
+
+
+def _arguments(identified: Identified, logbook: Logbook, context: RunContext) -> Bound:
+    """Bind the arguments of a call, and note in its run what they tell: keys that reach nothing, paths handed over."""
+    request = identified.request
+    arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
+    if (stray := told_of_hashed_only(request, identified.config.values, arguments.named)) is not None:
+        fill_in(logbook.draft, notes=(*logbook.draft.notes, stray))
+    logbook.handed.update(handed_paths(arguments, identified.inputs))
+    if request.execution.capture_dir is not None:
+        context.capture_outputs(request.execution.capture_dir, request.execution.pattern)
+    return arguments
 
 
 def still_to_return(value: Any, keys: tuple[str, ...], logbook: Logbook) -> tuple[str, ...]:

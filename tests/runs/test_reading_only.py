@@ -128,6 +128,20 @@ def test_what_a_readonly_block_does_is_recorded_nowhere(tracker):
     assert [run.id for run in tracker.find_runs()] == [done.run.id]
 
 
+def test_a_readonly_block_is_nobodys_parent(tracker):
+    """Nobody could find it; what is called round it is recorded as ever, and found again without a word in the log."""
+    made = tracker.run(pow, name="power", config={"base": 2, "exp": 3})
+    with tracker.scenario("s", cache_options=READONLY) as scenario:
+        assert tracker.run(pow, name="power", config={"base": 2, "exp": 3}).cache_hit
+        other = tracker.run(pow, name="power", config={"base": 2, "exp": 4})
+        with tracker.trace("look") as look:
+            pass
+    assert other.run.parent_id is None
+    assert tracker.get_run(look.run_id).parent_id is None
+    assert tracker.find_runs(parent_id=scenario.run_id) == []
+    assert tracker.find_latest_run(step="power").id == other.run.id != made.run.id
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
