@@ -238,6 +238,19 @@ def check_no_more(called: str, values: tuple[object, ...], example: str) -> None
         raise UsageError(f"{called} got {shown(values[0])} without a name", hint=f"name it: {example}")
 
 
+def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the one of the known names that a name may be a slip for, by `difflib`; None if it is like none.
+
+    Examples
+    --------
+    >>> closest("stor", ["store", "run_dir"])
+    'store'
+    """
+    import difflib  # for a slip only
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a hint: which of the known names was perhaps meant, or which there are.
 
@@ -246,11 +259,9 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     >>> nearest("stor", ["store", "run_dir"]), nearest("x", ["store", "run_dir"])
     ("did you mean 'store'?", 'there are store, run_dir')
     """
-    import difflib  # for a slip only
-
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else otherwise or f"there are {', '.join(known)}"
+    near = closest(name, known)
+    return otherwise or f"there are {', '.join(known)}" if near is None else f"did you mean {near!r}?"
 
 
 class Named:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 import typer.main
 
-from consist.arguments import nearest
+from consist.arguments import closest, nearest
 from consist.cli import interrupting
 from consist.cli.building import Group
 from consist.cli.codes import BUG, INTERRUPTED, OK, STORAGE, USAGE, exit_code, with_hint
@@ -204,12 +204,10 @@ def _said_of_call(error: Any) -> str:
 
 
 def _meant(option: str, known: Sequence[str]) -> str:
-    import difflib  # for a slip only
-
     other = _OTHER_WORDS.get(option)
     if other not in known:  # the dashes would make any two of them alike
-        near = difflib.get_close_matches(option.strip("-"), [name.strip("-") for name in known], n=1)
-        other = f"--{near[0]}" if near else None
+        near = closest(option.strip("-"), [name.strip("-") for name in known])
+        other = None if near is None else f"--{near}"
     return "" if other is None else f"did you mean {other}?"
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from consist.errors import ConsistError, UsageError
+from consist.arguments import closest
+from consist.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,10 +64,8 @@ def parse_columns(typed: Iterable[str]) -> tuple[Column, ...]:
 def _column(text: str) -> Column:
     area, dot, key = text.partition(".")
     if area not in AREAS or (dot and not key):
-        import difflib  # for a slip only
-
-        near = difflib.get_close_matches(area, AREAS, n=1)
-        meant = f"did you mean {near[0]}{dot}{key}?" if near and key else ""
+        near = closest(area, AREAS)
+        meant = f"did you mean {near}{dot}{key}?" if near and key else ""
         hint = meant or "write config.KEY, facet.KEY, meta.KEY or output.KEY"
         raise UsageError(f"--with {text!r:.80} is no column", hint=hint)
     return Column(area, key)
@@ -84,7 +83,7 @@ class Chosen:
     def __init__(self, columns: tuple[Column, ...]) -> None:
         self.columns = columns
         self._lacking = set(columns)
-        self._known: set[str] = set()
+        self._known: dict[str, set[str]] = {area: set() for area in AREAS}
         self._seen = 0
 
     @property
@@ -105,11 +104,13 @@ class Chosen:
         """Yield runs; at the end say of each column that none of them had which one was perhaps meant."""
         yield from records
         if self._seen:
-            from consist.cli.nearby import say_lacking
+            from consist.cli.nearby import quoted, say_hint
 
             for column in self.columns:
                 if column in self._lacking:
-                    say_lacking("none of these runs has", column.name, sorted(self._known), "they have no such values")
+                    near = closest(column.key, self._known[column.area])
+                    hint = "they have no such values" if near is None else f"did you mean {f'{column.area}.{near}'!r}?"
+                    say_hint(f"none of these runs has {quoted(column.name)}", hint)
 
     def _values(self, record: RunRecord) -> list[Any]:
         values = [value_of(record, column) for column in self.columns]
@@ -118,7 +119,8 @@ class Chosen:
         )
         self._seen += 1
         if self._lacking and self._seen <= _LOOKED_AT:
-            self._known.update(names_of(record))
+            for area, key in _held_in(record):
+                self._known[area].add(key)
         return values
 
 
@@ -134,12 +136,17 @@ def value_of(record: RunRecord, column: Column) -> Any:
 
 
 def names_of(record: RunRecord) -> Iterator[str]:
-    """Yield the names of the columns that a run has something in."""
+    """Yield the names of the columns that a run has something in, but for those that could not be typed."""
+    return (f"{area}.{key}" for area, key in _held_in(record) if "," not in key)
+
+
+def _held_in(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """Yield the areas and keys that a run has something under."""
     for area in AREAS[:-1]:
-        yield from (f"{area}.{path}" for path in _paths(getattr(record, area)))
+        yield from ((area, path) for path in _paths(getattr(record, area)))
     for item in record.outputs:
-        yield f"output.{item.key}"
-        yield from (f"output.{item.key}.{path}" for path in _paths(_content(item)))
+        yield "output", item.key
+        yield from (("output", f"{item.key}.{path}") for path in _paths(_content(item)))
 
 
 def _under(values: Any, key: str) -> Any:
@@ -170,14 +177,10 @@ def _content(value: Any) -> Any:
 
 
 def _decoded(item: ArtifactRecord) -> Any:
-    from consist.runs.formats.registry import PLAIN
+    from consist.runs.formats.registry import plain_in
 
-    if item.inline is None or item.format != PLAIN.name:
-        return Other(item.format)
-    try:
-        return PLAIN.decode(item.inline)
-    except ConsistError:  # by another writer: what it is, is for `cat` to say
-        return Other(item.format)
+    found = plain_in(item)
+    return Other(item.format) if found is None else found[0]
 
 
 def _text(value: Any) -> str:

@@ -48,7 +48,7 @@ def or_hint(
 
         for name, known, said, otherwise in _asked_for(store, step, tag, key):
             if name not in known:
-                complain(f"{said} {_quoted(name)} ({_nearest(name, known, otherwise)})")
+                complain(f"{said} {quoted(name)} ({_nearest(name, known, otherwise)})")
         if lacks_runs(store):
             complain("the store has runs that this index does not know; `consist index rebuild` reads them in")
 
@@ -84,13 +84,19 @@ def say_lacking(what: str, name: str, known: Iterable[str], otherwise: str) -> N
     otherwise : str
         What to say where that is nothing.
     """
+    known = list(known)
+    say_hint(f"{what} {quoted(name)}", _nearest(name, known, "" if known else otherwise))
+
+
+def say_hint(what: str, hint: str) -> None:
+    """Say on standard error what is lacking, and what to do."""
     from consist.cli.output import complain
 
-    known = list(known)
-    complain(f"{what} {_quoted(name)} ({_nearest(name, known, '' if known else otherwise)})")
+    complain(f"{what} ({hint})")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name that was typed as a message shows it."""
     from consist.identity.names import escape
 
     return f"{escape(repr(name)):.80}"

@@ -122,7 +122,7 @@ def domain_digest(domain: str, data: bytes) -> Digest:
     >>> domain_digest("consist a", b"x") == domain_digest("consist b", b"x")
     False
     """
-    return Digest(blake3.blake3(data, derive_key_context=domain).digest())
+    return Digest(domain_raw(domain, data))
 
 
 def domain_raw(domain: str, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from consist.arguments import an
+from consist.arguments import an, closest
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import encode
 from consist.identity.signature import contract_digest
@@ -323,8 +323,6 @@ def _hint_at_a_name(
     parameters: Mapping[str, inspect.Parameter], config: Collection[str], inputs: list[str], options: ExecutionOptions
 ) -> str:
     """Say which name was perhaps meant for a parameter that got nothing; files of a list are called as they are."""
-    import difflib  # for a slip only
-
     given = {*config, *inputs, *options.runtime_kwargs}
     needed = [
         name
@@ -341,9 +339,9 @@ def _hint_at_a_name(
     stray = next((name for name in inputs if name not in parameters), None)
     if needed and stray is not None:
         return f"no parameter is called {stray!r:.60}, as the input is; write inputs={{{needed[0]!r}: …}}"
-    near = difflib.get_close_matches(needed[0], set(config) - parameters.keys(), n=1) if needed else []
-    if near:
-        return f"config has {near[0]!r}, which is no parameter: call it {needed[0]!r}"
+    near = closest(needed[0], set(config) - parameters.keys()) if needed else None
+    if near is not None:
+        return f"config has {near!r}, which is no parameter: call it {needed[0]!r}"
     return "arguments come from config, inputs and runtime_kwargs, by name"
 
 

@@ -14,7 +14,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.errors import ConsistError, RefusedError
+from consist.errors import RefusedError
 from consist.fileops import perform
 from consist.runs.formats.needs import needed
 
@@ -245,14 +245,12 @@ def _run(store: Store, run: RunRecord) -> Row:
 
 def _value(item: ArtifactRecord) -> tuple[str | None, float | None]:
     """Return the plain value that an output in a record is: as text, and as a number if it is one."""
-    from consist.runs.formats.registry import PLAIN
+    from consist.runs.formats.registry import plain_in
 
-    if item.inline is None or item.format != PLAIN.name:
+    found = plain_in(item)
+    if found is None:
         return None, None
-    try:
-        value = PLAIN.decode(item.inline)
-    except ConsistError:  # of another writer
-        return None, None
+    (value,) = found
     return _text_of(value), float(value) if _is_number(value) else None
 
 

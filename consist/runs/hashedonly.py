@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import closest
 from consist.errors import ConsistWarning, warn
 from consist.runs.taken import taken_by
 
@@ -58,10 +59,11 @@ def told_of_hashed_only(request: Request, config: Mapping[str, Any], given: Coll
 
 def _near(key: str, left: list[str]) -> str | None:
     """Return the parameter that a key may be a slip for: spelt nearly so, or the one the initials of the other."""
-    import difflib  # for a stray key only
-
-    near = difflib.get_close_matches(key, left, n=1)
-    return near[0] if near else next((name for name in left if key in _initials(name) or name in _initials(key)), None)
+    spelt = {name.lower(): name for name in left}
+    near = closest(key.lower(), spelt)
+    if near is not None:
+        return spelt[near]
+    return next((name for name in left if key in _initials(name) or name in _initials(key)), None)
 
 
 def _initials(name: str) -> tuple[str, ...]:

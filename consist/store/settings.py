@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from consist.arguments import COUNT, MAPPING, PATH, check, nearest
+from consist.arguments import COUNT, MAPPING, PATH, check, closest, nearest
 from consist.blobs.urls import refuse_slip
 from consist.errors import ConsistWarning, SettingsError, UsageError, warn
 from consist.store.sizes import parse_size
@@ -113,12 +113,10 @@ def warn_of_unknown_variables() -> None:
 
 
 def _warn_if_near(variable: str, name: str, known: dict[str, str | None]) -> None:
-    import difflib  # for a slip only
-
-    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-    if near:
-        meant = known[near[0]]
-        said = f"did you mean {meant}?" if meant else f"{near[0].lower()} is set by argument or in a settings file only"
+    near = closest(name, known, cutoff=_NEAR)
+    if near is not None:
+        meant = known[near]
+        said = f"did you mean {meant}?" if meant else f"{near.lower()} is set by argument or in a settings file only"
         warn(f"the environment variable {variable} is ignored ({said})", ConsistWarning)
 
 
@@ -170,11 +168,9 @@ def _settings_file(folder: Path) -> dict[str, Setting]:
 def _refuse_misspelt(tables: Any, above: str, path: Path) -> None:
     """Refuse a table that nearly has our table's name, or has it at another place, and has a setting of ours."""
     for name, table in tables.items() if isinstance(tables, dict) else ():
-        if isinstance(table, dict) and not _KINDS.keys().isdisjoint(table):
-            import difflib
-
-            if difflib.get_close_matches(name.lower(), ["consist"], cutoff=_NEAR):
-                raise SettingsError(f"unknown table [{above}{name}] in {path}", hint="did you mean [tool.consist]?")
+        is_settings = isinstance(table, dict) and not _KINDS.keys().isdisjoint(table)
+        if is_settings and closest(name.lower(), ["consist"], cutoff=_NEAR) is not None:
+            raise SettingsError(f"unknown table [{above}{name}] in {path}", hint="did you mean [tool.consist]?")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -205,7 +201,7 @@ def _checked(table: Any, path: Path) -> dict[str, Setting]:
                 hint=_FILE_HINTS.get(key, _TEXT_HINT),
             )
         _refuse_swallowed(key, value, path)
-        if isinstance(value, str) and (not value.strip() or "\0" in value):
+        if _KINDS[key] is PATH and (not value.strip() or "\0" in value):
             raise SettingsError(
                 f"the setting {key!r} in {path} names no place: {value!r:.60}",
                 hint="name one, or remove the line, and the default holds",

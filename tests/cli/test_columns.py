@@ -96,6 +96,13 @@ def test_a_column_that_no_run_has_is_said_with_the_nearest(sweep, call, form):
     assert answer.err == "consist: none of these runs has 'config.alhpa' (did you mean 'config.alpha'?)\n"
 
 
+@pytest.mark.parametrize("typed", ["config.lr", "output.alpha", "facet.model.size"])
+def test_a_column_of_another_area_is_not_meant(sweep, call, typed):
+    """All names of an area begin alike, so a short key would be like any other of it."""
+    answer = call("runs", "--step", "fit", "--with", typed, "--db-path", sweep.db_path)
+    assert answer.err == f"consist: none of these runs has {typed!r} (they have no such values)\n"
+
+
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [("outputs.rmse", "did you mean output.rmse?"), ("rmse", "write config.KEY"), ("config.", "write config.KEY")],
@@ -156,6 +163,14 @@ def test_names_of_columns_and_tags_are_completed(sweep):
         "alpha=1",
         "alpha=0.5",
     ]
+
+
+def test_what_could_not_be_typed_is_not_offered(sweep):
+    with consist.Tracker(run_dir="runs", db_path=sweep.db_path, durable=False) as tracker:
+        tracker.run(lambda: {"a,b": 1, "c": 2}, name="odd")
+    with_comma = Context(sweep.db_path, step="odd")
+    offered = completing.offered(with_comma, "output.", lambda store, begun: completing.columns(store, begun, "odd"))
+    assert offered == ["output.c"]
 
 
 def test_columns_are_read_once_each():

@@ -19,7 +19,7 @@ def notes_of(result):
 NOTE = "hashed only, since the function has no such parameter: config "
 
 
-@pytest.mark.parametrize(("key", "meant"), [("learning_rate", "lr"), ("dept", "depth")])
+@pytest.mark.parametrize(("key", "meant"), [("learning_rate", "lr"), ("dept", "depth"), ("Lr", "lr")])
 def test_a_key_near_to_a_parameter_at_its_default_is_warned_of_once(tracker, key, meant):
     step = {"name": f"train by {key}"}
     told = f"config '{key}' .* is no parameter: it is hashed only, and '{meant}'"

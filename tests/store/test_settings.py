@@ -236,6 +236,12 @@ def test_a_path_without_a_name_has_no_store_beside_it(path):
         default_store(path)
 
 
+def test_a_size_of_nothing_is_no_size(project):
+    (project / "consist.toml").write_text('cache_limit = ""\n')
+    with pytest.raises(errors.SettingsError, match=r"the setting 'cache_limit' in .* is '' \(give bytes"):
+        resolve()
+
+
 @pytest.mark.parametrize("key", ["store", "db_path", "run_dir"])
 @pytest.mark.parametrize("value", ["", " ", "\\t\\n"])
 def test_a_place_of_blanks_is_none(project, key, value):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from consist.arguments import closest
 from consist.errors import SettingsError, StorageError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def refuse_likely_slips(place: Place) -> None:
         With the right name.
     """
     unusual = [option for option in place.options if option not in _USUAL]
-    if any(difflib.get_close_matches(option, _USUAL, n=1, cutoff=_NEAR) for option in unusual):
+    if any(closest(option, _USUAL, cutoff=_NEAR) for option in unusual):
         import fsspec
 
         try:
@@ -105,10 +105,10 @@ def _refuse_misspelt(cls: type, place: Place) -> None:
         for name in inspect.signature(vars(each)["__init__"]).parameters
     }
     for option in place.options:
-        near = [] if option in known else difflib.get_close_matches(option, known, n=1, cutoff=_NEAR)
-        if near:
+        near = None if option in known else closest(option, known, cutoff=_NEAR)
+        if near is not None:
             raise SettingsError(
-                f"{place.protocol}:// has no storage option {option!r:.80}", hint=f"did you mean {near[0]!r}?"
+                f"{place.protocol}:// has no storage option {option!r:.80}", hint=f"did you mean {near!r}?"
             )
 
 

@@ -12,13 +12,14 @@ import sys
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from consist.arguments import an
-from consist.errors import OutputError
+from consist.errors import ConsistError, OutputError
 from consist.runs.formats import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from consist.index.records import ArtifactRecord
     from consist.runs.formats.extensions import Extension
     from consist.runs.formats.streams import Prepared
 
@@ -216,6 +217,16 @@ def format_named(name: str, *, allow_pickle: bool = False) -> AnyFormat:
         f"the format {name!r:.60} is not known here",
         hint="register it (consist.register_format), upgrade consist, or read the bytes with read_bytes()",
     )
+
+
+def plain_in(item: ArtifactRecord) -> tuple[Any] | None:
+    """Return the plain value that an output is, by itself in a tuple, if it lies in its record and can be read here."""
+    if item.inline is None or item.format != PLAIN.name:
+        return None
+    try:
+        return (PLAIN.decode(item.inline),)
+    except ConsistError:  # by another writer: what it is, is for who loads it to say
+        return None
 
 
 def suffix_of(name: str) -> str:
