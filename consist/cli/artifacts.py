@@ -80,7 +80,7 @@ def artifacts(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
         for output in record.outputs
         if (key is None or output.key == key) and (form is None or output.format == form)
     )
-    found = or_hint(opened, islice(made, limit))
+    found = or_hint(opened, islice(made, limit), step=step)
     if as_json:
         write_json_list(head("artifacts"), "artifacts", map(_document, found))
     else:

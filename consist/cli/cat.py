@@ -204,7 +204,7 @@ def _write_table(store: "Store", found: "Found", form: str) -> None:
             write_json_array(dict(zip(names, map(json_ready, row), strict=True)) for row in rows)
         else:
             cells = ([None if cell is None else cell_text(cell) for cell in row] for row in rows)
-            write_table(names, cells, flexible=names)
+            write_table(names, cells, flexible=names, of_content=True)
 
 
 def _write_array(store: "Store", found: "Found", form: str) -> None:

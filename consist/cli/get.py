@@ -171,13 +171,16 @@ def _make_folder(target: str) -> None:
     """Make the folder that a target names by the slash at its end, and those above it."""
     import os
 
-    from consist.errors import UsageError
+    from consist.errors import StorageError, UsageError
     from consist.fileops import perform
 
     if target.endswith("/") and not os.path.isdir(target):  # noqa: PTH112 - plain strings throughout
         if os.path.lexists(target.rstrip("/")):
             raise UsageError(f"{target} is no folder", hint="choose another name")
-        perform("mkdir", target, os.makedirs, target, exist_ok=True)
+        try:
+            perform("mkdir", target, os.makedirs, target, exist_ok=True)
+        except StorageError as error:  # no store's: the folder is the user's
+            raise type(error)(error.message, hint="choose another folder to restore to") from error
 
 
 def _require_folder(target: str, count: int) -> None:

@@ -51,6 +51,7 @@ def write_marks(verb: str, store: Store, run: RunRecord, changed: Sequence[str],
     """
     from consist.cli.output import write_facts, write_json
     from consist.cli.shapes import head
+    from consist.cli.text import NO_REASON
 
     tags = list(store.index.tags(run.id))
     pins = [mark.text for mark in store.index.marks(run.id, "pin")]
@@ -59,4 +60,4 @@ def write_marks(verb: str, store: Store, run: RunRecord, changed: Sequence[str],
         write_json({**head(verb), **about, "tags": tags, "pins": pins})
         return
     facts = [("run_id", run.id), ("model", run.step)]
-    write_facts([*facts, *(("tag", tag) for tag in tags), *(("pin", text or "no reason given") for text in pins)])
+    write_facts([*facts, *(("tag", tag) for tag in tags), *(("pin", text or NO_REASON) for text in pins)])

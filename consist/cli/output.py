@@ -46,7 +46,12 @@ def terminal_width() -> int:
 
 
 def write_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, flexible: Sequence[str] = (), human: bool = False
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    flexible: Sequence[str] = (),
+    human: bool = False,
+    of_content: bool = False,
 ) -> None:
     """Write rows, each as soon as it is there.
 
@@ -60,16 +65,23 @@ def write_table(
         Columns of text that give way where a terminal is narrow; see ``terminal.py``.
     human : bool
         Write sizes and durations as a terminal shows them, wherever this goes.
+    of_content : bool
+        The columns are of somebody's table, and called as they are there.
     """
     if on_terminal():
         from consist.cli.terminal import write_terminal
 
-        shown_as, giving_way = ([PEOPLES_NAMES.get(name, name) for name in names] for names in (columns, flexible))
-        write_terminal(shown_as, rows, giving_way)
+        call = str if of_content else _for_people
+        write_terminal(list(map(call, columns)), rows, list(map(call, flexible)))
         return
     write_line("\t".join(columns))
     text = measured if human else plain
     write_lines("\t".join(map(text, row)) for row in rows)
+
+
+def _for_people(column: str) -> str:
+    """Return what a terminal calls a column of ours; one that was chosen by a key (``config.trip_id``) has a dot."""
+    return column if "." in column else PEOPLES_NAMES.get(column, column).replace("_", " ")
 
 
 def write_facts(facts: Iterable[tuple[str, *tuple[Cell, ...]]], *, human: bool = False) -> None:

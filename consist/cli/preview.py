@@ -152,9 +152,9 @@ def _write(document: dict[str, Any]) -> None:
     write_line("")
     head = document["head"]
     if document["kind"] in {"table", "folder"}:
-        names = [column["name"] for column in document["columns"]]
+        names = [escape(column["name"]) for column in document["columns"]]
         rows = [[None if cell is None else cell_text(cell) for cell in row] for row in head]
-        write_table(list(map(escape, names)), rows, flexible=list(map(escape, names)))
+        write_table(names, rows, flexible=names, of_content=True)
     elif document["kind"] == "array":
         for row in head if document["dimensions"] else [head]:
             write_line(_array_line(row))

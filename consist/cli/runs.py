@@ -170,4 +170,6 @@ def _named(record: "Outline | RunRecord") -> str:
 
 
 def _reasons(store: "Store", record: "RunRecord") -> str:
-    return "; ".join(mark.text or "no reason given" for mark in store.index.marks(record.id, "pin"))
+    from consist.cli.text import NO_REASON
+
+    return "; ".join(mark.text or NO_REASON for mark in store.index.marks(record.id, "pin"))

@@ -59,7 +59,7 @@ def scenarios(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Type
     limit = checked_limit(limit)
     columns = Chosen(parse_columns(with_ or ()))
     opened = open_to_read(find_place(db_path, store))
-    found = columns.noted(or_hint(opened, islice(_scenarios(opened, name), limit)))
+    found = columns.noted(or_hint(opened, islice(_scenarios(opened, name), limit), step=name))
     if as_json:
         write_json_list(head("scenarios"), "scenarios", (_document(opened, each, columns) for each in found))
     else:

@@ -17,6 +17,8 @@ NARROW = ("step", "completed/_failed/_forgotten", *COLUMNS[4:])
 """The same where a terminal is narrow: three numbers in one column, whose name goes on below at each slash."""
 _WIDE = 104
 """Columns of a terminal from which all have one of their own: a step's name and each number as they usually are."""
+_FITS = 80
+"""Columns from which the narrow table fits; below, each step is a few lines, and each number has its own."""
 
 
 def command() -> Any:
@@ -49,7 +51,7 @@ def summary(
     if as_json:
         write_json_list(head("summary"), "steps", map(_document, steps), tail=lambda: {"total": _sums(total(told))})
         return
-    if 0 < terminal_width() < _WIDE:
+    if _FITS <= terminal_width() < _WIDE:
         write_table(NARROW, (_few_cells(step) for step in steps), flexible=("step",))
     else:
         write_table(COLUMNS, map(_cells, steps), flexible=("step",), human=human)

@@ -66,6 +66,8 @@ class _Column:
         Whether it is text that is cut before anything else is.
     is_time, is_number : bool
         Whether it holds times; numbers, which stand at the right.
+    is_empty : bool
+        Whether there was nothing in it so far, so that it may still turn out to hold either.
     """
 
     name: str
@@ -75,12 +77,14 @@ class _Column:
     gives_way: bool
     is_time: bool
     is_number: bool
+    is_empty: bool
 
     def and_of(self, other: _Column | None) -> _Column:
         """Return the same column, wide enough for what was shown of it before."""
         if other is None:
             return self
-        gives_way = self.gives_way or other.gives_way
+        filled = [each for each in (self, other) if not each.is_empty] or [self]
+        gives_way = any(each.gives_way for each in filled)
         return replace(
             self,
             whole=max(self.whole, other.whole),
@@ -88,6 +92,7 @@ class _Column:
             least=_NARROWEST if gives_way else max(self.least, other.least),
             gives_way=gives_way,
             is_number=other.is_number,
+            is_empty=self.is_empty and other.is_empty,
         )
 
     def floor(self, letters: int, name: int, time: int) -> int:
@@ -126,7 +131,7 @@ def write_terminal(names: Sequence[str], rows: Iterable[Sequence[Cell]], flexibl
             _write_records(console, known, batch)
         else:
             _write_rows(console, known, widths, batch, is_first=is_first)
-        is_first = False
+        is_first = widths is None  # a table behind records needs its names, too
 
 
 def fitted(line: str, width: int) -> str:
@@ -166,8 +171,8 @@ def _column(name: str, cells: list[Cell], may_be_cut: bool) -> _Column:
 
     texts = [shown(cell) for cell in cells]
     widest = max(map(cell_len, texts), default=0)
-    title = name.replace("_", " ")
-    gives_way = may_be_cut and not all(_NUMBER.fullmatch(text) for text in texts)
+    is_empty = all(cell is None for cell in cells)
+    gives_way = may_be_cut and (is_empty or not all(_NUMBER.fullmatch(text) for text in texts))
     is_time = bool(cells) and all(isinstance(cell, Time) or cell is None for cell in cells)
     least = widest
     if gives_way:
@@ -175,13 +180,14 @@ def _column(name: str, cells: list[Cell], may_be_cut: bool) -> _Column:
     elif is_time and widest == _SECONDS:
         least = _DAYS
     return _Column(
-        name=title,
-        whole=max(widest, cell_len(title)),
+        name=name,
+        whole=max(widest, cell_len(name)),
         filled=widest,
-        least=max(least, min(_NARROWEST, cell_len(title))),
+        least=max(least, min(_NARROWEST, cell_len(name))),
         gives_way=gives_way,
         is_time=is_time,
         is_number=any(isinstance(cell, (int, Size, Seconds)) for cell in cells[:1]),
+        is_empty=is_empty,
     )
 
 

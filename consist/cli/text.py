@@ -18,6 +18,9 @@ RUN_ID_SHOWN = 12
 PEOPLES_NAMES = {"model": "step"}
 """What a terminal calls what programs read under another name, which they were promised (decision 62)."""
 
+NO_REASON = "no reason given"
+"""What is shown of a pin that was set without one."""
+
 NOTHING = "-"
 """What stands in an empty cell, so that columns can be counted."""
 

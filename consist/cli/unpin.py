@@ -34,11 +34,12 @@ def unpin(
     """
     from consist.cli.marking import opened_run, write_marks
     from consist.cli.nearby import say_lacking
+    from consist.cli.text import NO_REASON
     from consist.store import marking
 
     opened, record = opened_run(db_path, store, run)
     changed = marking.unpin(opened, record, reason)
     if reason is not None and not changed:
-        kept = (mark.text for mark in opened.index.marks(record.id, "pin"))
+        kept = (mark.text or NO_REASON for mark in opened.index.marks(record.id, "pin"))
         say_lacking(f"{record.kind} {record.id[:12]} has no pin for the reason", reason, kept, "it has none")
     write_marks("unpin", opened, record, changed, as_json=as_json)

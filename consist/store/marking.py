@@ -11,7 +11,7 @@ goes from ``results/``, and stays as a forgotten one in ``runs/``.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from consist.blobs import layout
 from consist.errors import BlobNotFoundError, ChangedError, DamagedError, UsageError
@@ -25,6 +25,7 @@ from consist.store.publish import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Unpack
 
     from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 5
 _PARTS = frozenset({"code", "config", "inputs", "contract"})
+
+
+class Filters(TypedDict, total=False):
+    """What `pinned_runs` takes; None is none."""
+
+    step: str | None
+    status: str | None
+    kind: str | None
+    tag: str | None
+    parent: str | None
+    since: int | None
 
 
 def tag(store: Store, record: RunRecord, text: str) -> bool:
@@ -103,16 +115,8 @@ def pin(store: Store, record: RunRecord, reason: str = "") -> bool:
     return True
 
 
-def pinned_runs(store: Store, **chosen: Any) -> Iterator[RunRecord]:
-    """Yield the runs that are pinned, the newest first, by the filters of `Index.runs`: there are few of them.
-
-    Parameters
-    ----------
-    store : Store
-        Whose runs.
-    **chosen
-        ``step``, ``status``, ``kind``, ``tag``, ``parent``, ``since``; None is none.
-    """
+def pinned_runs(store: Store, **chosen: Unpack[Filters]) -> Iterator[RunRecord]:
+    """Yield the runs that are pinned, the newest first, by the filters of `Index.runs`: there are few of them."""
     found = (_whole(store, run_id) for run_id in {run_id for run_id, _ in store.index.marked(PIN)})
     known = sorted((run for run in found if run is not None), key=lambda run: (run.started, run.id), reverse=True)
     return (run for run in known if _fits(store, run, chosen))
@@ -125,8 +129,8 @@ def _whole(store: Store, run_id: str) -> RunRecord | None:
         return None
 
 
-def _fits(store: Store, run: RunRecord, chosen: dict[str, Any]) -> bool:
-    tag, parent, since = (chosen.get(name) for name in ("tag", "parent", "since"))
+def _fits(store: Store, run: RunRecord, chosen: Filters) -> bool:
+    tag, parent, since = chosen.get("tag"), chosen.get("parent"), chosen.get("since")
     return (
         all(chosen.get(name) in {None, getattr(run, name)} for name in ("step", "status", "kind"))
         and (tag is None or tag in store.index.tags_of(run))

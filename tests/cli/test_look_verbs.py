@@ -203,6 +203,8 @@ def test_a_step_that_there_is_not_is_named_with_the_nearest(world, call, form):
     [
         (("runs", "--tag", "frist"), "no run has the tag 'frist' (did you mean 'first'?)"),
         (("runs", "--tag", "xyz"), "no run has the tag 'xyz' (`consist tag RUN TAG` gives one)"),
+        (("artifacts", "--step", "claen"), "no step is called 'claen' (did you mean 'clean'?)"),
+        (("scenarios", "--name", "claen"), "no step is called 'claen' (did you mean 'clean'?)"),
         (("search", "limti=3"), "no run has in config or facet the key 'limti' (did you mean 'limit'?)"),
         (("search", "deep.sigam=3"), "no run has in config or facet the key 'deep.sigam' (did you mean 'deep.sigma'?)"),
         (

@@ -31,6 +31,8 @@ def test_tags_and_pins_are_given_taken_and_known_to_another_index(world, ask, ca
     said = f"consist: run {run[:12]} has no pin for the reason 'fig 3' (did you mean 'figure 3'?)\n"
     assert (answer.code, answer.err) == (0, said)
     assert ask("unpin", run, "--reason", "figure 3").lines[-1] == "pin\tno reason given"
+    answer = call("unpin", run, "--reason", "fig 3", "--db-path", world.db_path)
+    assert answer.err.endswith("has no pin for the reason 'fig 3' (there are no reason given)\n")
     assert not any(line.startswith("pin") for line in ask("unpin", run).lines)
     answer = call("unpin", run, "--reason", "figure 3", "--json", "--db-path", world.db_path)
     assert (answer.code, answer.err) == (

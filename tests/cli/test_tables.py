@@ -26,6 +26,7 @@ def shown(capsys, monkeypatch):
 
     def show(width, rows, names=NAMES, flexible=("model",)):
         monkeypatch.setenv("COLUMNS", str(width))
+        names, flexible = ([name.replace("_", " ") for name in given] for given in (names, flexible))
         write_terminal(names, rows, flexible)
         return capsys.readouterr().out.splitlines()
 
@@ -111,6 +112,24 @@ def test_numbers_in_the_columns_of_a_table_that_may_give_way_do_not(shown):
 
 def test_columns_without_rows_are_named(shown):
     assert shown(200, [])[0].split() == [word for name in NAMES for word in name.split("_")]
+
+
+def test_a_column_of_which_the_first_rows_have_nothing_stays_where_it_is(shown, monkeypatch):
+    """Such as `runs --with` makes: the newest runs do not have the key yet."""
+    monkeypatch.setattr(terminal, "_BATCH", 1)
+    names = ("run", "config.regionoftheworld", "hits")
+    lines = shown(24, [("ab", None, 1), ("cd", "north", 2)], names, names[1:2])
+    assert lines[-1].index("north") == lines[-2].index("-")
+    lines = shown(34, [("ab", None, "x"), ("cd", 1234567, "y")], ("run_id", "config.number of it", "at"), names[1:2])
+    assert lines[-1].split() == ["cd", "1234567", "y"]
+
+
+def test_a_table_behind_rows_that_had_no_room_for_one_has_its_names(shown, monkeypatch):
+    monkeypatch.setattr(terminal, "_BATCH", 1)
+    fits = iter([None, [6, 3]])
+    monkeypatch.setattr(terminal, "_fit", lambda *_: next(fits))
+    lines = shown(20, [("ab", 1), ("cd", 2)], ("run_id", "n"), ())
+    assert lines == ["run id  ab", "n       1", "", "run id    n", "cd        2"]
 
 
 STEPS = [

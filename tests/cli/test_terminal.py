@@ -11,6 +11,7 @@ import sys
 import termios
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from rich.cells import cell_len
@@ -275,6 +276,15 @@ def test_text_in_an_array_steers_no_terminal(world, verb):
     text = on_terminal(verb, "steps/steering/value", *more, "--db-path", world.db_path)
     assert "one\\x1b[2J two" in text
     assert "\x1b[2J" not in text
+
+
+@pytest.mark.parametrize("verb", [("preview",), ("cat", "--as", "text")])
+def test_columns_of_content_are_called_as_they_are(world, verb):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        tracker.run(lambda: pd.DataFrame({"model": ["a"], "step": [7], "trip_id": [3]}), name="trips")
+    verb, *more = verb
+    text = on_terminal(verb, "steps/trips/value", *more, "--db-path", world.db_path, TERM="dumb")
+    assert ["model", "step", "trip_id"] in [line.split() for line in text.splitlines()]
 
 
 def test_a_poor_terminal_and_no_colour_are_respected(world):
