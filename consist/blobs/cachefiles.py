@@ -74,7 +74,8 @@ class CacheFile:
         done = 0
         with memoryview(data) as view:
             while done < len(view):
-                count = perform("write", self._path, os.pwrite, self._descriptor, view[done:], start + done)
+                piece = view[done : done + posix.AT_ONCE]
+                count = perform("write", self._path, os.pwrite, self._descriptor, piece, start + done)
                 done += count
                 self.written += count
 
