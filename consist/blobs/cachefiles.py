@@ -66,7 +66,7 @@ class CacheFile:
 
     def opened(self) -> OpenFile:
         """Return it as a file to read."""
-        return posix.OpenFile(self._descriptor, os.fstat(self._descriptor).st_size)
+        return posix.OpenFile(self._descriptor, os.fstat(self._descriptor).st_size, self._path)
 
     def write(self, start: int, data: bytes | memoryview) -> None:
         """Write all of `data` from a position on."""

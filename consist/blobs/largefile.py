@@ -1,8 +1,9 @@
-"""A large blob into a file, copied within the system: no byte of it passes through this process but to be hashed.
+"""A large blob into a file: what is stored as it is, is copied within the system, and hashed where it arrived.
 
 Where packs are files, chunks that are stored as they are lie in them just as they do in the content. They are sent from
-the one file to the other, and a thread of its own hashes what has arrived there: what is checked is the file itself.
-A GiB of random bytes took 1.1 x the time of `cp`, and 2.3 x by reading, hashing and writing.
+the one file to the other, and a thread of its own hashes what has arrived there: what is checked is the file itself. A
+GiB of random bytes took 0.37 s, and 0.58 s by reading, hashing and writing; `cp` took 0.30 s. Compressed chunks are
+decoded ahead, and hashed while they are written.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from consist.hashing.hasher import BLOCK, Hasher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from consist.blobs.backend import Backend
     from consist.blobs.extents import Fetcher
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
     from consist.blobs.posix import Growing, OpenFile
     from consist.hashing.digest import Digest
 
+    Decoded: TypeAlias = Future[list[bytes | memoryview]]
+
 _STRETCH = 4 << 20
 """Bytes sent at a time at the most: what the hashing thread reads soon after is still in memory, whatever else is."""
 
-_CODED = 512 << 10
+_CODED = 2 << 20
 """Raw bytes of chunks that are decoded together."""
+
+_AHEAD = 2
+"""Stretches that are decoded while one is written."""
 
 _BEHIND = 4
 """Stretches that hashing may be behind."""
@@ -53,7 +59,7 @@ class Stretch(NamedTuple):
 
 
 def copy_within(backend: Backend, fetcher: Fetcher, file: Growing, seen: Callable[[int], object]) -> Digest:
-    """Write a large blob to a new file; return the digest of what is in the file now.
+    """Write a large blob to a new file; return the digest of what is in it now, or was written to it by this process.
 
     Parameters
     ----------
@@ -77,21 +83,20 @@ def copy_within(backend: Backend, fetcher: Fetcher, file: Growing, seen: Callabl
     room = memoryview(buffer(BLOCK))
     with (
         _Packs(backend, fetcher.manifest) as packs,
-        ThreadPoolExecutor(1, thread_name_prefix="consist-fetch") as ahead,
+        ThreadPoolExecutor(_AHEAD, thread_name_prefix="consist-fetch") as ahead,
         ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as hashing,
     ):
         hashed: deque[Future[None]] = deque()
-        for stretch, coming in _with_next(fetcher, ahead):
+        for stretch, decoded in _coming(fetcher, ahead):
             start = file.size
-            if coming is None:
+            if decoded is None:
+                if len(hashed) == _BEHIND:
+                    hashed.popleft().result()
                 file.add_from(packs.opened(stretch.pack), stretch.offset, stretch.length)
+                hashed.append(hashing.submit(_hash_back, hasher, file, room, start, file.size))
             else:
-                for chunk in coming.result():
-                    file.write(chunk)
+                _write_hashed(decoded.result(), file, hasher, hashing)
             seen(file.size - start)
-            if len(hashed) == _BEHIND:
-                hashed.popleft().result()
-            hashed.append(hashing.submit(_hash_back, hasher, file, room, start, file.size))
         for future in hashed:
             future.result()
     return hasher.result().digest
@@ -119,24 +124,17 @@ def stretches(manifest: Manifest) -> Iterator[Stretch]:
         yield Stretch(first, number, is_plain, head.pack, head.offset, length)
 
 
-def _with_next(
-    fetcher: Fetcher, ahead: ThreadPoolExecutor
-) -> Iterator[tuple[Stretch, Future[Sequence[bytes | memoryview]] | None]]:
-    """Yield stretches, those that must be decoded with what comes of them: one is, while the one before is written."""
-
-    def begun(stretch: Stretch) -> Future[Sequence[bytes | memoryview]] | None:
-        if stretch.is_plain:
-            return None
-        return ahead.submit(fetcher.chunks, stretch.first, stretch.end, checked=False)
-
-    waiting: tuple[Stretch, Future[Sequence[bytes | memoryview]] | None] | None = None
+def _coming(fetcher: Fetcher, pool: ThreadPoolExecutor) -> Iterator[tuple[Stretch, Decoded | None]]:
+    """Yield stretches, those that must be decoded with what comes of it: others are, while one is written."""
+    waiting: deque[tuple[Stretch, Decoded | None]] = deque()
     for stretch in stretches(fetcher.manifest):
-        following = stretch, begun(stretch)
-        if waiting is not None:
-            yield waiting
-        waiting = following
-    if waiting is not None:
-        yield waiting
+        decoded = None
+        if not stretch.is_plain:
+            decoded = pool.submit(fetcher.chunks, stretch.first, stretch.end, checked=False)
+        waiting.append((stretch, decoded))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _hash_back(hasher: Hasher, file: Growing, room: memoryview, start: int, end: int) -> None:
@@ -144,6 +142,20 @@ def _hash_back(hasher: Hasher, file: Growing, room: memoryview, start: int, end:
     while start < end and (count := file.read_into(room[: end - start], start)):
         hasher.update(room[:count])
         start += count
+
+
+def _write_hashed(chunks: list[bytes | memoryview], file: Growing, hasher: Hasher, hashing: ThreadPoolExecutor) -> None:
+    """Write chunks while they are hashed, and let go of them before the next are waited for."""
+    hashed = hashing.submit(_hash_all, hasher, chunks)
+    for chunk in chunks:
+        file.write(chunk)
+    hashed.result()
+    chunks.clear()
+
+
+def _hash_all(hasher: Hasher, chunks: Sequence[bytes | memoryview]) -> None:
+    for chunk in chunks:
+        hasher.update(chunk)
 
 
 class _Packs:

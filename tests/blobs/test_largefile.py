@@ -54,6 +54,13 @@ def sent(monkeypatch):
     return Sent
 
 
+def failing(number):
+    def fail(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
 def open_files():
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - only how many
 
@@ -93,22 +100,15 @@ def test_what_is_checked_is_what_is_in_the_file(folder, sent, tmp_path):
     assert folder.suspects == set()
 
 
-@pytest.mark.parametrize("how", ["not at all", "a part at a time", "less than there is", "a failing disk"])
+@pytest.mark.parametrize("how", ["not at all", "a part at a time", "less than there is"])
 def test_a_system_that_sends(folder, sent, tmp_path, how):
     digest = folder.put_bytes(CONTENT).digest
 
-    def unable(number):
-        def refuse(*_arguments):
-            raise OSError(number, os.strerror(number))
-
-        return refuse
-
     real = sent.act
     sent.act = {
-        "not at all": unable(errno.EINVAL),
+        "not at all": failing(errno.EINVAL),
         "a part at a time": lambda target, source, start, length: real(target, source, start, min(length, 1_000)),
         "less than there is": lambda *_arguments: 0,
-        "a failing disk": unable(errno.EIO),
     }[how]
     folder.get(digest, tmp_path / "file")
     assert sent.lengths
@@ -119,13 +119,21 @@ def test_a_full_disk_is_said_and_leaves_nothing(folder, sent, tmp_path):
     digest = folder.put_bytes(CONTENT).digest
     (tmp_path / "there").mkdir()
 
-    def full(*_arguments):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    sent.act = full
+    sent.act = failing(errno.ENOSPC)
     with pytest.raises(StorageFullError, match="there"):
         folder.get(digest, tmp_path / "there" / "file")
     assert list((tmp_path / "there").iterdir()) == []
+
+
+@pytest.mark.parametrize("which", ["store", "file"])
+def test_a_failing_disk_is_named(folder, sent, tmp_path, monkeypatch, which):
+    digest = folder.put_bytes(CONTENT).digest
+    sent.act = failing(errno.EIO)
+    if which == "store":
+        monkeypatch.setattr(os, "pread", failing(errno.EIO))
+    said = r"read .*/store/packs/" if which == "store" else r"write .*/\.consist-"
+    with pytest.raises(StorageError, match=said):
+        folder.get(digest, tmp_path / "file")
 
 
 @pytest.mark.parametrize("harm", ["a bit", "cut short", "gone", "a pipe in its place"])
@@ -153,10 +161,7 @@ def test_a_damaged_pack_is_named_and_the_file_is_as_it_was(folder, tmp_path, har
 def test_a_file_that_cannot_be_read_back_is_an_error_of_storage(folder, tmp_path, monkeypatch):
     digest = folder.put_bytes(CONTENT).digest
 
-    def failing(_descriptor, _rooms, _start):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(os, "preadv", failing)
+    monkeypatch.setattr(os, "preadv", failing(errno.EIO))
     with pytest.raises(StorageError, match="cannot read"):
         folder.get(digest, tmp_path / "file")
     assert not (tmp_path / "file").exists()
