@@ -1,3 +1,4 @@
+import errno
 import gc
 import os
 import pickle
@@ -329,6 +330,24 @@ def test_a_file_without_rights_is_a_storage_error(environment):
     environment.close()
     Path(environment.path).chmod(0)
     with pytest.raises(StoragePermissionError):
+        get(environment)
+
+
+def test_a_data_file_that_may_not_be_written_is_an_error_that_names_a_way_out(environment, monkeypatch):
+    """Others may write it, so it is not read without locks. For root all may be written: the error is made up."""
+    put(environment)
+    environment.close()
+    forbidden = lmdb.ReadonlyError(f"{environment.path}: Permission denied")
+    forbidden.code = errno.EACCES
+
+    def refuse(path, **options):
+        if not options.get("readonly"):
+            raise forbidden
+        return real(path, **options)
+
+    real = lmdb.open
+    monkeypatch.setattr(lmdb, "open", refuse)
+    with pytest.raises(StoragePermissionError, match=r"Permission denied .*index rebuild --db-path FILE"):
         get(environment)
 
 
