@@ -11,11 +11,11 @@ of that content writes it anew.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from consist.blobs import layout
-from consist.blobs.copying import filled, filler, filler_of
+from consist.blobs.copying import filler, filler_of, head_of, telling
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
 from consist.blobs.looking import find_blob, list_blobs
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 T = TypeVar("T")
-
-_FIRST = 64 << 10
-"""Bytes read at first: most content is small, and room for 1 MiB takes a fifth of the time of putting a small file."""
 
 LARGE = BLOCK
 """Bytes from which content is cut into chunks."""
@@ -213,10 +210,7 @@ class BlobStore:
             If chunks that it shares with others were removed meanwhile; nothing but reading it again would help.
         """
         fill = filler(stream, seen)
-        first = min(_FIRST, LARGE)
-        head = filled(fill, first)
-        if len(head) == first:
-            head += filled(fill, LARGE - first)
+        head = head_of(fill, LARGE)
         if len(head) < LARGE:
             return Stored(*self.whole.put(head))
         return self._put_large(fill, head, like)
@@ -268,7 +262,7 @@ class BlobStore:
         """
         return self._first(digest, size, lambda kind: kind.read_parts(digest, parts))
 
-    def get(
+    def get(  # noqa: PLR0913 - two say what and where, the others how
         self,
         digest: Digest,
         path: str | os.PathLike[str],
@@ -276,6 +270,7 @@ class BlobStore:
         durable: bool = False,
         size: int | None = None,
         executable: bool = False,
+        seen: Callable[[int], object] = int,
     ) -> None:
         """Write a blob to a file, checked before the file appears; what was there is replaced in one step.
 
@@ -291,17 +286,18 @@ class BlobStore:
             As for `open`.
         executable : bool
             Whether whoever may read the file may execute it; the umask takes its share.
+        seen : callable
+            Told the bytes of each piece that was written, to show how far it has come.
 
         Raises
         ------
-        BlobNotFoundError, DamagedError
-            As in `read`; the file is as it was.
+        BlobNotFoundError, DamagedError, StorageError
+            If reading or writing failed; the file is as it was.
         UsageError
             If the folder does not exist.
-        StorageError
-            If reading or writing failed; the file is as it was.
         """
-        write_file(path, lambda write: self.copy(digest, write, size=size), durable=durable, executable=executable)
+        copy = partial(self.copy, digest, size=size)
+        write_file(path, lambda write: copy(telling(write, seen)), durable=durable, executable=executable)
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, size: int | None = None) -> int:
         """Read a blob piece by piece into `write`, and check all of it.
@@ -338,11 +334,7 @@ class BlobStore:
 
     def stat(self, digest: Digest, *, size: int | None = None) -> ObjectStat | None:
         """Return size and date of a blob; None if it is not there, or not all of it. No content is read or checked."""
-        for kind in self._kinds(digest, size):
-            found = kind.stat(digest)
-            if found is not None:
-                return found
-        return None
+        return next(filter(None, (kind.stat(digest) for kind in self._kinds(digest, size))), None)
 
     def exists(self, digest: Digest) -> bool:
         """Tell whether a blob is there; not whether its bytes are right."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from consist.errors import UsageError
 from consist.hashing.buffers import buffer
@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+Piece = TypeVar("Piece", bound="bytes | memoryview")
+
 _BUFFERS = 4
 """Pieces of `BLOCK` bytes in flight: enough that neither side waits for the other."""
+_FIRST = 64 << 10
+"""Bytes read at first: most content is small, and room for 1 MiB takes a fifth of the time of putting a small file."""
 
 
 def copy_hashed(
@@ -113,14 +117,21 @@ def filler(stream: BinaryIO, seen: Callable[[int], object] = int) -> Callable[[m
     return fill
 
 
-def telling(write: Callable[[memoryview], object], seen: Callable[[int], object]) -> Callable[[memoryview], None]:
+def telling(write: Callable[[Piece], object], seen: Callable[[int], object]) -> Callable[[Piece], None]:
     """Make a `write` that also tells the bytes of each piece, once it is written, to show how far it has come."""
 
-    def tell(piece: memoryview) -> None:
+    def tell(piece: Piece) -> None:
         write(piece)
         seen(len(piece))
 
     return tell
+
+
+def head_of(fill: Callable[[memoryview], int], size: int) -> bytes:
+    """Return the first bytes of a content, less than `size` only if that is all of it."""
+    first = min(_FIRST, size)
+    head = filled(fill, first)
+    return head + filled(fill, size - first) if len(head) == first else head
 
 
 def filled(fill: Callable[[memoryview], int], size: int) -> bytes:

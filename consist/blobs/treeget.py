@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
 from consist.blobs.backend import Range
+from consist.blobs.copying import telling
 from consist.blobs.damage import HINT
 from consist.blobs.newfolder import NewFolder
 from consist.blobs.tree import Tree, decode_tree
@@ -250,11 +251,7 @@ def _fill(
     blobs: BlobStore, file: TreeFile, data: bytes | memoryview | None, seen: Callable[[int], object], write: Write
 ) -> None:
     """Write a file's content, which may be at hand; of a large blob the whole is checked, not only its chunks."""
-
-    def tell(piece: bytes | memoryview) -> None:
-        write(piece)
-        seen(len(piece))
-
+    tell = telling(write, seen)
     if data is not None:
         tell(data)
     else:

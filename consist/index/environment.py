@@ -133,7 +133,7 @@ class Environment:
                     data = txn.get(prefix + key, None, getattr(opened.tables, table))
                     txn.abort()
                 except lmdb.Error as error:
-                    self._recover(opened, error)
+                    lmdbfile.recover(opened, error)
                     continue
                 if data is not None or hint or not self._moved(opened):
                     return data
@@ -169,7 +169,7 @@ class Environment:
                     return call(txn, opened.tables)
                 except lmdb.Error as error:
                     _abort(txn)
-                    self._recover(opened, error)
+                    lmdbfile.recover(opened, error)
                 finally:
                     _abort(txn)
         raise self._given_up()
@@ -215,7 +215,7 @@ class Environment:
                 perform("fsync", self.path, opened.env.sync, True)
         except lmdb.Error as error:
             _abort(txn)
-            self._recover(opened, error)
+            lmdbfile.recover(opened, error)
             return False, None
         finally:
             _abort(txn)
@@ -344,20 +344,6 @@ class Environment:
             return False
         drop(opened)
         return True
-
-    def _recover(self, opened: Opened, error: lmdb.Error) -> None:
-        """Do what lets the transaction be done again, or raise the error as one of ours."""
-        if not opened.live:
-            return  # closed by a finaliser of this thread, within the transaction
-        with translated(self.path):
-            if isinstance(error, lmdb.MapFullError):
-                opened.env.set_mapsize(opened.env.info()["map_size"] * 2)
-            elif isinstance(error, lmdb.MapResizedError):
-                opened.env.set_mapsize(0)
-            elif isinstance(error, lmdb.ReadersFullError) and opened.env.reader_check():
-                return
-            else:
-                raise error
 
     def _given_up(self) -> DamagedError:
         return DamagedError(f"the index {self.path} could not be used in {_ATTEMPTS} attempts", hint=REBUILD_HINT)

@@ -118,6 +118,21 @@ def _growing(call: Callable[[int], T], map_size: int) -> T:
             map_size *= 2
 
 
+def recover(opened: Opened, error: lmdb.Error) -> None:
+    """Do what lets a transaction be done again, or raise its error as one of ours."""
+    if not opened.live:
+        return  # closed by a finaliser of this thread, within the transaction
+    with translated(opened.path):
+        if isinstance(error, lmdb.MapFullError):
+            opened.env.set_mapsize(opened.env.info()["map_size"] * 2)
+        elif isinstance(error, lmdb.MapResizedError):
+            opened.env.set_mapsize(0)
+        elif isinstance(error, lmdb.ReadersFullError) and opened.env.reader_check():
+            return
+        else:
+            raise error
+
+
 def close_file(opened: Opened) -> None:
     """Sync and close; what an unsynced writer marked is taken back, with a sync before and after.
 

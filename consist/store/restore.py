@@ -12,6 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from consist.blobs.copying import telling
 from consist.blobs.posix import TempFile
 from consist.blobs.treeget import restore_tree
 from consist.errors import RefusedError, StorageError, UsageError
@@ -87,13 +88,8 @@ def restore(
         temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), mode)
     except FileNotFoundError:
         raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
-
-    def write(piece: bytes | memoryview) -> None:
-        temp.write(piece)
-        seen(len(piece))
-
     with temp:
-        copy_found(store, found, write)
+        copy_found(store, found, telling(temp.write, seen))
         temp.seal(mode=None, durable=False)
         if force:
             perform("rename", target, os.replace, temp.path, target)
