@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from consist.blobs import layout
-from consist.blobs.copying import filler, filler_of, head_of, telling
+from consist.blobs.copying import filler, filler_of, head_of
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
 from consist.blobs.looking import find_blob, list_blobs
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
     from consist.blobs.largeblobs import LargeBlobs, Like
+    from consist.blobs.posix import Growing
     from consist.blobs.readcache import ReadCache
     from consist.hashing.digest import Digest
 
@@ -262,7 +263,7 @@ class BlobStore:
         """
         return self._first(digest, size, lambda kind: kind.read_parts(digest, parts))
 
-    def get(  # noqa: PLR0913 - two say what and where, the others how
+    def get(  # noqa: PLR0913 - three say what and where, the others how
         self,
         digest: Digest,
         path: str | os.PathLike[str],
@@ -287,7 +288,7 @@ class BlobStore:
         executable : bool
             Whether whoever may read the file may execute it; the umask takes its share.
         seen : callable
-            Told the bytes of each piece that was written, to show how far it has come.
+            As for `copy_into`.
 
         Raises
         ------
@@ -296,8 +297,29 @@ class BlobStore:
         UsageError
             If the folder does not exist.
         """
-        copy = partial(self.copy, digest, size=size)
-        write_file(path, lambda write: copy(telling(write, seen)), durable=durable, executable=executable)
+        fill = partial(self.copy_into, digest, size=size, seen=seen)
+        write_file(path, fill, durable=durable, executable=executable)
+
+    def copy_into(
+        self, digest: Digest, file: Growing, *, size: int | None = None, seen: Callable[[int], object] = int
+    ) -> int:
+        """Write a blob to a new file, and check all that is in it.
+
+        Parameters and errors are as for `open`, and:
+
+        Parameters
+        ----------
+        file : Growing
+            Nothing was written to it yet. It is right only once this returned.
+        seen : callable
+            Told the bytes of each piece that was written, to show how far it has come.
+
+        Returns
+        -------
+        int
+            How many bytes there were.
+        """
+        return self._first(digest, size, lambda kind: kind.copy_into(digest, file, seen))
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, size: int | None = None) -> int:
         """Read a blob piece by piece into `write`, and check all of it.

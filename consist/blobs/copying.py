@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 from consist.errors import UsageError
 from consist.hashing.buffers import buffer
@@ -12,8 +12,6 @@ from consist.hashing.hasher import BLOCK, Hashed, Hasher
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
-
-Piece = TypeVar("Piece", bound="bytes | memoryview")
 
 _BUFFERS = 4
 """Pieces of `BLOCK` bytes in flight: enough that neither side waits for the other."""
@@ -117,10 +115,10 @@ def filler(stream: BinaryIO, seen: Callable[[int], object] = int) -> Callable[[m
     return fill
 
 
-def telling(write: Callable[[Piece], object], seen: Callable[[int], object]) -> Callable[[Piece], None]:
+def telling(write: Callable[[memoryview], object], seen: Callable[[int], object]) -> Callable[[memoryview], None]:
     """Make a `write` that also tells the bytes of each piece, once it is written, to show how far it has come."""
 
-    def tell(piece: Piece) -> None:
+    def tell(piece: memoryview) -> None:
         write(piece)
         seen(len(piece))
 

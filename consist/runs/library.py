@@ -137,7 +137,7 @@ class Library:
         executable = record.executable
         if record.inline is not None:
             content = memoryview(_checked(record, record.inline))
-            write_file(path, lambda write: write(content), durable=False, executable=executable)
+            write_file(path, lambda file: file.write(content), durable=False, executable=executable)
             return
         with self._noting_what_is_missing(record):
             self._store().blobs.get(record.digest, path, size=record.size, executable=executable, seen=self.told)

@@ -12,7 +12,6 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from consist.blobs.copying import telling
 from consist.blobs.posix import TempFile
 from consist.blobs.treeget import restore_tree
 from consist.errors import RefusedError, StorageError, UsageError
@@ -89,7 +88,7 @@ def restore(
     except FileNotFoundError:
         raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
     with temp:
-        copy_found(store, found, telling(temp.write, seen))
+        copy_found(store, found, temp, seen)
         temp.seal(mode=None, durable=False)
         if force:
             perform("rename", target, os.replace, temp.path, target)
