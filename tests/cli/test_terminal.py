@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 
 import numpy as np
@@ -23,26 +24,32 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_terminal(*arguments, width=80, code=0, **variables):
-    """Run the program on a terminal of its own, and return what came there."""
+    """Run the program on a terminal of its own; return what came there, and then what was said on standard error.
+
+    That is no terminal: on a slow machine progress would come between the lines.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     environment = {
         name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR", "FORCE_COLOR"}
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "consist", *map(str, arguments)],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**environment, "TERM": "xterm-256color", "TZ": "UTC", **variables},
-    )
-    os.close(theirs)
-    pieces = []
-    while piece := _read(ours):
-        pieces.append(piece)
-    os.close(ours)
-    said = b"".join(pieces).decode(errors="replace").replace("\r\n", "\n")
-    assert process.wait(60) == code, said
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "consist", *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=errors,
+            env={**environment, "TERM": "xterm-256color", "TZ": "UTC", **variables},
+        )
+        os.close(theirs)
+        pieces = []
+        while piece := _read(ours):
+            pieces.append(piece)
+        os.close(ours)
+        ended = process.wait(60)
+        errors.seek(0)
+        said = b"".join([*pieces, errors.read()]).decode(errors="replace").replace("\r\n", "\n")
+    assert ended == code, said
     return said
 
 
