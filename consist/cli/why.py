@@ -60,8 +60,8 @@ def why(
     (the same config, and inputs from the same places or from counterparts); else the one with the fewest differing
     parts, of several one with the same config, then one with the same inputs, then the one in which the fewest single
     things differ, then the newest, among the newest 200 and the newest 200 with its config. A trace or a scenario,
-    which is executed each time, is compared with an earlier one. With OTHER, the two are compared, and what is said leads
-    from the earlier to the later, in whatever order they are named.
+    which is executed each time, is compared with an earlier one. With OTHER, the two are compared, and what is said
+    leads from the earlier to the later, in whatever order they are named.
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """
