@@ -11,7 +11,7 @@ of that content writes it anew.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from consist.blobs import layout
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.chunktable import ChunkTable
     from consist.blobs.largeblobs import LargeBlobs, Like
+    from consist.blobs.posix import Growing
     from consist.blobs.readcache import ReadCache
     from consist.hashing.digest import Digest
 
@@ -268,7 +269,7 @@ class BlobStore:
         """
         return self._first(digest, size, lambda kind: kind.read_parts(digest, parts))
 
-    def get(
+    def get(  # noqa: PLR0913 - three say what and where, the others how
         self,
         digest: Digest,
         path: str | os.PathLike[str],
@@ -276,6 +277,7 @@ class BlobStore:
         durable: bool = False,
         size: int | None = None,
         executable: bool = False,
+        seen: Callable[[int], object] = int,
     ) -> None:
         """Write a blob to a file, checked before the file appears; what was there is replaced in one step.
 
@@ -291,6 +293,8 @@ class BlobStore:
             As for `open`.
         executable : bool
             Whether whoever may read the file may execute it; the umask takes its share.
+        seen : callable
+            As for `copy_into`.
 
         Raises
         ------
@@ -301,7 +305,29 @@ class BlobStore:
         StorageError
             If reading or writing failed; the file is as it was.
         """
-        write_file(path, lambda write: self.copy(digest, write, size=size), durable=durable, executable=executable)
+        fill = partial(self.copy_into, digest, size=size, seen=seen)
+        write_file(path, fill, durable=durable, executable=executable)
+
+    def copy_into(
+        self, digest: Digest, file: Growing, *, size: int | None = None, seen: Callable[[int], object] = int
+    ) -> int:
+        """Write a blob to a new file, and check all that is in it.
+
+        Parameters and errors are as for `open`, and:
+
+        Parameters
+        ----------
+        file : Growing
+            Nothing was written to it yet. It is right only once this returned.
+        seen : callable
+            Told the bytes of each piece that was written, to show how far it has come.
+
+        Returns
+        -------
+        int
+            How many bytes there were.
+        """
+        return self._first(digest, size, lambda kind: kind.copy_into(digest, file, seen))
 
     def copy(self, digest: Digest, write: Callable[[memoryview], object], *, size: int | None = None) -> int:
         """Read a blob piece by piece into `write`, and check all of it.

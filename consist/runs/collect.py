@@ -128,7 +128,7 @@ class Collector:
 
     @property
     def is_storing(self) -> bool:
-        """Whether content goes anywhere: a run that must not write is not recorded either."""
+        """Whether content goes anywhere."""
         return self._blobs is not None
 
     def collect(

@@ -6,12 +6,9 @@ import contextlib
 import io
 import os
 import stat
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from consist.blobs.copying import telling
-from consist.blobs.newfile import write_file
 from consist.blobs.posix import TempFile
 from consist.errors import BlobNotFoundError, DamagedError, OutputError, RefusedError, UsageError
 from consist.fileops import make_folders, perform
@@ -139,7 +136,9 @@ class Library:
             return
         if record.inline is None:
             with self._noting_what_is_missing(record):
-                write_file(path, partial(self._copy, record), durable=False, executable=record.executable)
+                self._store().blobs.get(
+                    record.digest, path, size=record.size, executable=record.executable, seen=self.told
+                )
             return
         content = _checked(record, record.inline)
         name, mode = f".consist-{os.urandom(8).hex()}.tmp", 0o777 if record.executable else 0o666
@@ -148,9 +147,6 @@ class Library:
             temporary.seal(mode=None, durable=False)
             perform("rename", path, os.replace, temporary.path, path)
             temporary.published = True
-
-    def _copy(self, record: ArtifactRecord, write: Callable[[memoryview], object]) -> None:
-        self._store().blobs.copy(record.digest, telling(write, self.told), size=record.size)
 
     @contextlib.contextmanager
     def _noting_what_is_missing(self, record: ArtifactRecord) -> Iterator[None]:
