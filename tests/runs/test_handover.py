@@ -218,7 +218,7 @@ def test_the_annotations_of_a_cached_and_of_a_wrapped_function_count(tracker, cl
 UNKNOWN = """
 import functools
 import sys
-def step(given: "Path | None", other: int = 1) -> dict:
+def step(given: Path | None, other: int = 1) -> dict:
     return type(given).__name__
 class Model:
     def fit(self, given: Path) -> Table:
@@ -232,10 +232,13 @@ def cached(given: Artifact | None) -> Table:
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="it is a NameError where the function is made")
 def test_an_annotation_may_name_what_only_type_checkers_know(tracker, cleaned):
     found = {}
-    exec(UNKNOWN.replace('"', ""), found)  # noqa: S102 - the text above, as a module has it
+    exec(compile(UNKNOWN, "unknown.py", "exec", dont_inherit=True), found)  # noqa: S102 - the text above, as a module
     assert received(tracker, found["step"], cleaned) == "PosixPath"
     assert received(tracker, found["Model"]().fit, cleaned) == "PosixPath"
     assert received(tracker, found["cached"], cleaned) == "Artifact"
     with pytest.raises(errors.UsageError, match=r"step\(given: "):
         tracker.run(found["step"])
-    assert tracker.define_step()(found["step"])(3) == "int"
+    step = tracker.define_step()(found["step"])
+    assert step(3) == "int"
+    with pytest.raises(errors.UsageError, match="config="):
+        step(3, config={})

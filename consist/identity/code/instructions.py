@@ -36,11 +36,8 @@ from consist.identity.code.uses import (
 if TYPE_CHECKING:
     from types import CodeType
 
-CLASS_NOISE = frozenset(
-    {"__module__", "__qualname__", "__doc__", "__firstlineno__", "__static_attributes__"}
-    | {"__classdict__", "__classdictcell__"}
-)
-"""Names that the compiler stores in class bodies, with what it stores just before; the last two for annotations."""
+CLASS_NOISE = frozenset({"__module__", "__qualname__", "__doc__", "__firstlineno__", "__static_attributes__"})
+"""Names that the compiler stores in every class body, with what it stores just before."""
 
 READS_LOCAL_NAMES = frozenset(
     {"locals", "vars", "eval", "exec", "dir", "query", "evaluate", "_getframe", "currentframe"}
@@ -236,8 +233,7 @@ class _Reader:
     def _without_class_noise(self, ops: list[Op]) -> list[Op]:
         kept: list[Op] = []
         for op in ops:
-            is_noise = op.opname in {"STORE_NAME", "STORE_DEREF"} and op.argval in CLASS_NOISE
-            if is_noise and kept and kept[-1].opname.startswith("LOAD_"):
+            if op.opname == "STORE_NAME" and op.argval in CLASS_NOISE and kept and kept[-1].opname.startswith("LOAD_"):
                 dropped = kept.pop()
                 if op.argval == "__doc__":
                     self.docs.append(encode(dropped.argval))
