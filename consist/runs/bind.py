@@ -8,11 +8,12 @@ import inspect
 import re
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, ForwardRef, NamedTuple, Union
 
 from consist.arguments import an, closest
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import encode
+from consist.identity.annotations import annotations_of, is_annotated
 from consist.identity.signature import contract_digest
 from consist.index.records import TREE
 from consist.runs.artifact import Artifact
@@ -85,7 +86,7 @@ def input_modes(
     """
     if not inputs:
         return ()
-    annotations = annotations_of(fn)
+    annotations = asked_by(fn)
     asked = {item.record.key: _meant(fn, annotations.get(item.record.key)) for item in inputs}
     return tuple((item.record.key, _mode(item, asked[item.record.key], load=load)) for item in inputs)
 
@@ -98,14 +99,15 @@ def function_of(fn: Any) -> Any:
         fn = fn.func
     if isinstance(fn, type):
         return fn.__init__  # type: ignore[misc]  # the class itself is what is called
-    if not hasattr(fn, "__annotations__") or not hasattr(fn, "__name__"):
+    if not hasattr(fn, "__name__") or not is_annotated(fn):
         return getattr(fn, "__call__", fn)  # noqa: B004 - not whether it can be called, but what is
     return fn
 
 
-def annotations_of(fn: Any) -> Mapping[str, Any]:
-    """Return the annotations of what is called in the end."""
-    return getattr(function_of(fn), "__annotations__", None) or {}
+def asked_by(fn: Any) -> Mapping[str, Any]:
+    """Return the annotations of what is called in the end; what they name that is not there is its text."""
+    found = annotations_of(function_of(fn))
+    return {name: asked.__forward_arg__ if type(asked) is ForwardRef else asked for name, asked in found.items()}
 
 
 def named_in(fn: Any, name: str) -> Any:

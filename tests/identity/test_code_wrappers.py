@@ -106,3 +106,28 @@ def test_an_equal_text_need_not_be_the_same_object(project):
     """A worker that was sent both by value may have two of it."""
     source = WRAPPERS["object"] + DEFINED + "{}" + USED
     assert _digest(project, source.format("g.__doc__ = ''.join(['On', 'e.'])\n")) == _digest(project, source.format(""))
+
+
+SENT = """
+import types
+def g(n: int, m: "int") -> list[{kind}]:
+    return n
+"""
+ARRIVED = """
+    if hasattr(g, "__annotate__"):  # from Python 3.14 on
+        found = dict(g.__annotations__)
+        wrapper.__dict__["__annotate__"] = types.FunctionType(g.__annotate__.__code__, {"int": int, "list": list})
+        g.__annotations__ = found
+    else:
+        wrapper.__dict__["__annotations__"] = {"n": int, "m": "int", "return": list[KIND]}
+"""
+
+
+def test_annotations_that_arrived_apart_are_the_same(project):
+    """A worker that is sent both by value has two of each, made of the same parts."""
+    source = OBJECT + SENT + "wrapper = wrap(g)\nif {arrived}:\n" + ARRIVED + "def f():\n    return wrapper(1)\n"
+    here, there = (
+        _digest(project, source.replace("{kind}", "int").replace("{arrived}", arrived).replace("KIND", "int"))
+        for arrived in ("False", "True")
+    )
+    assert here == there

@@ -27,6 +27,7 @@ READS_DOCS = frozenset(
 """Among others of pydantic, which puts a model's docstring into its schema."""
 READS_ANNOTATIONS = frozenset(
     {"__annotations__", "get_type_hints", "get_annotations", "signature", "from_callable", "getfullargspec"}
+    | {"__annotate__", "__annotate_func__", "__annotations_cache__", "call_annotate_function"}  # since 3.14
     | {"validate_call", "TypeAdapter"}
 )
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.hashing.canonical import blob, encode, text
 from consist.identity.code.cells import CellNumbers
+from consist.identity.code.lazily import is_computing, texts_computed
 from consist.identity.code.simplify import HAS_LOAD_METHOD, JUMPS, handler_targets, simplify, without_annotations
 from consist.identity.code.uses import (
     ATTRIBUTE,
@@ -185,16 +186,27 @@ class _Reader:
             if not code.co_flags & _OPTIMIZED:
                 ops = self._without_class_noise(ops)
             ops, taken = without_annotations(ops)
-            self.annotation_uses += annotation_uses(taken)
-            self.annotation_texts += [
-                op.argval for op in taken if op.opname == "LOAD_CONST" and isinstance(op.argval, str)
-            ]
-            self.annotation_texts += annotation_texts(ops, is_decorated=False)
-            self.texts += annotation_texts(ops, is_decorated=True)
-            self.annotations += [op.opcode.to_bytes(2) + text(str(op.argval)) for op in taken]
+            self._note_annotations(ops, taken)
             self._ops[id(code)] = ops
             self._cells[id(code)] = CellNumbers(code, ops, lambda inner: self._prepared(inner)[1].free_order())
         return self._ops[id(code)], self._cells[id(code)]
+
+    def _note_annotations(self, ops: list[Op], taken: list[Op]) -> None:
+        """Take down what was taken out, and which of what was left is text."""
+        for op in taken:
+            facts = code_facts(op.argval) if hasattr(op.argval, "co_code") else None
+            self.annotations.append(op.opcode.to_bytes(2) + (text(str(op.argval)) if facts is None else facts.body))
+            if facts is not None:
+                self.annotations.append(encode([(use.name, use.chain) for use in facts.uses]))
+                self.annotation_uses += [use for use in facts.uses if use.kind == "global"]
+                self.annotation_texts += facts.strings
+        self.annotation_uses += annotation_uses(taken)
+        self.annotation_texts += [op.argval for op in taken if op.opname == "LOAD_CONST" and isinstance(op.argval, str)]
+        self.annotation_texts += annotation_texts(ops, is_decorated=False)
+        self.texts += annotation_texts(ops, is_decorated=True)
+        for op in ops:
+            if is_computing(op.argval):
+                self.texts += texts_computed(simplify(op.argval))
 
     def _name(self, ops: list[Op], place: int, stored: set[str]) -> bytes:
         """Encode an operand that is a name: of a global, an attribute, a module, or a variable of a class body."""
@@ -232,7 +244,8 @@ class _Reader:
 
 _HAS_NAME = frozenset(dis.hasname)
 _HAS_CONST = frozenset(dis.hasconst)
-_HAS_FREE = frozenset(dis.hasfree)
+_HAS_FREE = frozenset(dis.hasfree) | frozenset(code for name, code in dis.opmap.items() if "DEREF" in name)
+"""In 3.14 `dis.hasfree` leaves out LOAD_DEREF."""
 _NO_USE_OF_CELL = frozenset({"LOAD_CLOSURE", "MAKE_CELL"})
 
 

@@ -17,6 +17,7 @@ from consist.identity.code.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from consist.identity.annotations import Annotations
     from consist.identity.code.distributions import Distribution
 
 WRITE_ONLY = (list, dict, set, collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter)
@@ -71,6 +72,8 @@ class WalkState:
         self.reads_annotations = False
         self.reads_subclasses = False
         self.annotated: set[int] = set()
+        self.annotations: dict[int, tuple[Any, Annotations | None]] = {}
+        """By identity, the holders of annotations that were looked at, and what these are."""
         self.followed: set[int] = set()
         """Functions and classes whose annotations are described, if they are text by what it names."""
         self.scopes: dict[tuple[int, str], types.FunctionType | None] = {}
