@@ -10,9 +10,9 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import module_named
-from consist.identity.code.instances import dict_of
+from consist.identity.code.instances import HEAP_TYPE, dict_of
 from consist.identity.code.intruders import parts_of_project
-from consist.identity.code.owners import is_a
+from consist.identity.code.owners import is_a, label_of
 from consist.identity.code.references import Binding, loaded
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _EXTENSIBLE = {"pandas": ("DataFrame", "Series", "Index"), "polars": ("DataFrame", "LazyFrame", "Series", "Expr")}
 """By module: the classes for which it has functions that register accessors."""
+_VALUES = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset})
 
 
 def classes() -> list[tuple[str, type]]:
@@ -34,25 +35,46 @@ def classes() -> list[tuple[str, type]]:
 
 
 def additions(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """List the project's code under some names in these classes, with labels."""
-    for label, cls in classes():
+    """List what the project has under some names in these classes and their bases, with labels."""
+    for label, cls in (*classes(), *_bases()):
         for name in sorted(vars(cls).keys() & set(names)):
-            for part in parts_of_project(cls, vars(cls)[name]):
+            for part in _added(cls, name, vars(cls)[name]):
                 yield f"{label}.{name}", part
+
+
+def _bases() -> list[tuple[str, type]]:
+    """List what these classes are derived from, such as pandas' ``NDFrame``, each with its label."""
+    listed = [cls for _, cls in classes()]
+    bases = {id(base): base for cls in listed for base in cls.__mro__ if base.__flags__ & HEAP_TYPE}
+    return [(label_of(base), base) for base in bases.values() if not any(base is cls for cls in listed)]
+
+
+def _added(cls: type, name: str, item: Any) -> list[Any]:
+    """List what the project put into a class; a value without an underscore there, since the libraries have none."""
+    is_value = type(item) in _VALUES and not name.startswith("_")
+    return [item] if is_value else parts_of_project(cls, item)
 
 
 def watch(guards: Watch, names: Iterable[str]) -> None:
     """Watch what these classes have under some names, and that nothing is added to them.
 
-    To look for each name in each class would take ten times as long; a new one makes the class longer.
+    To look for each name in each class would take ten times as long; a new one makes the class longer. Of bases only
+    what the project has there is watched: the size of each would make a hit of little code dearer by a tenth.
     """
     guards.names(map(loaded, _EXTENSIBLE))
     for _, cls in classes():
         # The dict itself: to look into it by the class's proxy would take three times as long.
         (space,) = gc.get_referents(vars(cls))
         guards.size(cls, space)
+        _watch_names(guards, cls, space, sorted(space.keys() & set(names)))
+    for _, base in _bases():
+        (space,) = gc.get_referents(vars(base))
         there = sorted(space.keys() & set(names))
-        guards.names([Binding(space, name, space[name]) for name in there])
-        for name in there:
-            if parts_of_project(cls, space[name]) and dict_of(space[name]):
-                guards.namespace(dict_of(space[name]))  # the object that makes an accessor holds its class
+        _watch_names(guards, base, space, [name for name in there if _added(base, name, space[name])])
+
+
+def _watch_names(guards: Watch, cls: type, space: dict[str, Any], names: list[str]) -> None:
+    guards.names([Binding(space, name, space[name]) for name in names])
+    for name in names:
+        if dict_of(space[name]) and parts_of_project(cls, space[name]):
+            guards.namespace(dict_of(space[name]))  # the object that makes an accessor holds its class

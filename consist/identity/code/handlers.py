@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from consist.hashing.canonical import blob, text
 from consist.identity.code import codevalues, libraryvalues, stdvalues
 from consist.identity.code.distributions import Kind, module_named
-from consist.identity.code.instances import added_by, state_of
+from consist.identity.code.instances import HEAP_TYPE, added_by, state_of
 from consist.identity.code.owners import origin_of_class
 from consist.identity.code.wrappers import without_copies
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 LARGE = 4 << 20
 """Bytes from which on hashing an array at every call (0.2 ms a MiB) is worth a word to its owner."""
-
-_HEAP_TYPE = 1 << 9
 
 
 def _list(tag: bytes, take: Callable[[Any], Any] = lambda value: value) -> Handler:
@@ -196,7 +194,7 @@ def _by_name(cls: type) -> Handler | None:
 
 def _is_genuine(cls: type) -> bool:
     """Tell whether a class is written in C or in the module that it names; the name alone proves nothing."""
-    if not cls.__flags__ & _HEAP_TYPE:
+    if not cls.__flags__ & HEAP_TYPE:
         return True
     module = module_named(cls.__module__)
     return module is not None and any(value is cls for value in list(vars(module).values()))

@@ -128,6 +128,9 @@ class _Snapshot:
     def read_by_library(self, value: Any) -> None:
         """Forget it: the walk has a guard for annotations."""
 
+    def asks_for(self, texts: Iterable[str]) -> None:
+        """Forget them: the getter that asks has a guard."""
+
     def also(self, value: Any) -> None:
         """Forget it: the walk has a guard for it."""
 
