@@ -42,6 +42,11 @@ class Table:
     @wrapped
     def own(self):
         return 1
+class Loader:
+    makers = {}
+    asked = []
+def load(x):
+    return [make(x) for make in Loader.makers.values()]
 Table.later = Accessor(Table, [Table.own], functools.partial(Table.own, 1))
 """
 ELSEWHERE = LIBRARY.partition("class Table")[0]
@@ -170,3 +175,31 @@ def test_each_class_of_a_library_is_watched_once():
     proxies = [proxy for proxy, _ in watch.libraries]
     assert vars(pd.DataFrame) in proxies
     assert all(proxies.count(proxy) == 1 for proxy in proxies)
+
+
+@pytest.mark.parametrize("key", ["'a'", "int", "(1, Owner)", "Described"])
+@pytest.mark.parametrize("held", ["g", "functools.partial(print, g)", "Owner()"])
+def test_a_registry_in_a_class_that_a_function_of_the_library_uses(key, held, tables, project):
+    job = project(job="import tables\ndef f(x):\n    return tables.load(x)\n")
+    digests = {fresh_code_identity(job.f).digest}
+    for number in (1, 2):
+        mine = project(mine=MINE.format(number, f"tables.Loader.makers[{key}] = {held}"))
+        digests.add(fresh_code_identity(job.f).digest)
+        job.tables.Loader.makers.popitem()
+    assert len(digests) == 3
+
+    job.tables.Loader.makers["a"] = mine.g
+    before = code_identity(job.f)
+    assert code_identity(job.f) is before
+    job.tables.Loader.makers["b"] = mine.Owner
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before.digest
+
+
+def test_what_the_projects_function_is_registered_under_counts(tables, project):
+    job = project(job=JOB)
+    digests = set()
+    for key in ("'a'", "Owner", "Described", "(1, Owner)", "(2, Owner)"):
+        project(mine=MINE.format(1, f"Table.table[{key}] = g"))
+        digests.add(fresh_code_identity(job.f).digest)
+        job.Table.table.popitem()
+    assert len(digests) == 5

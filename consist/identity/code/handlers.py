@@ -231,7 +231,7 @@ _NAMED: dict[tuple[str, str], Handler] = {
     ("zoneinfo", "ZoneInfo"): stdvalues.zone,
     ("pydantic_core", "TzInfo"): lambda encoder, value: b"@o" + encoder.encode(value.utcoffset(None)),
     ("decimal", "Decimal"): lambda encoder, value: b"@D" + encoder.encode(tuple(stdvalues.decimal_parts(value))),
-    ("decimal", "Context"): lambda _, value: b"@C" + text(str(value)),
+    ("decimal", "Context"): stdvalues.decimal_context,
     ("numpy", "ufunc"): libraryvalues.ufunc,
     ("numpy", "_ArrayFunctionDispatcher"): libraryvalues.dispatched,
     ("numpy", "Generator"): libraryvalues.numpy_random,

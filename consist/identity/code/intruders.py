@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import HEAP_TYPE, class_attribute, dict_of, is_slot
-from consist.identity.code.owners import is_a, module_name_of, origin_of
+from consist.identity.code.owners import is_a, module_name_of, origin_of, qualname_of
 from consist.identity.code.references import contents
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _MOST_ITEMS = 1_000_000
 """Items of containers among these: matplotlib's colormaps have 30,000 numbers, which takes 20 ms."""
 _CONTAINERS = (tuple, list, set, frozenset)
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_REGISTRIES = frozenset({dict, list, tuple})
 _CACHED = type(functools.lru_cache(abs))
 _WRAPPERS = (functools.partial, types.MethodType, _CACHED)
 
@@ -30,12 +31,22 @@ def intruders_in(value: Any) -> list[tuple[str, Any]]:
     """List the project's code in a library's class or in the registries that a library's function uses, by name."""
     if isinstance(value, type):
         return sorted(_patches(value), key=lambda found: found[0])
+    found = []
     if isinstance(value, types.FunctionType) and origin_of(value).kind is Kind.INSTALLED:
-        found = []
         for name in value.__code__.co_names:
-            found += [(f"{name}[{key}]", item) for key, item in registered(value.__globals__.get(name))]
-        return found
-    return []
+            for label, container in registries_of(name, value.__globals__.get(name)):
+                found += [(f"{label}[{key}]", item) for key, item in registered(container)]
+    return found
+
+
+def registries_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """List the dicts and lists that a library's function uses by a name: itself, or in the class that it stands for."""
+    if type(value) in _REGISTRIES:
+        yield name, value
+    elif is_a(value, type) and origin_of(value).kind is Kind.INSTALLED:
+        for base in value.__mro__:
+            if base.__flags__ & HEAP_TYPE:
+                yield from ((f"{name}.{held}", item) for held, item in vars(base).items() if type(item) in _REGISTRIES)
 
 
 def _patches(cls: type) -> Iterator[tuple[str, Any]]:
@@ -99,14 +110,22 @@ def is_cython(value: Any) -> bool:
 
 
 def registered(container: Any) -> list[tuple[str, Any]]:
-    """List the project's functions, classes and instances in a library's dict or list, also within wrappers."""
+    """List the project's functions, classes and instances in a library's dict or list, also within wrappers.
+
+    With what they stand under, if that is neither a text nor a number.
+    """
     if type(container) is dict:
-        pairs = [(str(key), item) for key, item in list(container.items())[:_MOST] if isinstance(key, str | int)]
+        pairs = list(container.items())[:_MOST]
     elif type(container) is list or type(container) is tuple:
-        pairs = [(str(place), item) for place, item in enumerate(container[:_MOST])]
+        pairs = list(enumerate(container[:_MOST]))
     else:
         return []
-    return [(key, item) for key, item in pairs if is_project_code(item) or _wraps_project(item)]
+    ours = [(key, item) for key, item in pairs if is_project_code(item) or _wraps_project(item)]
+    return [(str(key), item) if type(key) in _PLAIN else (_name_of_key(key), (key, item)) for key, item in ours]
+
+
+def _name_of_key(key: Any) -> str:
+    return qualname_of(key) if is_a(key, type) else type(key).__name__
 
 
 def _wraps_project(item: Any) -> bool:
@@ -206,8 +225,8 @@ def _beside_dict(value: Any) -> Iterator[Any]:
     cls = type(value)
     slots = [base for base in cls.__mro__ if "__slots__" in vars(base)]
     members = [member for base in slots for member in vars(base).values() if is_slot(member)]
-    wrapped = class_attribute(cls, "__wrapped__")
-    for member in (*members, wrapped) if is_a(wrapped, types.GetSetDescriptorType) else members:
+    wrapped = [class_attribute(cls, name) for name in ("__wrapped__", "_self_wrapper")]  # the latter is wrapt's
+    for member in (*members, *(member for member in wrapped if is_a(member, types.GetSetDescriptorType))):
         try:
             yield member.__get__(value)
         except (AttributeError, ValueError):  # never set

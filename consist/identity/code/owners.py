@@ -25,7 +25,7 @@ _MAKERS = frozenset({"abc", "dataclasses", "types"})
 """The modules that classes claim to be of which `new_class`, `make_dataclass` or a call of `ABCMeta` made."""
 _namespace_of = type.__dict__["__dict__"].__get__
 _module_of = type.__dict__["__module__"].__get__
-_qualname_of = type.__dict__["__qualname__"].__get__
+qualname_of = type.__dict__["__qualname__"].__get__
 _mro_of = type.__dict__["__mro__"].__get__
 # By `type` itself: a metaclass may answer for its classes, and raise.
 
@@ -102,7 +102,7 @@ def _was_sent(cls: type, module: Any) -> bool:
 
 def _is_at_home(cls: type, module: str) -> bool:
     found: Any = sys.modules.get(module)
-    for name in _qualname_of(cls).split("."):
+    for name in qualname_of(cls).split("."):
         found = vars(found).get(name) if is_a(found, type, types.ModuleType) else None
     return found is cls
 
@@ -126,7 +126,7 @@ def label_of(value: Any) -> str:
         return module_label(vars(value))
     if is_a(value, types.FunctionType):
         return f"{module_label(value.__globals__)}.{value.__qualname__}"
-    return f"{_home_label(value)}.{_qualname_of(value)}"
+    return f"{_home_label(value)}.{qualname_of(value)}"
 
 
 def label_of_any(value: Any) -> str:

@@ -149,6 +149,15 @@ def decimal_parts(value: Any) -> Any:
     return Decimal.as_tuple(value)
 
 
+def decimal_context(_encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a decimal context by how it calculates, and not by what it noticed so far."""
+    from decimal import Context
+
+    plain = Context.copy(value)
+    Context.clear_flags(plain)
+    return b"@C" + text(str(plain))
+
+
 def cell(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode a variable of an enclosing function."""
     try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.contents import Contents
 from consist.identity.code.instances import HEAP_TYPE, dict_of
+from consist.identity.code.intruders import registered, registries_of
 from consist.identity.code.owners import is_a
 from consist.identity.code.references import MISSING, Binding, contents
 from consist.identity.code.snapshots import is_frozen, snapshot
@@ -171,12 +172,21 @@ class Watch:
             self._attributes_of(function)
         for name in function.__code__.co_names:
             container = function.__globals__.get(name, MISSING)
+            if is_a(container, type):
+                self._registries_in(function, name, container)
             if type(container) in {dict, list, tuple}:
                 self.names([Binding(function.__globals__, name, container)])
             if type(container) is dict:
                 self.namespace(container)
             elif type(container) is list:
                 self.value(container)
+
+    def _registries_in(self, function: types.FunctionType, name: str, cls: type) -> None:
+        """Watch the registries in a class that a library's function uses if the project is in one: they are many."""
+        for _, found in registries_of(name, cls):
+            if registered(found):
+                self.names([Binding(function.__globals__, name, cls)])
+                self.namespace(found) if type(found) is dict else self.value(found)
 
     def subclasses(self, cls: type) -> None:
         """Watch which classes derive from a class."""
