@@ -6,6 +6,7 @@ import sys
 import pandas as pd
 import polars as pl
 import pytest
+import xarray as xr
 
 from consist.identity.code import code_identity, fresh_code_identity
 
@@ -210,3 +211,20 @@ def test_a_getter_that_is_the_function_itself(add):
     before = fresh_code_identity(getter).digest
     add(pd.DataFrame, "prop")
     assert fresh_code_identity(getter).digest != before
+
+
+MET = [pd.api.typing.DataFrameGroupBy, pd.api.typing.SeriesGroupBy, pd.api.typing.Rolling, xr.Dataset, xr.DataArray]
+
+
+@pytest.mark.parametrize("cls", MET, ids=_label)
+def test_what_is_set_on_classes_that_tables_lead_to(cls, add, project):
+    job = project(job="def f(df):\n    return df.groupby('a').zz()\n")
+    digests = {fresh_code_identity(job.f).digest}
+    for number in (1, 2):
+        module = add(cls, "method", number)
+        digests.add(fresh_code_identity(job.f).digest)
+    assert len(digests) == 3
+    before = code_identity(job.f)
+    assert code_identity(job.f) is before
+    module.K = 3
+    assert code_identity(job.f).digest == fresh_code_identity(job.f).digest not in digests

@@ -45,8 +45,12 @@ class Table:
 class Loader:
     makers = {}
     asked = []
+class Kept:
+    def __init__(self):
+        self.makers = {}
+kept = Kept()
 def load(x):
-    return [make(x) for make in Loader.makers.values()]
+    return [make(x) for make in (*Loader.makers.values(), *kept.makers.values())]
 Table.later = Accessor(Table, [Table.own], functools.partial(Table.own, 1))
 """
 ELSEWHERE = LIBRARY.partition("class Table")[0]
@@ -177,21 +181,23 @@ def test_each_class_of_a_library_is_watched_once():
     assert all(proxies.count(proxy) == 1 for proxy in proxies)
 
 
+@pytest.mark.parametrize("where", ["Loader", "kept"])
 @pytest.mark.parametrize("key", ["'a'", "int", "(1, Owner)", "Described"])
 @pytest.mark.parametrize("held", ["g", "functools.partial(print, g)", "Owner()"])
-def test_a_registry_in_a_class_that_a_function_of_the_library_uses(key, held, tables, project):
+def test_a_registry_in_what_a_function_of_the_library_uses(where, key, held, tables, project):
     job = project(job="import tables\ndef f(x):\n    return tables.load(x)\n")
+    makers = getattr(job.tables, where).makers
     digests = {fresh_code_identity(job.f).digest}
     for number in (1, 2):
-        mine = project(mine=MINE.format(number, f"tables.Loader.makers[{key}] = {held}"))
+        mine = project(mine=MINE.format(number, f"tables.{where}.makers[{key}] = {held}"))
         digests.add(fresh_code_identity(job.f).digest)
-        job.tables.Loader.makers.popitem()
+        makers.popitem()
     assert len(digests) == 3
 
-    job.tables.Loader.makers["a"] = mine.g
+    makers["a"] = mine.g
     before = code_identity(job.f)
     assert code_identity(job.f) is before
-    job.tables.Loader.makers["b"] = mine.Owner
+    makers["b"] = mine.Owner
     assert code_identity(job.f).digest == fresh_code_identity(job.f).digest != before.digest
 
 

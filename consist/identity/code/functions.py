@@ -239,14 +239,15 @@ def _describe_library_attribute(walk: WalkState, label: str, found: references.F
     """
     value = found.value
     plain = value is None or type(value) in {bool, int, float, complex}
+    owner = found.owner
+    assert owner is not None  # noqa: S101 - for the type checker; the caller asked
     is_projects = is_a(value, types.FunctionType) or is_project_code(value)
-    if plain or callable(value) or is_a(value, types.ModuleType) or is_own(value) or is_projects:
+    is_set = plain or untouched.is_set_from_outside(owner, found.name, value)
+    if is_set or callable(value) or is_a(value, types.ModuleType) or is_own(value) or is_projects:
         lenient = lenient or not is_projects
         walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=lenient)
         return
     piece = walk.piece(f"{found.where}.{found.name} (used by {label})")
-    owner = found.owner
-    assert owner is not None  # noqa: S101 - for the type checker; the caller asked
     piece.data = ValueEncoder(walk).symbol(origin_of(owner), owner.__name__, found.name)
     if origin_of(owner).kind is Kind.INSTALLED:
         if type(value) is dict:

@@ -139,9 +139,6 @@ _BASES: list[tuple[Any, Handler]] = [
 
 def by_base(cls: type) -> Handler | None:
     """Return how values of a class not in the table are encoded, if a base of it says so."""
-    if cls.__name__ == "cython_function_or_method":
-        # Its type says nothing of where it comes from: each module has one in a module that is nowhere.
-        return libraryvalues.cython
     handler = next((handler for base, handler in _BASES if issubclass(cls, base)), None) or _by_name(cls)
     if handler is None or origin_of_class(cls).kind is not Kind.PROJECT:
         return handler

@@ -165,6 +165,20 @@ def dict_of(value: Any) -> dict[Any, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def is_compiled(value: Any) -> bool:
+    """Tell whether a function was made by Cython or nanobind, whose types are in no module that is imported.
+
+    As are those of the records that pybind11's functions are bound to.
+    """
+    cls = type(value)
+    if cls is types.BuiltinFunctionType:
+        made_by = type(value.__self__)
+        return made_by.__module__ == "pybind11_builtins" or made_by.__name__ == "PyCapsule"
+    return cls.__name__ == "cython_function_or_method" or (
+        cls.__module__ == "nanobind" and cls.__name__ in {"nb_func", "nb_method"}
+    )
+
+
 def is_slot(member: Any) -> bool:
     """Tell whether something in a class is one of its slots."""
     return issubclass(type(member), types.MemberDescriptorType)

@@ -7,7 +7,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind, module_named
-from consist.identity.code.instances import HEAP_TYPE, class_attribute, dict_of, is_slot
+from consist.identity.code.instances import HEAP_TYPE, class_attribute, dict_of, is_compiled, is_slot
 from consist.identity.code.owners import is_a, module_name_of, origin_of, qualname_of
 from consist.identity.code.references import contents
 
@@ -40,9 +40,11 @@ def intruders_in(value: Any) -> list[tuple[str, Any]]:
 
 
 def registries_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """List the dicts and lists that a library's function uses by a name: itself, or in the class that it stands for."""
+    """List the dicts and lists that a library's function uses by a name: itself, or in the class or object it means."""
     if type(value) in _REGISTRIES:
         yield name, value
+    elif not is_a(value, type, types.FunctionType, types.ModuleType):
+        yield from ((f"{name}.{held}", item) for held, item in dict_of(value).items() if type(item) in _REGISTRIES)
     elif is_a(value, type) and origin_of(value).kind is Kind.INSTALLED:
         for base in value.__mro__:
             if base.__flags__ & HEAP_TYPE:
@@ -104,11 +106,6 @@ def _is_from(code: Any, root: str) -> bool:
     return type(home) is str and home.partition(".")[0] == root
 
 
-def is_cython(value: Any) -> bool:
-    """Tell whether a function was made by Cython: the type of these is in no module that is imported."""
-    return type(value).__name__ == "cython_function_or_method"
-
-
 def registered(container: Any) -> list[tuple[str, Any]]:
     """List the project's functions, classes and instances in a library's dict or list, also within wrappers.
 
@@ -135,7 +132,7 @@ def _wraps_project(item: Any) -> bool:
 
 def is_project_code(item: Any) -> bool:
     """Tell whether something is a function, class or method of the project's, or an instance of a class of its."""
-    if is_a(item, types.FunctionType, type) or is_cython(item):
+    if is_a(item, types.FunctionType, type) or is_compiled(item):
         return origin_of(item).kind is Kind.PROJECT
     if is_a(item, types.MethodType):
         return is_project_code(item.__func__)

@@ -41,9 +41,10 @@ def shown_by_c(value: Any) -> Iterator[tuple[str, Any]]:
                     continue
 
 
-def cython(encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode a function that Cython made by name."""
-    return encoder.symbol(origin_of_module_name(value.__module__), value.__module__, value.__qualname__)
+def compiled(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a function that Cython, nanobind or pybind11 made by name; the last calls it after its own record."""
+    name = value.__name__ if type(value) is types.BuiltinFunctionType else value.__qualname__
+    return encoder.symbol(origin_of_module_name(value.__module__), value.__module__, name)
 
 
 def ufunc(encoder: CodeEncoder, value: Any) -> bytes:

@@ -172,8 +172,7 @@ class Watch:
             self._attributes_of(function)
         for name in function.__code__.co_names:
             container = function.__globals__.get(name, MISSING)
-            if is_a(container, type):
-                self._registries_in(function, name, container)
+            self._registries_in(function, name, container)
             if type(container) in {dict, list, tuple}:
                 self.names([Binding(function.__globals__, name, container)])
             if type(container) is dict:
@@ -181,11 +180,11 @@ class Watch:
             elif type(container) is list:
                 self.value(container)
 
-    def _registries_in(self, function: types.FunctionType, name: str, cls: type) -> None:
-        """Watch the registries in a class that a library's function uses if the project is in one: they are many."""
-        for _, found in registries_of(name, cls):
-            if registered(found):
-                self.names([Binding(function.__globals__, name, cls)])
+    def _registries_in(self, function: types.FunctionType, name: str, value: Any) -> None:
+        """Watch the registries in a class or object that a library's function uses if the project is in one."""
+        for _, found in registries_of(name, value):
+            if found is not value and registered(found):
+                self.names([Binding(function.__globals__, name, value)])
                 self.namespace(found) if type(found) is dict else self.value(found)
 
     def subclasses(self, cls: type) -> None:
