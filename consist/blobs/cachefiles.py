@@ -66,7 +66,7 @@ class CacheFile:
 
     def opened(self) -> OpenFile:
         """Return it as a file to read."""
-        return posix.OpenFile(self._descriptor, os.fstat(self._descriptor).st_size)
+        return posix.OpenFile(self._descriptor, os.fstat(self._descriptor).st_size, self._path)
 
     def write(self, start: int, data: bytes | memoryview) -> None:
         """Write all of `data` from a position on."""
@@ -74,7 +74,8 @@ class CacheFile:
         done = 0
         with memoryview(data) as view:
             while done < len(view):
-                count = perform("write", self._path, os.pwrite, self._descriptor, view[done:], start + done)
+                piece = view[done : done + posix.AT_ONCE]
+                count = perform("write", self._path, os.pwrite, self._descriptor, piece, start + done)
                 done += count
                 self.written += count
 

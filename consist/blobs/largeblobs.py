@@ -6,9 +6,10 @@ import contextlib
 import io
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from consist.blobs import layout
+from consist.blobs import layout, posix
 from consist.blobs.backend import ObjectStat
 from consist.blobs.chunktable import LateTable, ManifestPlaces
+from consist.blobs.copying import telling
 from consist.blobs.damage import damaged_blob
 from consist.blobs.listed import read_listed
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from consist.blobs.chunktable import ChunkTable, Entry
     from consist.blobs.extents import Fetcher
     from consist.blobs.pack import PackRef
+    from consist.blobs.posix import Growing
     from consist.blobs.readcache import ReadCache
     from consist.hashing.chunker import Chunking
     from consist.hashing.digest import Digest
@@ -175,6 +177,25 @@ class LargeBlobs:
                 pass
             raise self._other_content(digest)
         return manifest.size
+
+    def copy_into(self, digest: Digest, file: Growing, seen: Callable[[int], object]) -> int | None:
+        """Write a blob to a new file, and check what is in it; return its size, or None if there is none.
+
+        Within the system where packs are files. What is wrong then is written again piece by piece: to tell which pack
+        has the damage, and to be right where it was the system's way that went wrong.
+        """
+        if posix.CAN_SEND and self._backend.capabilities.files and self._cache is None:
+            manifest = self.manifest(digest)
+            if manifest is None:
+                return None
+            from consist.blobs.largefile import copy_within
+
+            with contextlib.suppress(BlobNotFoundError, DamagedError):
+                if copy_within(self._backend, self._fetcher(manifest, None), file, seen) == digest:
+                    return manifest.size
+            file.begin_again()
+            seen = int  # it was told already
+        return self.copy(digest, telling(file.write, seen))
 
     def stat(self, digest: Digest) -> ObjectStat | None:
         """Return size and date of a blob; None if there is none, or not all packs that it needs."""

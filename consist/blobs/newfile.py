@@ -15,11 +15,9 @@ from consist.fileops import perform
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Write = Callable[[memoryview], object]
-
 
 def write_file(
-    path: str | os.PathLike[str], fill: Callable[[Write], object], *, durable: bool, executable: bool
+    path: str | os.PathLike[str], fill: Callable[[posix.Growing], object], *, durable: bool, executable: bool
 ) -> None:
     """Write a file; if `fill` raises, what was there is as it was.
 
@@ -28,7 +26,7 @@ def write_file(
     path : str or path
         The file; its folder must exist. A link is replaced, not followed.
     fill : callable
-        Is given what takes the pieces, and returns when they were all right.
+        Is given the file to write, and returns when all that is in it was right.
     durable : bool
         Sync file and folder before returning.
     executable : bool
@@ -47,7 +45,7 @@ def write_file(
     except FileNotFoundError:
         raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
     with temp:
-        fill(temp.write)
+        fill(temp)
         temp.seal(mode=None, durable=durable)
         perform("rename", target, os.replace, temp.path, target)
         temp.published = True

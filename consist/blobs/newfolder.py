@@ -26,12 +26,8 @@ from consist.fileops import perform, storage_error
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import TypeAlias
-
-    Write: TypeAlias = Callable[[bytes | memoryview], object]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 """What `rename` answers for a folder whose new name is a file's, a link's, or a folder's with something in it."""
 _ATTEMPTS = 5
@@ -64,7 +60,7 @@ class NewFolder:
     >>> import pathlib, tempfile
     >>> around = pathlib.Path(tempfile.mkdtemp())
     >>> with NewFolder(str(around / "made")) as folder:
-    ...     folder.file("a/b.txt", lambda write: write(b"content"), executable=False)
+    ...     folder.file("a/b.txt", lambda file: file.write(b"content"), executable=False)
     ...     folder.publish()
     7
     >>> (around / "made" / "a" / "b.txt").read_text()
@@ -93,7 +89,7 @@ class NewFolder:
 
     # Filling -------------------------------------------------------------------------------------------------------
 
-    def file(self, path: str, fill: Callable[[Write], object], *, executable: bool) -> int:
+    def file(self, path: str, fill: Callable[[posix.Growing], object], *, executable: bool) -> int:
         """Write a file; paths must come in order, so that all that lies in one folder comes together.
 
         Parameters
@@ -101,7 +97,7 @@ class NewFolder:
         path : str
             Relative, ``/``-separated, and checked: that of a tree.
         fill : callable
-            Is given a function that writes a piece, and writes the content by it.
+            Is given the file, and writes the content.
         executable : bool
             Whether it may be executed by whom the umask lets.
 
@@ -120,25 +116,19 @@ class NewFolder:
         around, name, shown = self._go_to(path)
         mode = 0o777 if executable else 0o666
         try:
-            descriptor = perform("open", shown, os.open, name, _NEW, mode, dir_fd=around)
+            descriptor = perform("open", shown, os.open, name, posix.NEW, mode, dir_fd=around)
         except FileExistsError:
             raise _one_name(shown) from None
         except FileNotFoundError as error:  # somebody is removing it
             raise storage_error("open", shown, error) from error
-        size = 0
-
-        def write(piece: bytes | memoryview) -> None:
-            nonlocal size
-            size += len(piece)
-            _write(descriptor, piece, shown)
-
+        file = posix.Growing(descriptor, shown)
         try:
-            fill(write)
+            fill(file)
         except BaseException:
             os.close(descriptor)
             raise
         _close(descriptor, shown)
-        return size
+        return file.size
 
     def folder(self, path: str) -> None:
         """Make an empty folder, in order with the files."""
@@ -275,13 +265,6 @@ class NewFolder:
                 shown = os.path.join(self._around, name)
                 perform("rmtree", shown, shutil.rmtree, name, dir_fd=self._descriptor)
         os.close(self._descriptor)
-
-
-def _write(descriptor: int, piece: bytes | memoryview, shown: str) -> None:
-    """Write all of a piece: one call may take only a part of it."""
-    done = perform("write", shown, os.write, descriptor, piece)
-    while done < len(piece):
-        done += perform("write", shown, os.write, descriptor, memoryview(piece)[done:])
 
 
 def _close(descriptor: int, shown: str) -> None:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat as modes
+import sys
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from consist.errors import StorageError
@@ -19,7 +20,8 @@ from consist.fileops import perform, storage_error
 if TYPE_CHECKING:
     from types import TracebackType
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+"""For a file of our own that nobody has yet; it is read, too, by who looks at what was written."""
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """Non-blocking, so that a pipe somebody left in the store cannot hang a reader; files do not care."""
 
@@ -29,7 +31,87 @@ _UNABLE_TO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errn
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
 
-class TempFile:
+AT_ONCE = 512 << 10
+"""Bytes that are read or written by one call at the most, where many are to be. On ext4 of Linux 6.18 a GiB was written
+in 0.21 s so, and in 0.88 s by pieces of 4 MiB, for which the kernel looks for as much memory in one piece."""
+
+_send = getattr(os, "sendfile", None) if sys.platform == "linux" else None
+"""Copies between two files within the system. Elsewhere it is for sockets only, if it is there."""
+_UNABLE_TO_SEND = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+
+CAN_SEND = _send is not None
+"""Whether `Growing.add_from` copies within the system."""
+
+
+class Growing:
+    """A new file that is written from its start to its end.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the file, which is empty; open for reading, too.
+    path : str
+        Its path, for messages.
+
+    Attributes
+    ----------
+    size : int
+        Bytes written so far.
+    """
+
+    __slots__ = ("_descriptor", "path", "size")
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self.path = path
+        self.size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data`: one call may take only a part, on a disk that fills up."""
+        done = perform("write", self.path, os.write, self._descriptor, data) if len(data) <= AT_ONCE else 0
+        if done != len(data):
+            with memoryview(data) as view:
+                while done < len(view):
+                    done += perform("write", self.path, os.write, self._descriptor, view[done : done + AT_ONCE])
+        self.size += done
+
+    def add_from(self, source: OpenFile, start: int, length: int) -> None:
+        """Write what another file has from `start` on, or what there is of it.
+
+        Within the system where that can be: a GiB took 0.27 s, as by `cp`, and 0.34 to 0.47 s by reading and writing.
+        """
+        while _send is not None and length > 0:
+            try:
+                done = perform("write", self.path, _send, self._descriptor, source.descriptor, start, length)
+            except StorageError as error:
+                if errno_of(error) == errno.EIO:  # of one of the two
+                    _read(source, start, length)
+                if errno_of(error) not in _UNABLE_TO_SEND:
+                    raise
+                break
+            if not done:
+                return
+            self.size += done
+            start, length = start + done, length - done
+        while piece := _read(source, start, length):
+            self.write(piece)
+            start, length = start + len(piece), length - len(piece)
+
+    def read_into(self, room: memoryview, start: int) -> int:
+        """Fill a buffer with what was written from `start` on; return how many bytes of it are filled."""
+        try:
+            return os.preadv(self._descriptor, [room], start)
+        except OSError as error:
+            raise storage_error("read", self.path, error) from error
+
+    def begin_again(self) -> None:
+        """Take back all that was written."""
+        perform("truncate", self.path, os.ftruncate, self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self.size = 0
+
+
+class TempFile(Growing):
     """A new file on its way: written, sealed, then published by its owner or discarded.
 
     Leaving the context closes it, and removes it unless `published` was set.
@@ -42,20 +124,11 @@ class TempFile:
         Permission bits to begin with; the umask takes its share.
     """
 
-    __slots__ = ("_descriptor", "path", "published")
+    __slots__ = ("published",)
 
     def __init__(self, path: str, mode: int = 0o600) -> None:
-        self.path = path
         self.published = False
-        self._descriptor = perform("open", path, os.open, path, _NEW, mode)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write all of `data`: one call may take only a part, on a disk that fills up or beyond 2 GiB."""
-        done = perform("write", self.path, os.write, self._descriptor, data)
-        if done != len(data):
-            with memoryview(data) as view:
-                while done < len(view):
-                    done += perform("write", self.path, os.write, self._descriptor, view[done:])
+        super().__init__(perform("open", path, os.open, path, NEW, mode), path)
 
     def seal(self, *, mode: int | None, durable: bool) -> None:
         """Set the final permissions (None: leave them), bring all to disk if `durable`, and close.
@@ -139,6 +212,7 @@ class OpenFile(NamedTuple):
 
     descriptor: int
     size: int
+    path: str
 
 
 def open_for_reading(path: str) -> OpenFile | None:
@@ -161,7 +235,7 @@ def open_for_reading(path: str) -> OpenFile | None:
     if not modes.S_ISREG(found.st_mode):
         os.close(descriptor)
         return None
-    return OpenFile(descriptor, found.st_size)
+    return OpenFile(descriptor, found.st_size, path)
 
 
 def read_whole(file: OpenFile) -> bytes:
@@ -184,3 +258,11 @@ def read_range(file: OpenFile, start: int, length: int) -> bytes:
         start += len(piece)
         missing -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _read(source: OpenFile, start: int, length: int) -> bytes:
+    """Read the next bytes of so many; none where the file ends."""
+    try:
+        return read_range(source, start, min(length, AT_ONCE))
+    except OSError as error:
+        raise storage_error("read", source.path, error) from error

@@ -71,7 +71,7 @@ def open_source(backend: Backend, key: str) -> Source:
     file = posix.open_for_reading(path)
     if file is None:
         raise BlobNotFoundError(f"no object {key} in {backend.url}")
-    return FileSource(file, path)
+    return FileSource(file)
 
 
 def copy_object(
@@ -142,9 +142,8 @@ def _copy_source(source: Source, write: Callable[[memoryview], object]) -> Hashe
 class FileSource:
     """An object that is a local file."""
 
-    def __init__(self, file: posix.OpenFile, path: str) -> None:
-        self._descriptor, self._size = file
-        self._path = path
+    def __init__(self, file: posix.OpenFile) -> None:
+        self._descriptor, self._size, self._path = file
 
     def size(self) -> int:
         """Bytes in the file."""

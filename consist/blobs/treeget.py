@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
 from consist.blobs.backend import Range
+from consist.blobs.copying import telling
 from consist.blobs.damage import HINT
 from consist.blobs.newfolder import NewFolder
 from consist.blobs.tree import Tree, decode_tree
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from consist.blobs.blobstore import BlobStore
-    from consist.blobs.newfolder import Write
+    from consist.blobs.posix import Growing
     from consist.blobs.tree import TreeFile
     from consist.hashing.digest import Digest
 
@@ -247,18 +248,13 @@ def _batches(files: Iterable[TreeFile]) -> Iterator[list[TreeFile]]:
 
 
 def _fill(
-    blobs: BlobStore, file: TreeFile, data: bytes | memoryview | None, seen: Callable[[int], object], write: Write
+    blobs: BlobStore, file: TreeFile, data: bytes | memoryview | None, seen: Callable[[int], object], made: Growing
 ) -> None:
     """Write a file's content, which may be at hand; of a large blob the whole is checked, not only its chunks."""
-
-    def tell(piece: bytes | memoryview) -> None:
-        write(piece)
-        seen(len(piece))
-
-    if data is not None:
-        tell(data)
+    if data is None:
+        blobs.copy_into(file.digest, made, size=file.size, seen=seen)
     else:
-        blobs.copy(file.digest, tell, size=file.size)
+        telling(made.write, seen)(memoryview(data))
 
 
 def _check_size(file: TreeFile, size: int) -> None:

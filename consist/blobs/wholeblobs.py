@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs import layout
+from consist.blobs.copying import telling
 from consist.blobs.damage import damaged_blob
 from consist.blobs.reader import LOCAL_BUFFER, REMOTE_BUFFER, SMALL, BlobReader, copy_object, open_source
 from consist.errors import BlobNotFoundError, DamagedError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSet, Sequence
 
     from consist.blobs.backend import Backend, ObjectStat
+    from consist.blobs.posix import Growing
     from consist.blobs.readcache import ReadCache
     from consist.hashing.digest import Digest
 
@@ -124,6 +126,10 @@ class WholeBlobs:
         if hashed.digest != digest:
             raise self._damaged(digest)
         return hashed.size
+
+    def copy_into(self, digest: Digest, file: Growing, seen: Callable[[int], object]) -> int | None:
+        """Write a blob to a new file, and check it; return its size, or None if there is none."""
+        return self.copy(digest, telling(file.write, seen))
 
     def stat(self, digest: Digest) -> ObjectStat | None:
         """Return size and date of a blob, or None if there is none."""

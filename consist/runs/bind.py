@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
     from consist.runs.inputs import ResolvedInput
     from consist.runs.options import ExecutionOptions
+    from consist.runs.taken import Taken
 
 CONTEXT_PARAMETER = "_consist_ctx"
 
@@ -41,11 +42,14 @@ class Bound(NamedTuple):
         By place, and by name.
     named : dict of str to object
         All of them by name.
+    taken : Taken
+        What the function takes.
     """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     named: dict[str, Any]
+    taken: Taken
 
 
 _ANNOTATIONS = {
@@ -280,9 +284,9 @@ def bind(
     if (parameter := context_parameter(options)) is not None:
         arguments[parameter] = context()
     if taken.by_name and taken.needed <= arguments.keys() <= taken.names:
-        return Bound((), arguments, arguments)  # as of most functions: `Signature.bind` takes ten times as long
+        return Bound((), arguments, arguments, taken)  # as of most functions: `Signature.bind` takes ten times as long
     try:
-        return _bound(taken.signature, arguments)
+        return _bound(taken, arguments)
     except TypeError as error:
         called = getattr(fn, "__qualname__", repr(fn))
         raise UsageError(
@@ -291,15 +295,15 @@ def bind(
         ) from None
 
 
-def _bound(signature: inspect.Signature, arguments: dict[str, Any]) -> Bound:
+def _bound(taken: Taken, arguments: dict[str, Any]) -> Bound:
     by_name = dict(arguments)
     positional = [
         by_name.pop(name)
-        for name, parameter in signature.parameters.items()
+        for name, parameter in taken.signature.parameters.items()
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in by_name
     ]
-    bound = signature.bind(*positional, **by_name)
-    return Bound(bound.args, bound.kwargs, arguments)
+    bound = taken.signature.bind(*positional, **by_name)
+    return Bound(bound.args, bound.kwargs, arguments, taken)
 
 
 def handed_paths(arguments: Bound, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.blobs.blobstore import LARGE
+from consist.blobs.blobsource import LARGE
 from consist.blobs.stored import Stored
 from consist.errors import OutputError, StorageError, UnreachableError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
@@ -128,7 +128,7 @@ class Collector:
 
     @property
     def is_storing(self) -> bool:
-        """Whether content goes anywhere: a run that must not write is not recorded either."""
+        """Whether content goes anywhere."""
         return self._blobs is not None
 
     def collect(

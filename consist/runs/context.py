@@ -238,7 +238,7 @@ def parent_under_way() -> str:
 
     A run of who must not write is nobody's parent, since nobody could find it.
     """
-    return next((run.run_id for run in reversed(_run.get()) if run._logbook.collector.is_storing), "")  # noqa: SLF001
+    return next((run.run_id for run in reversed(_run.get()) if run._logbook.is_recorded), "")  # noqa: SLF001
 
 
 def current_run() -> RunContext:

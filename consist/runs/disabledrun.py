@@ -40,6 +40,11 @@ class LooseLogbook(Logbook):
     def __init__(self, draft: RunRecord, inputs: tuple[ResolvedInput, ...] = ()) -> None:
         super().__init__(draft, None, _Nowhere(), None, inputs)  # type: ignore[arg-type]  # what is below asks for none
 
+    @property
+    def is_recorded(self) -> bool:
+        """Say no."""
+        return False
+
     def _stored(self, name: str, value: Any) -> LooseArtifact:  # type: ignore[override]  # as said
         made = value.load() if isinstance(value, Artifact) else value
         if isinstance(made, Path):

@@ -93,6 +93,11 @@ class Logbook:
         """Whether the run has ended."""
         return self._closed
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there will be a record of the run: who must not write leaves none."""
+        return self.collector.is_storing
+
     def add_input(self, source: object, key: str | None) -> Path | Artifact:
         """Take an input in, as it is now."""
         if self.draft.kind == RUN:

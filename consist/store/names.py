@@ -12,6 +12,7 @@ in a tree is compared with the paths that the tree has, and with nothing else: i
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import unicodedata
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from consist.arguments import nearest
+from consist.blobs.copying import telling
 from consist.blobs.damage import HINT
 from consist.blobs.tree import TreeFile
 from consist.blobs.treeget import noticing, open_in_tree
@@ -39,6 +41,7 @@ from consist.store.unknown import or_elsewhere
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from consist.blobs.posix import Growing
     from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
 
@@ -234,19 +237,18 @@ def open_found(store: Store, found: Found) -> BinaryIO:
     return store.blobs.open(found.digest, size=found.size)
 
 
-def copy_found(store: Store, found: Found, write: Callable[[bytes | memoryview], object]) -> None:
-    """Read all of what a path named into `write`, piece by piece; errors as for `open_found`.
+def copy_found(store: Store, found: Found, file: Growing, seen: Callable[[int], object]) -> None:
+    """Write all of what a path named to a new file, telling `seen` the bytes of each piece; errors as for `open_found`.
 
     Of a large blob the whole is compared too, not only its chunks: what was written is right only once this returned.
     """
     _require_file(found)
-    if found.tree is not None:
-        with noticing(store.blobs, found.tree, found.inner):
-            store.blobs.copy(found.digest, write, size=found.size)
-    elif found.inline is not None:
-        write(_checked_inline(found, found.inline))
-    else:
-        store.blobs.copy(found.digest, write, size=found.size)
+    if found.inline is not None and found.tree is None:
+        telling(file.write, seen)(memoryview(_checked_inline(found, found.inline)))
+        return
+    around = contextlib.nullcontext() if found.tree is None else noticing(store.blobs, found.tree, found.inner)
+    with around:
+        store.blobs.copy_into(found.digest, file, size=found.size, seen=seen)
 
 
 def pieces_of(store: Store, found: Found) -> Iterator[bytes]:

@@ -87,13 +87,8 @@ def restore(
         temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), mode)
     except FileNotFoundError:
         raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
-
-    def write(piece: bytes | memoryview) -> None:
-        temp.write(piece)
-        seen(len(piece))
-
     with temp:
-        copy_found(store, found, write)
+        copy_found(store, found, temp, seen)
         temp.seal(mode=None, durable=False)
         if force:
             perform("rename", target, os.replace, temp.path, target)

@@ -551,7 +551,7 @@ def test_a_link_that_somebody_puts_there_meanwhile_leads_nowhere(tmp_path, made)
 def test_a_name_that_is_taken_while_the_folder_is_made_stays(tmp_path, what):
     target = tmp_path / "target"
     with NewFolder(str(target)) as folder:
-        folder.file("a", lambda write: write(b"ours"), executable=False)
+        folder.file("a", lambda file: file.write(b"ours"), executable=False)
         if what == "file":
             target.write_text("theirs")
         elif what == "folder":
@@ -571,7 +571,7 @@ def test_a_folder_that_comes_again_and_again_is_replaced_or_told(tmp_path):
     target.mkdir()
     (target / "old").write_text("old")
     with NewFolder(str(target), replace=True) as folder:
-        folder.file("a", lambda write: write(b"new"), executable=False)
+        folder.file("a", lambda file: file.write(b"new"), executable=False)
         (target / "older").write_text("x")
         folder.publish()
     assert look(tmp_path) == {"target": "folder", "target/a": (b"new", False)}
