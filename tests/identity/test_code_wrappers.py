@@ -131,3 +131,28 @@ def test_annotations_that_arrived_apart_are_the_same(project):
         for arrived in ("False", "True")
     )
     assert here == there
+
+
+WRAPT = """
+import wrapt
+K = 1
+@wrapt.decorator
+def around(wrapped, instance, args, kwargs):
+    return wrapped(*args, **kwargs) * K
+@wrapt.decorator
+def outer(wrapped, instance, args, kwargs):
+    return wrapped(*args, **kwargs) + K
+"""
+
+
+@pytest.mark.parametrize("wrap", ["around", "lambda fn: outer(around(fn))"], ids=["one", "two"])
+@pytest.mark.parametrize(("old", "new"), [("* K", "* -K"), ("return n", "return n + 1"), ("K = 1", "K = 2")])
+def test_what_an_object_of_c_wraps_and_with_what(wrap, old, new, project):
+    source = f"{WRAPT}wrap = {wrap}\n{DEFINED}{USED}"
+    before = _digest(project, source)
+    assert _digest(project, source, "elsewhere") == before != _digest(project, source.replace(old, new))
+
+
+def test_another_function_in_an_object_of_c_is_seen(project, check_change):
+    module = project(job=WRAPT + "wrap = around\n" + DEFINED + USED)
+    check_change(module, lambda module: setattr(module, "K", 2))

@@ -6,16 +6,15 @@ Only where annotations count: where something that is reached reads them, and of
 from __future__ import annotations
 
 import functools
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.annotations import annotations_of, look
 from consist.identity.code import functions, references, textual
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import dict_of
 from consist.identity.code.instructions import code_facts
-from consist.identity.code.owners import is_a, label_of, namespace_of_class, origin_of
+from consist.identity.code.owners import is_a, label_of, module_name_of, namespace_of_class, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,9 +136,10 @@ def _scope(walk: WalkState, holder: Any, module: str) -> types.FunctionType | No
 
 
 def _new_scope(walk: WalkState, holder: Any, module: str) -> types.FunctionType | None:
-    walk.watch.names([references.loaded(module or str(holder.__module__))])
-    if module in sys.modules:
-        scope = types.FunctionType(_NOTHING, vars(sys.modules[module]))
+    walk.watch.names([references.loaded(module or module_name_of(holder))])
+    named = holder if is_a(holder, types.ModuleType) else module_named(module)
+    if named is not None:
+        scope = types.FunctionType(_NOTHING, vars(named))
     elif is_a(holder, type):
         scope = types.FunctionType(_NOTHING, namespace_of_class(holder))
     else:

@@ -22,6 +22,7 @@ from consist.identity.code.cells import CellNumbers
 from consist.identity.code.lazily import is_computing, texts_computed
 from consist.identity.code.simplify import HAS_LOAD_METHOD, JUMPS, handler_targets, simplify, without_annotations
 from consist.identity.code.uses import (
+    ASKS_BY_TEXT,
     ATTRIBUTE,
     Op,
     Use,
@@ -30,6 +31,8 @@ from consist.identity.code.uses import (
     chain_after,
     closure_or_global_use,
     imported_uses,
+    names_in_texts,
+    texts_in,
     unseeded_calls,
 )
 
@@ -69,7 +72,7 @@ class CodeFacts(NamedTuple):
     strings: tuple[str, ...]
     """Every string that it loads."""
     attributes: frozenset[str]
-    """Every name that it loads as an attribute, and every string if it may ask for one by that."""
+    """Every name that it loads as an attribute, and those in strings if it may ask for one by that."""
     unseeded_calls: frozenset[str]
     """Every name in it that is called without an argument, or with None."""
 
@@ -114,7 +117,7 @@ def code_facts(code: CodeType) -> CodeFacts:
         tuple(reader.uses),
         frozenset(reader.names),
         tuple(dict.fromkeys(reader.strings)),
-        frozenset(reader.attributes).union(reader.strings if "getattr" in reader.names else ()),
+        frozenset(reader.attributes) | (names_in_texts(reader.strings) if reader.names & ASKS_BY_TEXT else set()),
         frozenset(reader.unseeded_calls),
     )
     key = id(code)
@@ -227,7 +230,7 @@ class _Reader:
     def _constant(self, value: Any, cells: frozenset[str]) -> bytes:
         if hasattr(value, "co_code"):
             return self.read(value, outer_cells=cells)
-        self.strings.extend(_strings_in(value))
+        self.strings.extend(texts_in(value))
         return encode(value)
 
     def _without_class_noise(self, ops: list[Op]) -> list[Op]:
@@ -279,11 +282,3 @@ def _name_flags(op: Op) -> int:
     if op.opname == "LOAD_SUPER_ATTR":
         return (op.arg or 0) & 3
     return 0
-
-
-def _strings_in(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, tuple | frozenset):
-        return [text for item in value for text in _strings_in(item)]
-    return []
