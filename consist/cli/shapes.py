@@ -32,6 +32,7 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
         "model": record.step,
         "kind": record.kind,
         "status": record.status,
+        "uncached": record.uncached,
         "started": iso_time(record.started),
         "ended": iso_time(record.ended),
         "execution_time": seconds_of(record),

@@ -13,7 +13,7 @@ from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import unpack
 from consist.hashing.digest import SIZE
 from consist.hashing.frame import Kind, decode_frame
-from consist.index.records import RUN, TREE
+from consist.index.records import RUN, TREE, is_uncached
 from consist.index.schema import BY_SIGNATURE, RUN_ID_SIZE, SUFFIX_SIZE, name, suffix
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FIRST_PAGE = 16
 _PAGE = 1024
 _PAGE_BYTES = 8 << 20
-ID, STEP, STATUS, STARTED, ENDED, OUTPUTS, KIND = 1, 3, 4, 5, 6, 12, 22
+ID, SIGNATURE, STEP, STATUS, STARTED, ENDED, PARTS, OUTPUTS, KIND = 1, 2, 3, 4, 5, 6, 7, 12, 22
 """Where the fields stand in a record's array, which ``docs/format.md`` lists; new ones come after all of them."""
 
 
@@ -71,6 +71,8 @@ class Outline(NamedTuple):
         Bytes of the record as it is stored.
     kind : str
         As of the record.
+    uncached : bool
+        Whether a function completed it, and yet no call finds it.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Outline(NamedTuple):
     outputs: tuple[OutputOutline, ...]
     framed: int
     kind: str
+    uncached: bool
 
 
 def outlines(bound: Bound, step: str | None) -> Iterator[Outline]:
@@ -101,7 +104,10 @@ def outline_of(data: bytes) -> Outline | None:
     except (DamagedError, FormatError, TypeError, ValueError, LookupError, AttributeError):
         return None
     is_sound = type(run_id) is type(step) is type(status) is type(kind) is str and type(started) is type(ended) is int
-    return Outline(run_id, step, status, started, ended, outputs, len(data), kind) if is_sound else None
+    if not is_sound:
+        return None
+    uncached = is_uncached(status, kind, fields[SIGNATURE], fields[PARTS])
+    return Outline(run_id, step, status, started, ended, outputs, len(data), kind, uncached)
 
 
 def _output(fields: list[Any]) -> OutputOutline:

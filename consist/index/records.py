@@ -36,6 +36,7 @@ __all__ = [
     "decode_record",
     "encode_events",
     "encode_record",
+    "is_uncached",
 ]
 
 VERSION = 1
@@ -222,6 +223,11 @@ class RunRecord:
     asked: tuple[str, ...] = ()
 
     @property
+    def uncached(self) -> bool:
+        """Whether a function completed it, and yet no call finds it."""
+        return is_uncached(self.status, self.kind, self.signature, self.parts)
+
+    @property
     def frame_key(self) -> bytes:
         """The key of its frame: the signature that leads to it, else its id."""
         return self.signature.raw if self.signature is not None else self.id.encode()
@@ -233,6 +239,14 @@ class RunRecord:
     def forgotten(self) -> RunRecord:
         """Return the same run as one that is wrong: no signature leads to it, and it counts as completed no more."""
         return replace(self, signature=None, status=FORGOTTEN if self.status == COMPLETED else self.status)
+
+
+def is_uncached(status: str, kind: str, signature: object, parts: object) -> bool:
+    """Tell of a run by its fields whether a function completed it, and yet no call finds it.
+
+    What `put` keeps has no parts: it was never to be found by a signature.
+    """
+    return status == COMPLETED and kind == RUN and signature is None and bool(parts)
 
 
 def new_run_id() -> str:

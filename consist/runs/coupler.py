@@ -12,6 +12,7 @@ from consist.errors import InputError, OutputError, OutputNotFoundError, UsageEr
 from consist.identity.names import check_name
 from consist.runs.artifact import Artifact
 from consist.runs.inputs import name_of
+from consist.runs.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ class Coupler:
         self._scenario = scenario
         self._artifacts: dict[str, Artifact] = {}
         self._steps: dict[str, tuple[str, ...]] = {}
+        self._unstored: dict[str, str] = {}
 
     def require(self, key: str) -> Artifact:
         """Return the artifact under a key.
@@ -103,7 +105,12 @@ class Coupler:
     def take(self, step: str, outputs: Mapping[str, Artifact]) -> None:
         """Put the outputs of a step in, and remember that it ran."""
         self._artifacts.update(outputs)
-        self._steps[step] = tuple(dict.fromkeys((*self._steps.get(step, ()), *outputs)))
+        lost = outputs.unstored if isinstance(outputs, Outputs) else {}
+        self._unstored.update(
+            {key: f"output {key!r} of step {step!r} could not be stored: {lost[key]}" for key in lost}
+        )
+        made = (*outputs, *(f"{key}, not stored" for key in lost))
+        self._steps[step] = tuple(dict.fromkeys((*self._steps.get(step, ()), *made)))
 
     def check(self, required: Sequence[str]) -> None:
         """Refuse an end at which something required is not there.
@@ -166,8 +173,9 @@ class Coupler:
     def _hint(self, missing: Sequence[str]) -> str:
         import difflib
 
+        lost = [self._unstored[key] for key in missing if key in self._unstored]
         near = [name for key in missing for name in difflib.get_close_matches(str(key), self._artifacts, n=2)]
         said = [f"is it {' or '.join(map(repr, dict.fromkeys(near)))}?"] if near else []
         steps = list(self._steps.items())
         ran = ", ".join(f"{step} ({', '.join(keys) or 'no outputs'})" for step, keys in steps[-_STEPS_SHOWN:])
-        return "; ".join([*said, f"steps that ran: {ran}" if ran else "no step has run yet"])
+        return "; ".join([*lost, *said, f"steps that ran: {ran}" if ran else "no step has run yet"])

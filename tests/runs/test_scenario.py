@@ -327,6 +327,26 @@ def test_a_missing_key_names_the_nearest_and_the_steps_that_ran(tracker):
             scenario.run(total, inputs=["number"])
 
 
+def test_a_missing_key_that_could_not_be_stored_says_so(tracker):
+    why = "(output 'odd' of step 'give' could not be stored: a value of type function has no format (return plain"
+    said = []
+
+    def both():
+        with tracker.scenario("s", require_outputs=["odd"]) as scenario:
+            scenario.run(lambda: total, name="give", outputs=["odd"])
+            for ask in (lambda: scenario.coupler["odd"], lambda: scenario.run(total, inputs=["odd"])):
+                with pytest.raises(KeyError) as raised:
+                    ask()
+                said.append(str(raised.value))
+
+    with pytest.warns(errors.UncacheableWarning), pytest.raises(errors.OutputError) as ended:
+        both()
+    assert f"scenario 's' ended without 'odd' {why}" in str(ended.value)
+    for text in said:
+        assert f"scenario 's' has no 'odd' {why}" in text
+        assert "steps that ran: give (odd, not stored)" in text
+
+
 def test_a_key_in_a_mapping_is_told_how_to_be_given(tracker):
     with tracker.scenario("s") as scenario:
         scenario.run(numbers, config={"limit": 3}, outputs=["y"])

@@ -17,6 +17,8 @@ from consist.errors import DamagedError, FormatError, OutputError, UsageError
 from consist.hashing import codec
 
 HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
+BEYOND = f"{HINT}; or allow pickle: Tracker(allow_pickle=True); or add a format: consist.register_format"
+"""What to do about a class of which nothing here knows, such as a model of scikit-learn."""
 _APART = "return it by itself or under a name of a dict"
 
 _TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME, _OBJECT, _COLLECTED, _PANDAS = range(1, 12)
@@ -163,7 +165,7 @@ def _cure(value: Any) -> str:
         return "make it value.isoformat(), which is text"
     if cls.__module__.partition(".")[0] == "pandas":
         return f"make it str(value), or list(value) if it holds several, or {HINT}"
-    return HINT
+    return BEYOND
 
 
 def _restore(code: int, data: bytes) -> Any:
