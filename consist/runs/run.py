@@ -185,9 +185,11 @@ class RunResult:
         return run_html(self.run.record, self.run.tags, found=found)
 
 
-def recorded_result(record: RunRecord, library: Library, *, cache_hit: bool) -> RunResult:
+def recorded_result(
+    record: RunRecord, library: Library, *, cache_hit: bool, tags: tuple[str, ...] | None = None
+) -> RunResult:
     """Make a result whose value is read back from a record: of a hit, or of a run that another one came before."""
-    return _result_of(Run(record), artifacts_of(record, library), cache_hit)
+    return _result_of(Run(record, tags), artifacts_of(record, library), cache_hit)
 
 
 def _result_of(run: Run, outputs: dict[str, Artifact], cache_hit: bool) -> RunResult:
