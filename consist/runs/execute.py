@@ -43,6 +43,10 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
         check_places(request)
     identified = _identified(request, workshop)
     complain(identified, strict=workshop.strict)
+    if identified.config.has_paths:
+        from consist.runs.configpaths import warn_of_paths
+
+        warn_of_paths(identified)
     signature = identified.signature
     mode = request.cache.cache_mode
     if signature is None or mode in {"off", "overwrite"}:
