@@ -19,7 +19,7 @@ from consist.hashing import codec
 HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
 BEYOND = f"{HINT}; or allow pickle: Tracker(allow_pickle=True); or add a format: consist.register_format"
 """What to do about a class of which nothing here knows, such as a model of scikit-learn."""
-_APART = "return it by itself or under a name of a dict"
+_APART = 'return it by itself or under a name of a dict, or name the parts of a tuple: outputs=["a", "b"]'
 
 _TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME, _OBJECT, _COLLECTED, _PANDAS = range(1, 12)
 
@@ -136,6 +136,10 @@ def _by_part(value: Any) -> codec.ExtType:
     """Take a value apart by the module that knows its class, or say what to return in its place."""
     cls = type(value)
     if cls.__module__.partition(".")[0] == "pathlib":  # in 3.13 `pathlib._local`
+        if cls.__name__.startswith("Pure"):
+            raise OutputError(
+                f"{an(cls.__name__)} is a name without a file, and has no format", hint="make it str(value)"
+            )
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
         raise TypeError(f"{an(cls.__name__)} within another value has no format; {_APART}")
