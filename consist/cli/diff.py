@@ -104,7 +104,7 @@ def _content(output: "ArtifactRecord | None") -> dict[str, Any] | None:
 
 
 def _document(part: str, name: str, change: str, before: Any, after: Any) -> dict[str, Any]:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     return {"part": part, "name": name, "change": change, "before": json_ready(before), "after": json_ready(after)}
 
@@ -114,8 +114,8 @@ def _row(part: str, name: str, change: str, before: Any, after: Any) -> "tuple[C
 
 
 def _side(part: str, value: Any) -> "Cell":
-    from consist.cli.readable import one_line
     from consist.hashing.digest import SIZE, Digest
+    from consist.runs.readable import one_line
     from consist.runs.sizes import human_size
 
     if value is None:

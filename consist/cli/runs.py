@@ -167,7 +167,9 @@ def _row(store: "Store", record: Any, columns: "Chosen", pinned: bool, people: b
 
 
 def _status(record: "Outline | RunRecord", people: bool) -> str:
-    if not record.uncached:
+    from consist.index.outline import is_uncached
+
+    if not is_uncached(record):
         return record.status
     return "uncached" if people else f"{record.status} (uncached)"  # in 80 columns the rest would cost the time of day
 

@@ -13,13 +13,14 @@ from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import unpack
 from consist.hashing.digest import SIZE
 from consist.hashing.frame import Kind, decode_frame
-from consist.index.records import RUN, TREE, is_uncached
+from consist.index.records import COMPLETED, RUN, TREE
 from consist.index.schema import BY_SIGNATURE, RUN_ID_SIZE, SUFFIX_SIZE, name, suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consist.index.bound import Bound
+    from consist.index.records import RunRecord
     from consist.index.view import View
 
 _FIRST_PAGE = 16
@@ -71,8 +72,10 @@ class Outline(NamedTuple):
         Bytes of the record as it is stored.
     kind : str
         As of the record.
-    uncached : bool
-        Whether a function completed it, and yet no call finds it.
+    signature : bytes or None
+        As of the record.
+    parts : dict
+        As of the record, the digests as bytes.
     """
 
     id: str
@@ -83,7 +86,8 @@ class Outline(NamedTuple):
     outputs: tuple[OutputOutline, ...]
     framed: int
     kind: str
-    uncached: bool
+    signature: bytes | None
+    parts: dict[str, bytes]
 
 
 def outlines(bound: Bound, step: str | None) -> Iterator[Outline]:
@@ -106,8 +110,12 @@ def outline_of(data: bytes) -> Outline | None:
     is_sound = type(run_id) is type(step) is type(status) is type(kind) is str and type(started) is type(ended) is int
     if not is_sound:
         return None
-    uncached = is_uncached(status, kind, fields[SIGNATURE], fields[PARTS])
-    return Outline(run_id, step, status, started, ended, outputs, len(data), kind, uncached)
+    return Outline(run_id, step, status, started, ended, outputs, len(data), kind, fields[SIGNATURE], fields[PARTS])
+
+
+def is_uncached(run: Outline | RunRecord) -> bool:
+    """Tell whether a function completed a run, and yet no call finds it; what `put` keeps has no parts."""
+    return run.status == COMPLETED and run.kind == RUN and run.signature is None and bool(run.parts)
 
 
 def _output(fields: list[Any]) -> OutputOutline:

@@ -36,7 +36,6 @@ __all__ = [
     "decode_record",
     "encode_events",
     "encode_record",
-    "is_uncached",
 ]
 
 VERSION = 1
@@ -45,6 +44,9 @@ _ITEMS = {0: 22, 1: 24}
 
 TREE = "tree"
 """The format of an output that is a folder: its content is the list of its files (``blobs/tree.py``)."""
+
+ARTIFACT = "artifact"
+"""The kind of an input that a run made; its location is ``runs/<id>/<key>``."""
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -223,11 +225,6 @@ class RunRecord:
     asked: tuple[str, ...] = ()
 
     @property
-    def uncached(self) -> bool:
-        """Whether a function completed it, and yet no call finds it."""
-        return is_uncached(self.status, self.kind, self.signature, self.parts)
-
-    @property
     def frame_key(self) -> bytes:
         """The key of its frame: the signature that leads to it, else its id."""
         return self.signature.raw if self.signature is not None else self.id.encode()
@@ -239,14 +236,6 @@ class RunRecord:
     def forgotten(self) -> RunRecord:
         """Return the same run as one that is wrong: no signature leads to it, and it counts as completed no more."""
         return replace(self, signature=None, status=FORGOTTEN if self.status == COMPLETED else self.status)
-
-
-def is_uncached(status: str, kind: str, signature: object, parts: object) -> bool:
-    """Tell of a run by its fields whether a function completed it, and yet no call finds it.
-
-    What `put` keeps has no parts: it was never to be found by a signature.
-    """
-    return status == COMPLETED and kind == RUN and signature is None and bool(parts)
 
 
 def new_run_id() -> str:
