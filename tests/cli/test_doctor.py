@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -203,28 +202,10 @@ def test_permissions_that_do_not_fit_are_found(world, look, mode, sharing):
     assert "chmod" in checks["store", "permissions"]["advice"]
 
 
-def as_nobody_special(*arguments):
-    """Run the program without the rights that root has over the permissions of files."""
-    command = [sys.executable, "-m", "consist", *map(str, arguments)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root may do anything, and there is no setpriv")
-        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
-    environment = {**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])}
-    return subprocess.run(command, capture_output=True, check=False, timeout=120, env=environment)
-
-
-def test_a_store_that_may_only_be_read_is_a_problem_unless_that_is_meant(world):
+def test_a_store_that_may_only_be_read_is_a_problem_unless_that_is_meant(world, as_reader):
     world.let_go()
-    folders = {path: path.stat().st_mode for path in [world.store, *world.store.rglob("*")] if path.is_dir()}
-    for path in folders:
-        path.chmod(0o500)
-    try:
-        done = as_nobody_special("doctor", "--json", "--db-path", world.db_path)
-        spared = as_nobody_special("doctor", "--json", "--no-write", "--db-path", world.db_path)
-    finally:
-        for path, mode in folders.items():
-            path.chmod(mode)
+    done = as_reader(world.store, "doctor", "--json", "--db-path", world.db_path)
+    spared = as_reader(world.store, "doctor", "--json", "--no-write", "--db-path", world.db_path)
     checks = {(check["area"], check["name"]): check for check in json.loads(done.stdout)["checks"]}
     assert (done.returncode, bad(checks)) == (1, {("store", "write"): "problem"})
     assert "--no-write" in checks["store", "write"]["advice"]
