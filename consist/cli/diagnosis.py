@@ -220,16 +220,18 @@ def _folder(root: str, config: StoreConfig | None) -> Iterator[Check]:
 
 
 def _permissions(root: str, config: StoreConfig) -> Check:
-    from consist.store.config import GROUP
+    from consist.store.config import GROUP, GROUP_READ
 
     mode = stat.S_IMODE(os.stat(root).st_mode)
-    shared = stat.S_ISGID | stat.S_IRWXG
-    level, advice = OK, None
+    reads = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
+    advice = None
     if mode & stat.S_IWOTH:
-        level, advice = WARNING, f"anybody here can change what is in it: chmod o-w {root}"
-    elif config.sharing == GROUP and mode & shared != shared:
-        level, advice = WARNING, f"its group cannot use it: chmod g+rwxs {root}"
-    return Check(STORE, "permissions", level, f"{mode:04o}", advice=advice)
+        advice = f"anybody here can change what is in it: chmod o-w {root}"
+    elif config.sharing == GROUP and mode & (reads | stat.S_IWGRP) != reads | stat.S_IWGRP:
+        advice = f"its group cannot use it: chmod g+rwxs {root}"
+    elif config.sharing == GROUP_READ and mode & (reads | stat.S_IWGRP) != reads:
+        advice = f"its group is to read it, and no more: chmod g=rxs {root}"
+    return Check(STORE, "permissions", WARNING if advice else OK, f"{mode:04o}", advice=advice)
 
 
 def _leftovers(root: str) -> Check:
@@ -301,10 +303,10 @@ def _pages(path: str) -> Check:
 
 def _index_permissions(path: str, store: Found | None) -> Check:
     """Look at who may read the index: it tells as much as the records of its store."""
-    from consist.store.config import GROUP
+    from consist.store.config import PRIVATE
 
     mode = stat.S_IMODE(os.stat(path).st_mode)
-    shared = store is not None and store.config.sharing == GROUP
+    shared = store is not None and store.config.sharing != PRIVATE
     level, advice = OK, None
     if mode & (stat.S_IRWXO if shared else stat.S_IRWXG | stat.S_IRWXO):
         said, who = ("is for its group", "o=") if shared else ("is private", "go=")

@@ -188,8 +188,14 @@ def test_no_secret_is_shown(away, call):
     assert SECRET not in answer.out + answer.err
 
 
-@pytest.mark.parametrize(("mode", "sharing"), [(0o777, "private"), (0o700, "group")])
-def test_permissions_that_do_not_fit_are_found(world, look, mode, sharing):
+@pytest.mark.parametrize(
+    ("mode", "sharing", "level"),
+    [
+        *((0o777, "private", "warning"), (0o700, "group", "warning"), (0o2750, "group", "warning")),
+        *((0o700, "group-read", "warning"), (0o2770, "group-read", "warning"), (0o2750, "group-read", "ok")),
+    ],
+)
+def test_permissions_that_do_not_fit_are_found(world, look, mode, sharing, level):
     path = world.store / "consist.json"
     path.chmod(0o600)
     fields = json.loads(path.read_text())
@@ -197,9 +203,12 @@ def test_permissions_that_do_not_fit_are_found(world, look, mode, sharing):
     path.write_text(json.dumps({**fields, "sharing": sharing}))
     world.store.chmod(mode)
     answer, _, checks = look("--db-path", world.db_path)
-    assert (answer.code, bad(checks)) == (0, {("store", "permissions"): "warning"})
+    assert (answer.code, checks["store", "permissions"]["level"]) == (0, level)
+    assert set(bad(checks)) <= {("store", "permissions")}
     assert checks["store", "permissions"]["value"] == f"{mode:04o}"
-    assert "chmod" in checks["store", "permissions"]["advice"]
+    if level == "warning":
+        subprocess.run(shlex.split(checks["store", "permissions"]["advice"].rpartition(": ")[2]), check=True)
+        assert bad(look("--db-path", world.db_path)[2]) == {}
 
 
 def test_a_store_that_may_only_be_read_is_a_problem_unless_that_is_meant(world, as_reader):
@@ -249,7 +258,7 @@ def test_what_killed_writers_left_is_counted(world, look):
     ("sharing", "mode", "level"),
     [
         *(("private", 0o600, "ok"), ("private", 0o640, "warning"), ("private", 0o604, "warning")),
-        *(("group", 0o660, "ok"), ("group", 0o664, "warning")),
+        *(("group", 0o660, "ok"), ("group", 0o664, "warning"), ("group-read", 0o640, "ok")),
     ],
 )
 def test_an_index_that_others_may_read_is_told(call, away, look, sharing, mode, level):  # noqa: PLR0913, PLR0917 - a table
