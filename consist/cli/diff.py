@@ -50,11 +50,11 @@ def diff(
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json, write_table
-    from consist.cli.seeking import find_meant
+    from consist.cli.seeking import find_shown
     from consist.cli.shapes import head, seconds_of
 
     opened = open_to_read(find_place(db_path, store))
-    one, other = (find_meant(opened, name).run for name in (before, after))
+    one, other = (find_shown(opened, name).run for name in (before, after))
     found = list(_differences(one, other))
     if as_json:
         times = [seconds_of(run) for run in (one, other)]
