@@ -62,6 +62,9 @@ def said(world):
         ("name=north", ["power"]),
         ("name=nort", []),
         ("table", ["summarise", "clean"]),
+        ("table.csv", ["clean"]),
+        ("BIG.BIN", ["big"]),
+        ("world", []),  # the folder that the files lie in
         ("nothing says this", []),
     ],
 )
@@ -94,6 +97,11 @@ def test_search_agrees_with_a_look_at_every_record(said, ask):
             continue
         expected = [run["run_id"] for run in runs if (texts[run["run_id"]]["config"] or {}).get(key) == value]
         assert [row["run_id"] for row in ask("search", f"{key}={value}").rows()] == expected
+
+
+def test_search_finds_an_output_by_the_name_of_its_file(world, ask):
+    (found,) = json.loads(ask("search", "big.bin", "--json").out)["runs"]
+    assert found["found"] == [{"name": "output.value", "value": "big.bin"}]
 
 
 def test_artifacts_are_the_outputs_of_the_runs(world, ask):
