@@ -46,6 +46,10 @@ class Other(NamedTuple):
     format: str
 
 
+_TOO_DEEP = Other("plain")
+"""A plain value that nests too deeply to be written as text."""
+
+
 def parse_columns(typed: Iterable[str]) -> tuple[Column, ...]:
     """Read the columns that were asked for, each once; several in one text have commas between.
 
@@ -185,17 +189,23 @@ def _decoded(item: ArtifactRecord) -> Any:
 
 
 def _cell(value: Any) -> Cell:
-    from consist.cli.readable import one_line
     from consist.cli.text import Number
+    from consist.runs.readable import one_line
 
     if value is _ABSENT:
         return None
     if type(value) is float and math.isfinite(value):
         return Number(value)
-    return f"<{value.format}>" if isinstance(value, Other) else one_line(value)
+    try:
+        return f"<{value.format}>" if isinstance(value, Other) else one_line(value)
+    except RecursionError:
+        return _cell(_TOO_DEEP)
 
 
 def _json(value: Any) -> Any:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
-    return {"format": value.format} if isinstance(value, Other) else json_ready(value)
+    try:
+        return {"format": value.format} if isinstance(value, Other) else json_ready(value)
+    except RecursionError:
+        return _json(_TOO_DEEP)

@@ -98,7 +98,7 @@ def _change(key: str, one: dict[str, Any], other: dict[str, Any]) -> str:
 
 
 def _document(part: str, name: str, change: str, before: Any, after: Any) -> dict[str, Any]:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     if part == "output":
         before, after = _content(before), _content(after)
@@ -112,8 +112,8 @@ def _content(output: "ArtifactRecord | None") -> dict[str, Any] | None:
 
 
 def _row(part: str, name: str, change: str, before: Any, after: Any) -> "tuple[Cell, ...]":
-    from consist.cli.readable import one_line
     from consist.runs.comparison import told
+    from consist.runs.readable import one_line
 
     if part == "output":
         sides = told(before, after, one_line) or (_described(before), _described(after))
@@ -128,8 +128,8 @@ def _described(output: "ArtifactRecord | None") -> "Cell":
 
 
 def _side(part: str, value: Any) -> "Cell":
-    from consist.cli.readable import one_line
     from consist.hashing.digest import SIZE, Digest
+    from consist.runs.readable import one_line
 
     if value is None:
         return None

@@ -77,14 +77,14 @@ def search(
 
 
 def _place(found: "Place") -> dict[str, Any]:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     return {"name": found.name, "value": json_ready(found.value)}
 
 
 def _rows(found: "Iterable[tuple[RunRecord, tuple[Place, ...]]]") -> "Iterator[tuple[Cell, ...]]":
-    from consist.cli.readable import one_line
     from consist.cli.text import RunId, Time
+    from consist.runs.readable import one_line
 
     for run, places in found:
         said = "; ".join(f"{place.name}: {one_line(place.value)}" for place in places)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.readable import json_ready
 from consist.cli.text import iso_time
+from consist.runs.readable import json_ready
 from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:

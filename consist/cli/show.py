@@ -78,8 +78,8 @@ def _write(store: "Store", origin: "Origin") -> None:
 
 def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     """Yield name and cells of each fact; of what a run has several of, one after the other."""
-    from consist.cli.readable import one_line
     from consist.cli.text import RunId, Size
+    from consist.runs.readable import one_line
 
     record = origin.run
     yield from _course(store, record)
@@ -209,7 +209,7 @@ def _contract(record: "RunRecord") -> "Iterator[tuple[str, ...]]":
 
 
 def _named(name: str, value: Any) -> "Iterator[tuple[str, Cell]]":
-    from consist.cli.readable import one_line
+    from consist.runs.readable import one_line
 
     if isinstance(value, dict):
         for key, item in value.items():

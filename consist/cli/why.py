@@ -57,10 +57,12 @@ def why(
     or, of the newest run of a step, by the step.
     Without it, it is the newest run that is neither a trace nor a scenario nor was put.
 
-    It is compared with the nearest earlier run of its step: the one with the fewest differing parts, of several one
-    with the same config, then one with the same inputs, then the newest, among the newest 200; a trace or a scenario,
-    which is executed each time, with an earlier one. With OTHER, the two are compared, and what is said leads from the
-    earlier to the later, in whatever order they are named.
+    It is compared with the nearest earlier run of its step: its counterpart in an earlier execution of the same sweep
+    (the same config, and inputs from the same places or from counterparts); else the one with the fewest differing
+    parts, of several one with the same config, then one with the same inputs, then the one in which the fewest single
+    things differ, then the newest, among the newest 200 and the newest 200 with its config. A trace or a scenario,
+    which is executed each time, is compared with an earlier one. With OTHER, the two are compared, and what is said
+    leads from the earlier to the later, in whatever order they are named.
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """

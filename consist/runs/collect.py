@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.blobs.blobstore import LARGE
+from consist.blobs.blobsource import LARGE
 from consist.blobs.stored import Stored
 from consist.errors import OutputError, StorageError, UnreachableError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file

@@ -259,7 +259,7 @@ def _arguments(identified: Identified, logbook: Logbook, context: RunContext) ->
     """Bind the arguments of a call, and note in its run what they tell: keys that reach nothing, paths handed over."""
     request = identified.request
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    if (stray := told_of_hashed_only(request, identified.config.values, arguments.named)) is not None:
+    if (stray := told_of_hashed_only(request.step, identified.config.values, arguments)) is not None:
         fill_in(logbook.draft, notes=(*logbook.draft.notes, stray))
     logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:

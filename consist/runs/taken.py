@@ -7,6 +7,8 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.identity.annotations import signature_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,6 +70,6 @@ def _what_is_taken(signature: inspect.Signature) -> Taken:
 def _new_signature(fn: Callable[..., Any]) -> inspect.Signature:
     """Read a function's signature; some of C have none that can be read, and take whatever they take."""
     try:
-        return inspect.signature(fn)
+        return signature_of(fn)
     except ValueError:
         return inspect.Signature([inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)])

@@ -279,6 +279,15 @@ def test_get_replaces_in_one_step_and_syncs_by_choice(folder, tmp_path, durable)
     ]
 
 
+@pytest.mark.parametrize("size", [7, 3 << 20])
+def test_get_tells_how_far_it_has_come(folder, tmp_path, size):
+    blobs = BlobStore(folder.backend)
+    digest = blobs.put_bytes(bytes(size)).digest
+    told = []
+    blobs.get(digest, tmp_path / "file", seen=told.append)
+    assert sum(told) == size == (tmp_path / "file").stat().st_size
+
+
 def test_get_gives_an_ordinary_writable_file_of_ones_own(folder, tmp_path):
     blobs = BlobStore(folder.backend)
     digest = blobs.put_bytes(b"content").digest

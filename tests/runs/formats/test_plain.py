@@ -15,8 +15,10 @@ import pytest
 
 from consist import errors
 from consist.hashing import codec
+from consist.hashing.hasher import hash_bytes
+from consist.index.records import ArtifactRecord
 from consist.runs.formats import plain
-from consist.runs.formats.registry import format_for
+from consist.runs.formats.registry import format_for, plain_in
 
 ZURICH = "Europe/Zurich"
 TWICE = pd.Timestamp("2020-10-25 02:30")
@@ -197,6 +199,16 @@ def test_pandas_is_imported_for_its_own_values_only():
         [sys.executable, "-c", PROGRAM, made], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert done.stdout.splitlines() == ["False", f"{pd.Timestamp} True"]
+
+
+@pytest.mark.parametrize("value", [np.float64(0.5), pd.Timestamp("2020-01-01")])
+def test_a_value_of_a_library_that_is_not_here_is_not_shown(monkeypatch, value):
+    made = plain.encode(value)
+    item = ArtifactRecord("value", hash_bytes(made), len(made), "plain", made)
+    assert plain_in(item) == (value,)
+    for library in ("numpy", "pandas"):
+        monkeypatch.setitem(sys.modules, library, None)
+    assert plain_in(item) is None
 
 
 @pytest.mark.parametrize(
