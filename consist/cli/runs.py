@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _STATES = "completed|failed|forgotten"
 _KINDS = "run|trace|scenario"
 COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
+SPARE = ("hits", "execution_time", "started", "status")
+"""Columns that give way on a narrow terminal to those that were asked for."""
 KIND = "kind"
 """The last column where programs read; people, whose terminal has 80 columns, are told it behind the model's name."""
 
@@ -89,7 +91,8 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 
     --with adds columns: config.KEY, facet.KEY, meta.KEY and output.KEY, with more dots for what is nested, or one of
     those four alone for all of it. Of an output, a plain value that is small enough to lie in the record is shown, and
-    of any other the format, as <parquet>. The option may be repeated, or have several with commas between.
+    of any other the format, as <parquet>. The option may be repeated, or have several with commas between. On
+    a terminal numbers have six digits, and where it is narrow hits, times and status are left out for these columns.
 
     On a terminal times are local, without a zone; elsewhere they are UTC, and end in Z. --since takes both as they
     stand, and a number with one of the letters s, m, h, d, w: so many seconds to weeks ago.
@@ -151,7 +154,9 @@ def _write(store: "Store", records: "Iterable[Any]", columns: "Chosen", *, pinne
     people = on_terminal()
     names = (*COLUMNS, *(() if people else (KIND,)), *columns.names, *(("pinned",) if pinned else ()))
     flexible = ("model", "pinned", *columns.names) if people else ()
-    write_table(names, (_row(store, record, columns, pinned, people) for record in records), flexible=flexible)
+    spare = SPARE if columns.columns else ()
+    rows = (_row(store, record, columns, pinned, people) for record in records)
+    write_table(names, rows, flexible=flexible, spare=spare)
 
 
 def _row(store: "Store", record: Any, columns: "Chosen", pinned: bool, people: bool) -> "tuple[Cell, ...]":

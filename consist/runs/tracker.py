@@ -63,8 +63,9 @@ class Tracker(Blocks, Queries):
         Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
         stores together; 0 keeps none. Default: the environment's ``CONSIST_CACHE_LIMIT``, a settings file, or 10 GiB.
     sharing : str
-        Who may use a store in a folder that is made by this tracker: ``private`` (default), you alone; ``group``, the
-        folder's group too. A store that is there keeps what it was made with.
+        Who may use a store in a folder that is made by this tracker: ``private`` (default), you alone; ``group-read``,
+        the folder's group too, but only to read; ``group``, to write as well. A store that is there keeps what it was
+        made with.
     strict : bool
         Make it an error, not a warning, that a function cannot be cached.
     verbose : bool, optional

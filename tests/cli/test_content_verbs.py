@@ -316,7 +316,7 @@ def test_put_makes_a_store_for_a_group_when_told(tmp_path, monkeypatch, call):
     answer = call("put", "a", "--sharing", "group")
     assert (answer.code, "give --create as well" in answer.err) == (2, True)
     answer = call("put", "a", "--create", "--sharing", "all")
-    assert (answer.code, "one of private, group" in answer.err) == (2, True)
+    assert (answer.code, "one of private, group-read, group" in answer.err) == (2, True)
     assert call("put", "a", "--create", "--sharing", "group").code == 0
     assert (tmp_path / ".consist/index.store/blobs").stat().st_mode & 0o7777 == 0o2770
 
