@@ -194,8 +194,8 @@ class Tracker(Blocks, Queries):
         output_policy : OutputPolicyOptions, optional
             How outputs are collected.
         tags, facet, description : optional
-            What the run is found by; no part of the signature. A hit returns the run that it found, with
-            those that that one was given; `tag` adds to it.
+            What the run is found by; no part of the signature. A hit adds tags to the run that it found; facet and
+            description stay what that one was recorded with, of which a warning tells once a step.
 
         Returns
         -------
