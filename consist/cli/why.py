@@ -53,7 +53,8 @@ def why(
 ) -> None:
     """Say why a run was not found as an earlier one: what differs in code, config, inputs and contract.
 
-    RUN is named as for `consist show`: by the beginning of its id, or by an output, a digest or a file that it made.
+    RUN is named as for `consist show`: by the beginning of its id, by an output, a digest or a file that it made,
+    or, of the newest run of a step, by the step.
     Without it, it is the newest run that is neither a trace nor a scenario nor was put.
 
     It is compared with the nearest earlier run of its step: its counterpart in an earlier execution of the same sweep
@@ -82,13 +83,13 @@ def why(
 
 def _explained(store: "Store", run: str | None, other: str | None) -> "tuple[RunRecord, Explanation]":
     """Return the run that is explained, which is the later of two, and the explanation."""
-    from consist.cli.seeking import find_meant
+    from consist.cli.seeking import find_shown
     from consist.runs.explanation import explain_run
 
-    record = _newest(store) if run is None else find_meant(store, run).run
+    record = _newest(store) if run is None else find_shown(store, run).run
     if other is None:
         return record, explain_run(store, record)
-    earlier, later = sorted((find_meant(store, other).run, record), key=lambda found: (found.started, found.id))
+    earlier, later = sorted((find_shown(store, other).run, record), key=lambda found: (found.started, found.id))
     return later, explain_run(store, later, earlier)
 
 

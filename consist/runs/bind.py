@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ForwardRef, NamedTuple, Union
 
-from consist.arguments import an, closest
+from consist.arguments import an
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import encode
 from consist.identity.annotations import annotations_of, is_annotated
@@ -19,7 +19,7 @@ from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.runs.inputs import FOLDER, is_given_as, is_path_of
-from consist.runs.taken import GATHERING, taken_by
+from consist.runs.taken import GATHERING, near_parameter, taken_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -345,9 +345,10 @@ def _hint_at_a_name(
     stray = next((name for name in inputs if name not in parameters), None)
     if needed and stray is not None:
         return f"no parameter is called {stray!r:.60}, as the input is; write inputs={{{needed[0]!r}: …}}"
-    near = closest(needed[0], set(config) - parameters.keys()) if needed else None
-    if near is not None:
-        return f"config has {near!r}, which is no parameter: call it {needed[0]!r}"
+    for key in config:
+        near = None if key in parameters else near_parameter(key, needed)
+        if near is not None:
+            return f"config has {key!r:.60}, which is no parameter: call it {near!r}"
     return "arguments come from config, inputs and runtime_kwargs, by name"
 
 

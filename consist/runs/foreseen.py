@@ -51,8 +51,8 @@ def refuse_unstorable(request: Request, *, allow_pickle: bool) -> None:
     if not any(map(may_have_format, _with_all_below(promised))):
         raise OutputError(
             f"step {request.step!r} returns a {promised.__qualname__}, which has no format, so nothing would be kept",
-            hint="return its fields as a dict, make it a dataclass, or register a format (consist.register_format);"
-            ' to call it all the same: CacheOptions(cache_mode="off")',
+            hint="return its fields as a dict, make it a dataclass, allow pickle: Tracker(allow_pickle=True), or add a"
+            ' format: consist.register_format; to call it all the same: CacheOptions(cache_mode="off")',
         )
 
 

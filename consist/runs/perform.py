@@ -30,6 +30,7 @@ from consist.runs.hashedonly import told_of_hashed_only
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.leftovers import NOTHING, is_given, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
+from consist.runs.onhit import given_again
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
 from consist.runs.within import asked_runs, told_of_unseen
@@ -179,7 +180,8 @@ def _attempt(
         result = _result(published, returned, value, workshop.library)
     else:
         note_found(published, workshop.store)
-        result = recorded_result(published, workshop.library, cache_hit=False)
+        tags = given_again(identified.request, published, workshop.store)
+        result = recorded_result(published, workshop.library, cache_hit=False, tags=tags)
     if workshop.hooks is not NO_HOOKS:
         workshop.hooks.tell("complete", result)
     return result

@@ -60,7 +60,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         Wait until every write has reached the disk. False leaves the fsyncs out: a crash of the machine may then
         lose the last runs, or leave damage that `consist verify` finds.
     sharing : str
-        For a store that is made by this call: ``private`` or ``group``.
+        For a store that is made by this call: ``private``, ``group-read`` or ``group``.
     create : bool
         Make the store if there is none. Without it nothing is made where there is no store; where there is one, the
         index still is.

@@ -150,7 +150,7 @@ def test_a_put_over_a_suspect_heals_it(place, blobs, put, size, tmp_path):
     if place.backend.capabilities.files or size > 64 << 10:
         assert place.read(digest) == bytes(size), "nobody has noticed yet: sizes are equal"
     place.write(digest, bytes(size))  # over a network, a small blob is sent without asking
-    with pytest.raises(DamagedError):
+    with pytest.raises(DamagedError, match=r"`consist verify --read-data` finds all that is damaged at once"):
         blobs.verify(digest)
     assert blobs.suspects == {digest}
     put(blobs, data, tmp_path)

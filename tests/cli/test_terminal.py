@@ -78,6 +78,14 @@ def test_a_table_of_runs_reads_well(world):
         assert re.search(r"[0-9.]+ [mµ]?s\s", row)
 
 
+def test_of_a_run_that_no_call_finds_the_time_of_day_is_there_still(world):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        off = consist.CacheOptions(cache_mode="off")
+        run = tracker.run(pow, config={"base": 2, "exp": 3}, cache_options=off).run
+    row = _ESCAPE.sub("", on_terminal("runs", "--limit", "1", "--db-path", world.db_path)).splitlines()[-1]
+    assert re.match(rf"{run.id[:12]}  pow +uncached +{run.started_at:%Y-%m-%d %H:%M}", row)
+
+
 def test_where_there_is_no_room_the_step_gives_way(world):
     with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
         run = tracker.run(pow, name="a step whose name is long" * 4, config={"base": 2, "exp": 3}).run

@@ -216,5 +216,13 @@ def test_a_value_of_a_library_that_is_not_here_is_not_shown(monkeypatch, value):
 )
 @pytest.mark.parametrize("hold", [lambda path: {"a": path}, lambda path: [(path,)]], ids=["dict", "tuple"])
 def test_a_path_within_a_value_is_told_what_to_do(path, hold):
-    with pytest.raises(errors.OutputError, match="a Path within another value has no format; "):
+    told = "a Path within another value has no format; "
+    if not isinstance(path, Path):
+        told = rf"a {type(path).__name__} is a name without a file, and has no format \(make it str\(value\)\)"
+    with pytest.raises(errors.OutputError, match=told):
         plain.encode(hold(path))
+
+
+def test_a_bare_name_of_a_file_is_not_said_to_be_within_another():
+    with pytest.raises(errors.OutputError, match=r"^a PurePosixPath is a name without a file, and has no format"):
+        plain.encode(PurePosixPath("a"))
