@@ -18,7 +18,7 @@ from consist.store.pathnotes import BEGAN, ENDED, WROTE, Note, path_notes
 from consist.store.processes import is_alive, processes_above, this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from consist.hashing.digest import Digest
     from consist.index.records import RunRecord
@@ -45,19 +45,12 @@ class Elsewhere:
         Where the notes ended when it began.
     """
 
-    __slots__ = (
-        "_around",
-        "_begun",
-        "_declared",
-        "_end",
-        "_met",
-        "_notes",
-        "_number",
-        "_run",
-        "_said",
-        "_signature",
-        "_store",
-    )
+    # Of the class until they are known, as of most runs they never are, and making them takes a microsecond of each.
+    _number = -1
+    _declared: Note | None = None
+    _said: Note | None = None
+    _end: float = math.inf  # where it has said what it wrote
+    _met: Sequence[Note] = ()
 
     def __init__(
         self, run: RunRecord, around: tuple[str, ...], store: Store, signature: Digest | None, begun: int
@@ -68,11 +61,6 @@ class Elsewhere:
         self._signature = signature
         self._begun = begun
         self._notes = notes_beside(store)
-        self._number = next(_numbers)
-        self._declared: Note | None = None
-        self._said: Note | None = None
-        self._end: float = math.inf  # where it has said what it wrote
-        self._met: list[Note] = []
 
     def declare(self, places: Iterable[str]) -> None:
         """Say which paths the run will write to, and look who writes there already."""
@@ -128,6 +116,8 @@ class Elsewhere:
         return True
 
     def _note(self, kind: str, places: Mapping[str, str]) -> Note:
+        if self._number < 0:
+            self._number = next(_numbers)
         return Note(
             process=this_process(),
             number=self._number,
@@ -140,7 +130,7 @@ class Elsewhere:
             above=processes_above(),
             around=list(self._around),
             paths=dict(places),
-            inodes=_linked(places),
+            inodes=_linked(places) if kind == WROTE else {},
         )
 
     def _rivals(self, notes: Collection[Note]) -> list[Rival]:
