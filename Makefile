@@ -1,6 +1,7 @@
 # One recipe for everything that CI does, so that it runs at home as well. A bare machine needs Python 3.11 or newer,
 # make and pip: the rest is installed into .venv, and again when pyproject.toml changes.
 
+# Another Python goes into another place: make test PYTHON=python3.13 VENV=/where/it/may/be.
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
 
 HINT = "run the step that made it again, or put it again, and the store heals"
+_HINT_OF_DAMAGED = f"{HINT}; `consist verify --read-data` finds all that is damaged at once, else each read finds one"
 _HINT_OF_MISSING = f"{HINT}; `consist ls blobs` lists what there is"
 """Whoever asks by digest may have mistyped it; whoever reads an output has lost it."""
 
@@ -20,7 +21,7 @@ _HINT_OF_MISSING = f"{HINT}; `consist ls blobs` lists what there is"
 def damaged_blob(backend: Backend, suspects: MutableSet[Digest], digest: Digest, why: str) -> DamagedError:
     """Note that a blob is damaged, so that the next put writes it anew; return what to raise."""
     suspects.add(digest)
-    return DamagedError(f"blob {digest.short} in {backend.url} is damaged: {why}", hint=HINT)
+    return DamagedError(f"blob {digest.short} in {backend.url} is damaged: {why}", hint=_HINT_OF_DAMAGED)
 
 
 def missing_blob(backend: Backend, digest: Digest) -> BlobNotFoundError:

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from consist.blobs.backend import Range
 
 PRIVATE = "private"
+GROUP_READ = "group-read"
 GROUP = "group"
-_FOLDER_MODES = {PRIVATE: 0o700, GROUP: 0o2770}
-_LOCK_MODES = {PRIVATE: 0o600, GROUP: 0o660}
+_FOLDER_MODES = {PRIVATE: 0o700, GROUP_READ: 0o2750, GROUP: 0o2770}
+_LOCK_MODES = {PRIVATE: 0o600, GROUP_READ: 0o600, GROUP: 0o660}
 _EVERYTHING = Capabilities(create=True, replace=True, files=True)  # frozen, and asked for twice by every hit
 _FILE_MODE = 0o444
 
@@ -62,8 +63,9 @@ class LocalBackend:
         Sync files and folders, so that what was published survives a crash of the machine. Without it a put is
         some 20 times faster, and a crash of the *machine* (not of the process) may lose or truncate the newest
         objects.
-    sharing : {"private", "group"}
-        Folders for their owner alone (0700), or for a group (02770, new files get the folder's group).
+    sharing : {"private", "group-read", "group"}
+        Folders for their owner alone (0700), for a group to read (02750), or for a group (02770). New files get the
+        folder's group.
 
     Raises
     ------
@@ -83,7 +85,7 @@ class LocalBackend:
 
     def __init__(self, root: str, *, durable: bool = True, sharing: str = PRIVATE) -> None:
         if sharing not in _FOLDER_MODES:
-            raise SettingsError(f"sharing is {PRIVATE!r} or {GROUP!r}, not {sharing!r}")
+            raise SettingsError(f"sharing is one of {', '.join(_FOLDER_MODES)}, not {sharing!r}")
         self._root = os.path.abspath(root)
         self._temp = f"{self._root}/{layout.TEMP}"
         self._lock = f"{self._root}/{layout.LOCK}"

@@ -38,7 +38,7 @@ def open_backend(
         ``consist_driver`` in it is ``"s3fs"`` or ``"obstore"``; without it consist chooses.
     durable : bool
         Folders only: sync before a write returns.
-    sharing : {"private", "group"}
+    sharing : {"private", "group-read", "group"}
         Folders only: who may use them.
     memory : mapping-like, optional
         Servers only: remembers what was found out about each, so that it is tried once and not once a process.

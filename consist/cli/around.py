@@ -36,6 +36,8 @@ class Around:
         self._doing = ""
         self._shown = contextlib.ExitStack()
         self._seen: Callable[[int], object] = int
+        self.has_run = False
+        """Whether the command has been run to an end of its own, a good one."""
 
     def __enter__(self) -> Self:
         heed_interrupts(self._place)
@@ -63,6 +65,7 @@ class Around:
         interrupting.rest()
         try:
             yield
+            self.has_run = True
         finally:
             heed_interrupts(self._place)
             self._begin(_STORING)

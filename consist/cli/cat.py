@@ -147,7 +147,7 @@ def _refuse_binary(found: "Found", piece: bytes) -> None:
 def _write_value(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import read_value, said
     from consist.cli.output import write_json, write_text
-    from consist.cli.readable import json_ready, readable_text
+    from consist.runs.readable import json_ready, readable_text
 
     with _reading(found):
         value = read_value(store, found)
@@ -191,7 +191,7 @@ def _write_table(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import opened_table
     from consist.cli.output import on_terminal, write_json_array, write_table
     from consist.cli.progress import progress, things, told
-    from consist.cli.readable import cell_text, json_ready
+    from consist.runs.readable import cell_text, json_ready
 
     with (
         opened_table(store, found) as table,
@@ -210,9 +210,9 @@ def _write_table(store: "Store", found: "Found", form: str) -> None:
 def _write_array(store: "Store", found: "Found", form: str) -> None:
     from consist.cli.content import read_array
     from consist.cli.output import write_json_array, write_line
-    from consist.cli.readable import json_ready
     from consist.cli.text import escape
     from consist.errors import UsageError
+    from consist.runs.readable import json_ready
 
     with _reading(found):
         array = read_array(store, found, _SHOWN if form == _TEXT else None)
@@ -239,7 +239,7 @@ def _write_csv(heads: "list[list[str]]", rows: Any) -> None:
     from types import SimpleNamespace
 
     from consist.cli.output import write_text
-    from consist.cli.readable import cell_text
+    from consist.runs.readable import cell_text
 
     writer = csv.writer(SimpleNamespace(write=write_text), lineterminator="\n")
     writer.writerows(heads)
@@ -276,7 +276,7 @@ def _documents(store: "Store", found: "list[tuple[str, Found]]", *, raw: bool) -
 
     from consist.cli.content import read_value, said
     from consist.cli.output import on_terminal
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
     from consist.store.names import open_found
 
     for path, item in found:

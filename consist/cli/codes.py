@@ -16,7 +16,8 @@ OK, PROBLEM, USAGE, NOT_FOUND, STORAGE, REFUSED, BUG, INTERRUPTED = 0, 1, 2, 3, 
 
 MEANINGS = {
     OK: "Done. A reader that closes the pipe early (`| head`) is no failure either.",
-    PROBLEM: "A problem was found: by `verify` or `doctor`, or in content or a record that was asked for.",
+    PROBLEM: "A problem was found: by `verify` or `doctor`, in content or a record that was asked for, or by `exec`:"
+    " its command ended well and did not write an output.",
     USAGE: "The call is wrong: an unknown verb or option, a malformed path or setting. Nothing was done.",
     NOT_FOUND: "There is no such run, output, blob, file, index or store, or a prefix fits several.",
     STORAGE: "The storage failed: unreachable, full, not permitted; also when standard output cannot be written.",

@@ -7,6 +7,7 @@ of any other its format.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from consist.arguments import closest
@@ -43,6 +44,10 @@ class Other(NamedTuple):
     """An output that is no plain value in a record: its format stands for it."""
 
     format: str
+
+
+_TOO_DEEP = Other("plain")
+"""A plain value that nests too deeply to be written as text."""
 
 
 def parse_columns(typed: Iterable[str]) -> tuple[Column, ...]:
@@ -92,8 +97,8 @@ class Chosen:
         return tuple(column.name for column in self.columns)
 
     def cells(self, record: RunRecord) -> tuple[Cell, ...]:
-        """Return what a run has in the columns, as text; None where it has nothing."""
-        return tuple(None if value is _ABSENT else _text(value) for value in self._values(record))
+        """Return what a run has in the columns; None where it has nothing."""
+        return tuple(map(_cell, self._values(record)))
 
     def document(self, record: RunRecord) -> dict[str, Any]:
         """Return what a run has in the columns, by their names, as JSON data; what it does not have is left out."""
@@ -183,13 +188,24 @@ def _decoded(item: ArtifactRecord) -> Any:
     return Other(item.format) if found is None else found[0]
 
 
-def _text(value: Any) -> str:
-    from consist.cli.readable import one_line
+def _cell(value: Any) -> Cell:
+    from consist.cli.text import Number
+    from consist.runs.readable import one_line
 
-    return f"<{value.format}>" if isinstance(value, Other) else one_line(value)
+    if value is _ABSENT:
+        return None
+    if type(value) is float and math.isfinite(value):
+        return Number(value)
+    try:
+        return f"<{value.format}>" if isinstance(value, Other) else one_line(value)
+    except RecursionError:
+        return _cell(_TOO_DEEP)
 
 
 def _json(value: Any) -> Any:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
-    return {"format": value.format} if isinstance(value, Other) else json_ready(value)
+    try:
+        return {"format": value.format} if isinstance(value, Other) else json_ready(value)
+    except RecursionError:
+        return _json(_TOO_DEEP)

@@ -4,24 +4,27 @@ Nothing is made and nothing is changed here. A check that fails is one that says
 """
 
 # Paths are plain strings: they come from settings, and go to the system as they are.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH112, PTH113, PTH116, PTH118, PTH120
 
 from __future__ import annotations
 
 import os
 import stat
 import time
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.cli.opening import find_place, heed_interrupts
-from consist.errors import ConsistError, DamagedError, FormatError, SettingsError
+from consist.errors import ConsistError, DamagedError, FormatError, SettingsError, StorageError
+from consist.store import places
 from consist.store.checks import BYTES, OK, PROBLEM, WARNING, Check, failed, tried
 from consist.store.settings import default_store, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from consist.blobs.backend import Backend
+    from consist.index.environment import Environment
     from consist.index.index import Index
     from consist.store.config import StoreConfig
     from consist.store.places import Located
@@ -52,18 +55,21 @@ def diagnose(db_path: str | None, store: str | None, *, write: bool) -> Iterator
     write : bool
         Whether to try what writes into the store.
     """
-    place = yield from _settings(db_path, store)
+    pages = cache(_pages)
+    place = yield from _settings(db_path, store, pages)
     yield from _versions()
     if place is None:
         return
     found = yield from _store(place, write=write)
-    yield from _index(place, found)
+    yield from _index(place, found, pages)
 
 
 # Settings and versions ---------------------------------------------------------------------------------------------
 
 
-def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, Located | None]:
+def _settings(
+    db_path: str | None, store: str | None, pages: Callable[[str], Check]
+) -> Generator[Check, None, Located | None]:
     """Say where each setting comes from; return the place that they name, if they do."""
     try:
         settings = resolve(db_path=db_path, store=store)
@@ -71,7 +77,7 @@ def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, 
         yield failed(SETTINGS, "settings file", error)
         return None
     try:
-        place: Located | None = find_place(db_path, store)
+        place: Located | None = _place(db_path, store, pages)
         trouble = None
     except ConsistError as error:
         place, trouble = None, error
@@ -80,6 +86,19 @@ def _settings(db_path: str | None, store: str | None) -> Generator[Check, None, 
     if trouble is not None:
         yield failed(SETTINGS, "place", trouble)
     return place
+
+
+def _place(db_path: str | None, store: str | None, pages: Callable[[str], Check]) -> Located:
+    """Choose index and store; an index that must be asked for its store is first known to be sound.
+
+    LMDB believes what is in its pages, and damage can end the process there.
+    """
+    path, named, *_ = places.find_place(db_path=db_path, store=store)
+    if named is None and not os.path.isdir(default_store(path)) and os.path.isfile(path):
+        found = pages(path)
+        if found.level == PROBLEM:
+            raise DamagedError(str(found.value), hint="name the store: `consist index rebuild --store PLACE`")
+    return find_place(db_path, store)
 
 
 def _setting(name: str, setting: Setting, place: Located | None) -> Check:
@@ -201,16 +220,18 @@ def _folder(root: str, config: StoreConfig | None) -> Iterator[Check]:
 
 
 def _permissions(root: str, config: StoreConfig) -> Check:
-    from consist.store.config import GROUP
+    from consist.store.config import GROUP, GROUP_READ
 
     mode = stat.S_IMODE(os.stat(root).st_mode)
-    shared = stat.S_ISGID | stat.S_IRWXG
-    level, advice = OK, None
+    reads = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
+    advice = None
     if mode & stat.S_IWOTH:
-        level, advice = WARNING, f"anybody here can change what is in it: chmod o-w {root}"
-    elif config.sharing == GROUP and mode & shared != shared:
-        level, advice = WARNING, f"its group cannot use it: chmod g+rwxs {root}"
-    return Check(STORE, "permissions", level, f"{mode:04o}", advice=advice)
+        advice = f"anybody here can change what is in it: chmod o-w {root}"
+    elif config.sharing == GROUP and mode & (reads | stat.S_IWGRP) != reads | stat.S_IWGRP:
+        advice = f"its group cannot use it: chmod g+rwxs {root}"
+    elif config.sharing == GROUP_READ and mode & (reads | stat.S_IWGRP) != reads:
+        advice = f"its group is to read it, and no more: chmod g=rxs {root}"
+    return Check(STORE, "permissions", WARNING if advice else OK, f"{mode:04o}", advice=advice)
 
 
 def _leftovers(root: str) -> Check:
@@ -236,7 +257,7 @@ def _leftovers(root: str) -> Check:
 # The index ---------------------------------------------------------------------------------------------------------
 
 
-def _index(place: Located, store: Found | None) -> Iterator[Check]:
+def _index(place: Located, store: Found | None, pages: Callable[[str], Check]) -> Iterator[Check]:
     from consist.index.filekind import Kind, file_kind, network_filesystem
 
     path = place.db_path
@@ -257,15 +278,35 @@ def _index(place: Located, store: Found | None) -> Iterator[Check]:
     network = network_filesystem(os.path.realpath(path))
     away = None if network is None else "LMDB must not be there: put the index on a local disk, with --db-path"
     yield Check(INDEX, "filesystem", OK if network is None else WARNING, network or "local", advice=away)
+    found = pages(path)
+    if found.level == PROBLEM:
+        yield found._replace(advice=f"{_rebuild(place)} makes it anew from the store")
+        return  # LMDB would believe it
+    yield found
     yield from _trust(place, store)
+
+
+def _pages(path: str) -> Check:
+    """Look at every page of an index that is in use, the lists of free ones included, without LMDB."""
+    from consist.cli.progress import WAITING, progress
+    from consist.index.environment import Environment
+
+    try:
+        with progress(f"looking at the pages of {path}", unit=WAITING):
+            found = Environment(path).damage()
+    except (DamagedError, StorageError) as error:
+        return failed(INDEX, "pages", error)
+    if found is None:
+        return Check(INDEX, "pages", OK, "sound")
+    return Check(INDEX, "pages", PROBLEM, f"the index {path} is damaged: {found}")
 
 
 def _index_permissions(path: str, store: Found | None) -> Check:
     """Look at who may read the index: it tells as much as the records of its store."""
-    from consist.store.config import GROUP
+    from consist.store.config import PRIVATE
 
     mode = stat.S_IMODE(os.stat(path).st_mode)
-    shared = store is not None and store.config.sharing == GROUP
+    shared = store is not None and store.config.sharing != PRIVATE
     level, advice = OK, None
     if mode & (stat.S_IRWXO if shared else stat.S_IRWXG | stat.S_IRWXO):
         said, who = ("is for its group", "o=") if shared else ("is private", "go=")
@@ -288,8 +329,22 @@ def _trust(place: Located, store: Found | None) -> Iterator[Check]:
         yield failed(INDEX, "trusted", error)
         return
     yield Check(INDEX, "trusted", OK, "yes")
+    yield tried(INDEX, "values", lambda: _values(place, environment))
     if store is not None:
         yield tried(INDEX, "complete", lambda: _complete(place, store, Index(environment, store.config.id)))
+
+
+def _values(place: Located, environment: Environment) -> Check:
+    """Compare every value with its check; a run whose record does not match is left out of lists."""
+    from consist.cli.progress import WAITING, progress
+    from consist.index.soundness import damaged_values
+
+    with progress(f"looking at the values of {place.db_path}", unit=WAITING):
+        found = damaged_values(environment)
+    if not found:
+        return Check(INDEX, "values", OK, "match their checks")
+    said = ", ".join(f"{count} in the table {table}" for table, count in found.items())
+    return Check(INDEX, "values", PROBLEM, f"damaged: {said}", advice=f"{_rebuild(place)} makes it anew from the store")
 
 
 def _complete(place: Located, store: Found, index: Index) -> Check:

@@ -45,16 +45,16 @@ def diff(
 
     Runs are named as for `consist show`. A line is a difference: of code, config, inputs and contract, as `consist why`
     tells them; of facets; of the runs that the functions asked for; of outputs, which differ if their content does; of
-    the status. What is equal is left out, so that two runs of the same result show no line of an output. The execution
-    times are shown in any case.
+    the status. Of an output the value is shown, if it is plain and has at most 64 bytes. What is equal is left out, so
+    that two runs of the same result show no line of an output. The execution times are shown in any case.
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json, write_table
-    from consist.cli.seeking import find_meant
+    from consist.cli.seeking import find_shown
     from consist.cli.shapes import head, seconds_of
 
     opened = open_to_read(find_place(db_path, store))
-    one, other = (find_meant(opened, name).run for name in (before, after))
+    one, other = (find_shown(opened, name).run for name in (before, after))
     found = list(_differences(one, other))
     if as_json:
         times = [seconds_of(run) for run in (one, other)]
@@ -81,7 +81,7 @@ def _differences(one: "RunRecord", other: "RunRecord") -> "Iterator[tuple[str, s
         yield "asked_for", run_id, "removed" if run_id in removed else "added", None, None
     for output in compared.outputs:
         change = "added" if output.before is None else "removed" if output.after is None else "changed"
-        yield "output", output.key, change, _content(output.before), _content(output.after)
+        yield "output", output.key, change, output.before, output.after
     if one.status != other.status:
         yield "status", "", "changed", one.status, other.status
 
@@ -97,33 +97,44 @@ def _change(key: str, one: dict[str, Any], other: dict[str, Any]) -> str:
     return "changed" if key in other else "removed"
 
 
+def _document(part: str, name: str, change: str, before: Any, after: Any) -> dict[str, Any]:
+    from consist.runs.readable import json_ready
+
+    if part == "output":
+        before, after = _content(before), _content(after)
+    return {"part": part, "name": name, "change": change, "before": json_ready(before), "after": json_ready(after)}
+
+
 def _content(output: "ArtifactRecord | None") -> dict[str, Any] | None:
     if output is None:
         return None
     return {"digest": output.digest.hex, "size": output.content_size, "format": output.format}
 
 
-def _document(part: str, name: str, change: str, before: Any, after: Any) -> dict[str, Any]:
-    from consist.cli.readable import json_ready
-
-    return {"part": part, "name": name, "change": change, "before": json_ready(before), "after": json_ready(after)}
-
-
 def _row(part: str, name: str, change: str, before: Any, after: Any) -> "tuple[Cell, ...]":
+    from consist.runs.comparison import told
+    from consist.runs.readable import one_line
+
+    if part == "output":
+        sides = told(before, after, one_line) or (_described(before), _described(after))
+        return (part, name, change, *sides)
     return part, name, change, _side(part, before), _side(part, after)
 
 
-def _side(part: str, value: Any) -> "Cell":
-    from consist.cli.readable import one_line
-    from consist.hashing.digest import SIZE, Digest
+def _described(output: "ArtifactRecord | None") -> "Cell":
     from consist.runs.sizes import human_size
+
+    return None if output is None else f"{output.digest.hex[:12]} {output.format} {human_size(output.content_size)}"
+
+
+def _side(part: str, value: Any) -> "Cell":
+    from consist.hashing.digest import SIZE, Digest
+    from consist.runs.readable import one_line
 
     if value is None:
         return None
     if part == "inputs" and isinstance(value, str) and len(value) == 2 * SIZE and set(value) <= set("0123456789abcdef"):
         return Digest.parse(value)
-    if part == "output":
-        return f"{value['digest'][:12]} {value['format']} {human_size(value['size'])}"
     return one_line(value)
 
 

@@ -37,7 +37,8 @@ def doctor(
 
     Each setting is shown with where it comes from. What a store needs of its place is really done: listing, writing,
     reading, creating an object that only one of several writers may create, swapping, deleting; then small and large
-    objects are timed. All of that is under keys of its own, which are removed; no secret is shown.
+    objects are timed. All of that is under keys of its own, which are removed; no secret is shown. Of the index all
+    pages and values are looked at; `consist index rebuild` mends what is damaged.
 
     A line is a check: ok, a warning of what works but perhaps not as wanted, or a problem. The last is the verdict.
     """

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consist.cli.around import Around
+    from consist.errors import StoragePermissionError
     from consist.runs.run import RunResult
     from consist.runs.shell import Command, Watch
     from consist.runs.tracker import Tracker
@@ -79,7 +80,8 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     printed again; else it runs, and what it prints is shown while it comes. Other variables, the folder and the
     program's libraries do not count.
 
-    The exit code is the command's. A command that fails is recorded, and runs again the next time. Ctrl-C and other
+    The exit code is the command's; 1 if it ends well and has not written an output. A command that fails, in either
+    way, is recorded, and runs again the next time. Ctrl-C and other
     signals are passed on to it. It gets nothing from standard input. What it leaves running is not waited for:
     its output is read for half a second more, with a warning. With --json what it prints is kept and not shown; of one
     that fails no document is printed, but the end of its standard error (2,000 bytes).
@@ -87,8 +89,10 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     import subprocess
 
     from consist.cli.around import Around
-    from consist.cli.codes import OK
+    from consist.cli.codes import OK, PROBLEM, with_hint
     from consist.cli.opening import find_place
+    from consist.cli.output import complain
+    from consist.errors import StoragePermissionError, UsageError
     from consist.runs.shell import Watch, look_at
 
     place = find_place(db_path, store)
@@ -108,9 +112,26 @@ def exec_(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
             if as_json:  # there is no document of what failed, but why must not be lost
                 _shown_by(around)("stderr", error.stderr)
             return error.returncode if error.returncode > 0 else _SIGNALLED - error.returncode
+        except UsageError as error:
+            if not around.has_run:
+                raise
+            around.quiet()
+            complain(with_hint(error))
+            return PROBLEM  # the call was right, and the command has run
+        except StoragePermissionError as error:
+            raise _with_the_flag(error) from error
     if as_json:
         _write(result)
     return OK
+
+
+def _with_the_flag(error: "StoragePermissionError") -> "StoragePermissionError":
+    """Name the option where the hint names what it is in Python."""
+    from consist.errors import StoragePermissionError
+    from consist.store.flight import READ_ONLY
+
+    hint = error.hint and error.hint.replace(READ_ONLY, "--cache-mode readonly")
+    return StoragePermissionError(error.message, hint=hint)
 
 
 def _tracker(place: "Located") -> "Tracker":

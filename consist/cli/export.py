@@ -31,8 +31,8 @@ def parquet(
 ) -> None:
     """Write all runs, artifacts, edges and config values as Parquet: runs, artifacts, edges and config, a file each.
 
-    A run is a row of runs; an output a row of artifacts, with its value as text and as a number where that is plain and
-    small; edges say which run read or made which content, by its
+    A run is a row of runs; an output a row of artifacts, with its value as text and as a number where that is plain,
+    small and can be read here; edges say which run read or made which content, by its
     digest; config has a row for each value in the config or facet of a run, under its keys with dots between. Run ids
     and digests lead from one to the other. pyarrow is needed.
     """

@@ -67,6 +67,7 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     A plain value is written as it is stored, which is msgpack, so that the file has the digest that is recorded. For
     one to be read, use `consist cat PATH > FILE`.
     """
+    from consist.cli.interrupting import ended_in_order
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import on_terminal, write_json_list, write_lines
     from consist.cli.progress import progress
@@ -88,7 +89,8 @@ def get(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     _say_renamed(paths, found, files, target)
 
     def restored(each: str, item: "Found", file: str) -> dict[str, Any]:
-        with progress(f"getting {each}", total=item.size, shown=not (as_json and on_terminal())) as seen:
+        shown = not (as_json and on_terminal())
+        with ended_in_order(), progress(f"getting {each}", total=item.size, shown=shown) as seen:
             restore(opened, item, file, force=force, seen=seen)
         return {"path": each, "target": file, "digest": item.digest.hex, "size": item.size}
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while a driver waits for a server: the process ends, although the main thread hears nothing.
+"""Ctrl-C while a driver waits for a server: the process ends, although the main thread hears nothing. And other ends.
 
 Python raises `KeyboardInterrupt` when the main thread comes back to Python. A driver written in another language may
 come back only when its server has answered or its time is over: obstore after half a minute, several times. So a thread
@@ -8,12 +8,14 @@ damaged by that: a store stands any moment at which its writer is killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event
+    from typing import NoReturn
 
 _PATIENCE = 3.0
 """Seconds that the main thread has: removing a temporary object is a request or two."""
@@ -46,6 +48,28 @@ def rest() -> None:
     """Watch no longer: what there was to do is done."""
     while _ends:
         _ends.pop()()
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let who stops the program, or closes its terminal, end a block as Ctrl-C does: what is half made is removed.
+
+    For what is made in a user's folder, where nobody sweeps. A signal that is ignored stays ignored.
+    """
+    import signal
+
+    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ends:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in ends:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)  # what a shell calls it
 
 
 def _wait(reading: int, over: Event) -> None:

@@ -122,7 +122,7 @@ def _folder_of(store: "Store", target: str) -> str | None:
 
 
 def _document(found: "Lineage") -> dict[str, Any]:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     nodes = [
         {

@@ -132,7 +132,7 @@ def open_place(place: Located, *, making: str | None = None) -> Store:
     place : Located
         Which.
     making : str, optional
-        Make the store if there is none, shared so: ``private`` or ``group``.
+        Make the store if there is none, shared so: ``private``, ``group-read`` or ``group``.
     """
     from consist.store.config import PRIVATE
     from consist.store.opening import open_store

@@ -45,11 +45,12 @@ def terminal_width() -> int:
         return _USUAL_WIDTH
 
 
-def write_table(
+def write_table(  # noqa: PLR0913 - how it may be laid out, by name
     columns: Sequence[str],
     rows: Iterable[Sequence[Cell]],
     *,
     flexible: Sequence[str] = (),
+    spare: Sequence[str] = (),
     human: bool = False,
     of_content: bool = False,
 ) -> None:
@@ -63,6 +64,8 @@ def write_table(
         The cells of each row.
     flexible : sequence of str
         Columns of text that give way where a terminal is narrow; see ``terminal.py``.
+    spare : sequence of str
+        Columns that a narrow terminal is not shown, the first one first, before a row becomes several lines.
     human : bool
         Write sizes and durations as a terminal shows them, wherever this goes.
     of_content : bool
@@ -72,7 +75,7 @@ def write_table(
         from consist.cli.terminal import write_terminal
 
         call = str if of_content else _for_people
-        write_terminal(list(map(call, columns)), rows, list(map(call, flexible)))
+        write_terminal(list(map(call, columns)), rows, list(map(call, flexible)), list(map(call, spare)))
         return
     write_line("\t".join(columns))
     text = measured if human else plain

@@ -81,7 +81,7 @@ def _table(store: "Store", found: "Found", rows: int) -> dict[str, Any]:
     from itertools import islice
 
     from consist.cli.content import opened_table
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     with opened_table(store, found) as table:
         columns = [{"name": name, "type": kind} for name, kind in table.columns.items()]
@@ -91,7 +91,7 @@ def _table(store: "Store", found: "Found", rows: int) -> dict[str, Any]:
 
 def _array(store: "Store", found: "Found", rows: int) -> dict[str, Any]:
     from consist.cli.content import read_array
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     array = read_array(store, found, rows)
     items = array.items[:rows] if array.shape else array.items
@@ -101,7 +101,7 @@ def _array(store: "Store", found: "Found", rows: int) -> dict[str, Any]:
 
 def _value(store: "Store", found: "Found", _rows: int) -> dict[str, Any]:
     from consist.cli.content import read_value, said
-    from consist.cli.readable import json_ready, readable_text
+    from consist.runs.readable import json_ready, readable_text
 
     value = read_value(store, found)
     text = said(found, readable_text, value)
@@ -145,8 +145,8 @@ _HEADS = {"table": _table, "array": _array, "value": _value, "bytes": _bytes, "f
 
 def _write(document: dict[str, Any]) -> None:
     from consist.cli.output import write_facts, write_line, write_table
-    from consist.cli.readable import cell_text, readable_text
     from consist.cli.text import escape, harmless
+    from consist.runs.readable import cell_text, readable_text
 
     write_facts(_facts(document))
     write_line("")

@@ -49,10 +49,10 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     sharing: Annotated[
         str | None,
         typer.Option(
-            metavar="private|group",
-            help="With --create: whether the folder's group may use the store too. Default: private.",
+            metavar="private|group-read|group",
+            help="With --create: whether the folder's group may read the store, or use it, too. Default: private.",
             show_default=False,
-            autocompletion=complete_words("private|group"),
+            autocompletion=complete_words("private|group-read|group"),
         ),
     ] = None,
     as_json: AsJson = False,

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _STATES = "completed|failed|forgotten"
 _KINDS = "run|trace|scenario"
 COLUMNS = ("run_id", "model", "status", "started", "execution_time", "hits")
+SPARE = ("hits", "execution_time", "started", "status")
+"""Columns that give way on a narrow terminal to those that were asked for."""
 KIND = "kind"
 """The last column where programs read; people, whose terminal has 80 columns, are told it behind the model's name."""
 
@@ -84,9 +86,13 @@ def runs(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     The model, on a terminal called step, is the step's name; the execution time is in seconds; hits say how often the
     run was found again; the kind is run, trace (a block that always runs) or scenario (it holds others).
 
+    A run that completed and is found by no call is completed (uncached), on a terminal uncached: something could not be
+    stored or hashed, cache_mode was off, or a later run took its place. `consist show RUN` says which.
+
     --with adds columns: config.KEY, facet.KEY, meta.KEY and output.KEY, with more dots for what is nested, or one of
     those four alone for all of it. Of an output, a plain value that is small enough to lie in the record is shown, and
-    of any other the format, as <parquet>. The option may be repeated, or have several with commas between.
+    of any other the format, as <parquet>. The option may be repeated, or have several with commas between. On
+    a terminal numbers have six digits, and where it is narrow hits, times and status are left out for these columns.
 
     On a terminal times are local, without a zone; elsewhere they are UTC, and end in Z. --since takes both as they
     stand, and a number with one of the letters s, m, h, d, w: so many seconds to weeks ago.
@@ -148,7 +154,9 @@ def _write(store: "Store", records: "Iterable[Any]", columns: "Chosen", *, pinne
     people = on_terminal()
     names = (*COLUMNS, *(() if people else (KIND,)), *columns.names, *(("pinned",) if pinned else ()))
     flexible = ("model", "pinned", *columns.names) if people else ()
-    write_table(names, (_row(store, record, columns, pinned, people) for record in records), flexible=flexible)
+    spare = SPARE if columns.columns else ()
+    rows = (_row(store, record, columns, pinned, people) for record in records)
+    write_table(names, rows, flexible=flexible, spare=spare)
 
 
 def _row(store: "Store", record: Any, columns: "Chosen", pinned: bool, people: bool) -> "tuple[Cell, ...]":
@@ -160,7 +168,15 @@ def _row(store: "Store", record: Any, columns: "Chosen", pinned: bool, people: b
     name, kind = (_named(record), ()) if people else (record.step, (record.kind,))
     more = columns.cells(record) if columns.columns else ()
     pins = (_reasons(store, record),) if pinned else ()
-    return (RunId(record.id), name, record.status, *times, hits, *kind, *more, *pins)
+    return (RunId(record.id), name, _status(record, people), *times, hits, *kind, *more, *pins)
+
+
+def _status(record: "Outline | RunRecord", people: bool) -> str:
+    from consist.index.outline import is_uncached
+
+    if not is_uncached(record):
+        return record.status
+    return "uncached" if people else f"{record.status} (uncached)"  # in 80 columns the rest would cost the time of day
 
 
 def _named(record: "Outline | RunRecord") -> str:

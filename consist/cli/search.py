@@ -48,9 +48,9 @@ def search(
 ) -> None:
     """List the runs that say something, the newest first, with where they say it.
 
-    A text is looked for in the names of steps, inputs and outputs, in tags, descriptions, errors and the reasons of
-    what was forgotten, and in the keys and values of config and facet; letters from A to Z are found in either case. A
-    number is found where it is a value.
+    A text is looked for in the names of steps, inputs, outputs and their files, in tags, descriptions, errors and the
+    reasons of what was forgotten, and in the keys and values of config and facet; letters from A to Z are found in
+    either case. A number is found where it is a value.
 
     KEY=VALUE finds the runs in whose config or facet just this value lies under the key, however deep; KEY may be
     several with dots between.
@@ -77,14 +77,14 @@ def search(
 
 
 def _place(found: "Place") -> dict[str, Any]:
-    from consist.cli.readable import json_ready
+    from consist.runs.readable import json_ready
 
     return {"name": found.name, "value": json_ready(found.value)}
 
 
 def _rows(found: "Iterable[tuple[RunRecord, tuple[Place, ...]]]") -> "Iterator[tuple[Cell, ...]]":
-    from consist.cli.readable import one_line
     from consist.cli.text import RunId, Time
+    from consist.runs.readable import one_line
 
     for run, places in found:
         said = "; ".join(f"{place.name}: {one_line(place.value)}" for place in places)

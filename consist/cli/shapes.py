@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from consist.cli.readable import json_ready
 from consist.cli.text import iso_time
+from consist.index.outline import is_uncached
+from consist.runs.readable import json_ready
 from consist.store.lookup import forgettings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def run_line(store: Store, record: RunRecord) -> dict[str, Any]:
         "model": record.step,
         "kind": record.kind,
         "status": record.status,
+        "uncached": is_uncached(record),
         "started": iso_time(record.started),
         "ended": iso_time(record.ended),
         "execution_time": seconds_of(record),

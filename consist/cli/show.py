@@ -25,6 +25,7 @@ def command() -> Any:
             "consist show 3f2a",
             "consist show plot.png",
             "consist show steps/clean/table",
+            "consist show clean",
             "consist show 3f2a --json | jq .run.config",
         ),
     )
@@ -35,7 +36,7 @@ def show(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="A run, or what a run made: output, digest, file.",
+            help="A run, what a run made (output, digest, file), or a step.",
             show_default=False,
             autocompletion=complete_target,
         ),
@@ -50,17 +51,18 @@ def show(
     steps/STEP/OUTPUT for the newest run, blobs/DIGEST) or a digest, which has 16 digits or more, or fewer after
     blake3:; then as a file or folder here, which is hashed: ./NAME is always one. If several runs made that content
     the newest is shown, and the others are named as also_made_by. A file that is no output of its own is looked for in
-    the folders that runs made. Of what was found as an output found_as says which, in a folder found_in.
+    the folders that runs made. Of what was found as an output found_as says which, in a folder found_in. The name of a
+    step, where no run and no file is called so, and steps/STEP are the newest run of the step.
 
     A line is a fact: what it is about, a tab, and its values.
     """
     from consist.cli.opening import find_place, open_to_read
     from consist.cli.output import write_json
-    from consist.cli.seeking import find_meant
+    from consist.cli.seeking import find_shown
     from consist.cli.shapes import head, run_in_full
 
     opened = open_to_read(find_place(db_path, store))
-    origin = find_meant(opened, target)
+    origin = find_shown(opened, target)
     if as_json:
         meant = {"output": origin.output, "inner": origin.inner or None, "also_made_by": list(origin.also)}
         write_json({**head("show"), **meant, "run": run_in_full(opened, origin.run)})
@@ -76,8 +78,8 @@ def _write(store: "Store", origin: "Origin") -> None:
 
 def _facts(store: "Store", origin: "Origin") -> "Iterator[tuple[Any, ...]]":
     """Yield name and cells of each fact; of what a run has several of, one after the other."""
-    from consist.cli.readable import one_line
     from consist.cli.text import RunId, Size
+    from consist.runs.readable import one_line
 
     record = origin.run
     yield from _course(store, record)
@@ -207,7 +209,7 @@ def _contract(record: "RunRecord") -> "Iterator[tuple[str, ...]]":
 
 
 def _named(name: str, value: Any) -> "Iterator[tuple[str, Cell]]":
-    from consist.cli.readable import one_line
+    from consist.runs.readable import one_line
 
     if isinstance(value, dict):
         for key, item in value.items():

@@ -105,7 +105,9 @@ class _Column:
         return min(self.whole, max(self.least, self.filled, words))
 
 
-def write_terminal(names: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str]) -> None:
+def write_terminal(
+    names: Sequence[str], rows: Iterable[Sequence[Cell]], flexible: Sequence[str], spare: Sequence[str] = ()
+) -> None:
     """Write rows as they come, a batch at a time.
 
     Parameters
@@ -116,22 +118,26 @@ def write_terminal(names: Sequence[str], rows: Iterable[Sequence[Cell]], flexibl
         The cells of each row.
     flexible : sequence of str
         Columns of text that may be cut; of those that hold numbers nothing is.
+    spare : sequence of str
+        Columns that are left out, one after the other, before a row becomes several lines.
     """
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)
     columns: list[_Column | None] = [None] * len(names)
-    is_first = True
+    last: list[int] | None = None
     for batch in _batches(rows):
         found = [_column(name, [row[n] for row in batch], name in flexible) for n, name in enumerate(names)]
         columns = [column.and_of(known) for column, known in zip(found, columns, strict=True)]
         known = [column for column in columns if column is not None]
-        widths = _fit(known, console.width)
+        kept, widths = _fit_without(known, console.width, [names.index(name) for name in spare])
         if widths is None:
             _write_records(console, known, batch)
         else:
-            _write_rows(console, known, widths, batch, is_first=is_first)
-        is_first = widths is None  # a table behind records needs its names, too
+            cut: list[Sequence[Cell]] = [[row[n] for n in kept] for row in batch]
+            # A table behind records needs its names, too, as one with fewer columns does.
+            _write_rows(console, [known[n] for n in kept], widths, cut, is_first=kept != last)
+        last = None if widths is None else kept
 
 
 def fitted(line: str, width: int) -> str:
@@ -189,6 +195,16 @@ def _column(name: str, cells: list[Cell], may_be_cut: bool) -> _Column:
         is_number=any(isinstance(cell, (int, Size, Seconds)) for cell in cells[:1]),
         is_empty=is_empty,
     )
+
+
+def _fit_without(columns: list[_Column], width: int, spare: list[int]) -> tuple[list[int], list[int] | None]:
+    """Choose the columns that are shown, and widths of them; None if none fit, whatever is left out."""
+    for count in range(len(spare) + 1):
+        kept = [n for n in range(len(columns)) if n not in spare[:count]]
+        widths = _fit([columns[n] for n in kept], width)
+        if widths is not None:
+            return kept, widths
+    return [*range(len(columns))], None
 
 
 def _fit(columns: list[_Column], width: int) -> list[int] | None:

@@ -43,13 +43,19 @@ class Seconds(NamedTuple):
     value: float
 
 
+class Number(NamedTuple):
+    """A number with a fraction, whole for programs; people are shown six digits that count."""
+
+    value: float
+
+
 class RunId(NamedTuple):
     """The id of a run."""
 
     text: str
 
 
-Cell = str | int | Size | Time | Seconds | RunId | Digest | None
+Cell = str | int | Size | Time | Seconds | Number | RunId | Digest | None
 
 
 def plain(cell: Cell) -> str:
@@ -69,6 +75,8 @@ def plain(cell: Cell) -> str:
             return str(size)
         case Seconds(value=value):
             return f"{value:.6f}"
+        case Number(value=value):
+            return repr(value)
         case RunId(text=text):
             return escape(text)
     return escape(str(cell))
@@ -86,7 +94,13 @@ def measured(cell: Cell) -> str:
 
 
 def shown(cell: Cell) -> str:
-    """Return a cell as people read it."""
+    """Return a cell as people read it.
+
+    Examples
+    --------
+    >>> shown(Number(0.94412345678)), shown(Number(10.0)), shown("0.94412345678")
+    ('0.944123', '10.0', '0.94412345678')
+    """
     match cell:
         case Time(at=at):
             return _local_time(at)
@@ -98,6 +112,8 @@ def shown(cell: Cell) -> str:
             from consist.runs.sizes import human_seconds
 
             return human_seconds(value)
+        case Number(value=value):
+            return repr(float(f"{value:.6g}"))
         case RunId(text=text):
             return escape(text[:RUN_ID_SHOWN])
         case Digest():

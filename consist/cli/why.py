@@ -53,13 +53,16 @@ def why(
 ) -> None:
     """Say why a run was not found as an earlier one: what differs in code, config, inputs and contract.
 
-    RUN is named as for `consist show`: by the beginning of its id, or by an output, a digest or a file that it made.
+    RUN is named as for `consist show`: by the beginning of its id, by an output, a digest or a file that it made,
+    or, of the newest run of a step, by the step.
     Without it, it is the newest run that is neither a trace nor a scenario nor was put.
 
-    It is compared with the nearest earlier run of its step: the one with the fewest differing parts, of several one
-    with the same config, then one with the same inputs, then the newest, among the newest 200; a trace or a scenario,
-    which is executed each time, with an earlier one. With OTHER, the two are compared, and what is said leads from the
-    earlier to the later, in whatever order they are named.
+    It is compared with the nearest earlier run of its step: its counterpart in an earlier execution of the same sweep
+    (the same config, and inputs from the same places or from counterparts); else the one with the fewest differing
+    parts, of several one with the same config, then one with the same inputs, then the one in which the fewest single
+    things differ, then the newest, among the newest 200 and the newest 200 with its config. A trace or a scenario,
+    which is executed each time, is compared with an earlier one. With OTHER, the two are compared, and what is said
+    leads from the earlier to the later, in whatever order they are named.
 
     A line is a fact: run_id, model, compared_with, then a line for each difference, and remarks; a tab between.
     """
@@ -80,13 +83,13 @@ def why(
 
 def _explained(store: "Store", run: str | None, other: str | None) -> "tuple[RunRecord, Explanation]":
     """Return the run that is explained, which is the later of two, and the explanation."""
-    from consist.cli.seeking import find_meant
+    from consist.cli.seeking import find_shown
     from consist.runs.explanation import explain_run
 
-    record = _newest(store) if run is None else find_meant(store, run).run
+    record = _newest(store) if run is None else find_shown(store, run).run
     if other is None:
         return record, explain_run(store, record)
-    earlier, later = sorted((find_meant(store, other).run, record), key=lambda found: (found.started, found.id))
+    earlier, later = sorted((find_shown(store, other).run, record), key=lambda found: (found.started, found.id))
     return later, explain_run(store, later, earlier)
 
 

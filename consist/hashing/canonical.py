@@ -30,6 +30,7 @@ from consist.hashing.hasher import domain_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import PurePath
 
     from consist.hashing.digest import Digest
 
@@ -113,6 +114,10 @@ class Encoder:
     def class_name(self, cls: type) -> bytes:
         """Encode the class of a value by its name; a subclass of `Encoder` may look at the class as well."""
         return text(type_name(cls))
+
+    def path(self, path: PurePath) -> bytes:
+        """Encode a path by its kind and text; a subclass of `Encoder` may note that there is one."""
+        return b"p" + text(type_name(type(path))) + text(str(path))
 
     def record(self, cls: type, fields: Iterable[tuple[str, Any]], state: Iterable[tuple[str, Any]] = ()) -> bytes:
         """Encode an object as its class, its fields in the class's order, and whatever else it holds, by name."""

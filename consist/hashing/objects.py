@@ -17,7 +17,7 @@ import functools
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from consist.hashing.canonical import Encoder, handler_of_builtin, text, type_name
+from consist.hashing.canonical import Encoder, handler_of_builtin, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -53,8 +53,8 @@ def _enum(encoder: Encoder, member: Any) -> bytes:
     return b"n" + encoder.class_name(type(member)) + text(str(member._name_)) + encoder.encode(member._value_)
 
 
-def _path(_: Encoder, path: pathlib.PurePath) -> bytes:
-    return b"p" + text(type_name(type(path))) + text(str(path))
+def _path(encoder: Encoder, path: pathlib.PurePath) -> bytes:
+    return encoder.path(path)
 
 
 def _subclass_of_builtin(cls: type) -> Handler | None:

@@ -17,6 +17,8 @@ from consist.hashing.canonical import Encoder, canonical_digest, encode, quoted,
 from consist.hashing.hasher import domain_digest
 
 if TYPE_CHECKING:
+    from pathlib import PurePath
+
     from consist.hashing.digest import Digest
 
 DOMAIN = "consist 2026 config"
@@ -37,11 +39,14 @@ class ConfigIdentity(NamedTuple):
         The config's top-level items, as the user gave them; their keys are exactly `str`.
     classes : tuple of type
         The project's classes that values in it are of: a function may call their methods, so their code counts.
+    has_paths : bool
+        Whether there are paths in it, whose names count and nothing else.
     """
 
     digest: Digest
     values: dict[str, Any]
     classes: tuple[type, ...] = ()
+    has_paths: bool = False
 
     def parts(self) -> dict[str, Digest]:
         """Digest each top-level item by itself, so that a miss can say which one differs."""
@@ -80,15 +85,21 @@ def config_identity(config: object) -> ConfigIdentity:
         raise UnencodableError(error.message, hint=error.hint, path="config" + error.path) from None
     if type(config) is not dict and not isinstance(config, Mapping) and config is not None:
         encoder.class_name(type(config))
-    return ConfigIdentity(digest, values, encoder.classes_of_project() if encoder.classes else ())
+    return ConfigIdentity(digest, values, encoder.classes_of_project() if encoder.classes else (), encoder.has_paths)
 
 
 class _ConfigEncoder(Encoder):
-    """Encodes plainly, and notes the classes that it meets."""
+    """Encodes plainly, and notes the classes that it meets, and whether there are paths."""
+
+    has_paths = False
 
     def __init__(self) -> None:
         super().__init__()
         self.classes: dict[type, None] = {}
+
+    def path(self, path: PurePath) -> bytes:
+        self.has_paths = True
+        return super().path(path)
 
     def class_name(self, cls: type) -> bytes:
         self.classes[cls] = None

@@ -125,6 +125,25 @@ def differing_parts(before: Described, after: Described) -> tuple[str, ...]:
     return tuple(part for part in PARTS if before.parts.get(part) != after.parts.get(part))
 
 
+def distance(before: Described, after: Described) -> int:
+    """Count the labels of the code, the config's items and the inputs in which two runs differ.
+
+    Parameters
+    ----------
+    before, after : Described
+        Two runs.
+    """
+    code, config, inputs = (
+        one ^ other
+        for one, other in (
+            (before.code.items(), after.code.items()),
+            (before.config_parts.items(), after.config_parts.items()),
+            ({(item.key, item.digest) for item in before.inputs}, {(item.key, item.digest) for item in after.inputs}),
+        )
+    )
+    return sum(len({name for name, _ in differing}) for differing in (code, config, inputs))
+
+
 def differences(before: Described, after: Described) -> tuple[Difference, ...]:
     """List what differs between two runs, the reasons why the second is not the first.
 

@@ -1,9 +1,9 @@
 """The LMDB file of an index: opened once per process and path, shared by all who use it.
 
-It knows tables by name and stores by number, and nothing of runs. With ``lmdbfile`` (how a file is opened and
-closed), it alone imports ``lmdb``. What LMDB asks for, and how it is kept:
+It knows tables by name and stores by number, and nothing of runs. How a file is opened and closed is in ``lmdbfile``.
+What LMDB asks for, and how it is kept:
 
-- A file must be opened *once* in a process, and not be used across a fork. So one table, `_OPEN`, of real path ->
+- A file must be opened *once* in a process, and not be used across a fork. So one table, `OPEN`, of real path ->
   open file belongs to the process; handles (`Environment`) hold a path and settings, and open at the first use. One
   lock, `_LOCK`, is held round every opening and every transaction, and by a fork: at a fork no transaction is
   under way, and the child starts with an empty table and a lock of its own.
@@ -13,6 +13,7 @@ closed), it alone imports ``lmdb``. What LMDB asks for, and how it is kept:
 - The file may be deleted while it is open, and then lives on for those who have it open. So each write (when it has
   the writers' lock), each `read`, and each `fetch` that finds nothing compares the file's inode: 2 µs. A `fetch`
   that finds something does not: what it finds is a record with a check, right wherever it lies.
+- Where LMDB's locks cannot be written the file is read without them, as long as nobody writes it (``lockless``).
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ from consist.fileops import perform
 from consist.index import filekind, lmdbfile, remains
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdberrors import translated
-from consist.index.lmdbfile import Opened, UntrustedIndexError
+from consist.index.lmdbfile import UntrustedIndexError
 from consist.index.lockfile import lock_path
+from consist.index.lockless import ELSEWHERE, may_be_written
+from consist.index.opened import OPEN, Opened, drop, forget, identity
 from consist.index.schema import Tables, Transaction, known_prefix
+from consist.index.wholeness import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +49,6 @@ MAP_SIZE = 64 << 20
 """Bytes of address space at first; doubled as needed. Not bytes on disk."""
 _ATTEMPTS = 100
 
-_OPEN: dict[str, Opened] = {}
 _LOCK = threading.RLock()
 _writing = False
 
@@ -117,6 +120,8 @@ class Environment:
                 opened = self._opened
                 if opened is None or not opened.live:
                     opened = self._open()
+                if opened.read_only and self._written(opened):
+                    continue
                 prefix = b"" if store is None else opened.prefixes.get(store)
                 if prefix is None:
                     prefix = self.read(lambda txn, tables: known_prefix(txn, tables, store or ""))
@@ -128,7 +133,7 @@ class Environment:
                     data = txn.get(prefix + key, None, getattr(opened.tables, table))
                     txn.abort()
                 except lmdb.Error as error:
-                    self._recover(opened, error)
+                    lmdbfile.recover(opened, error)
                     continue
                 if data is not None or hint or not self._moved(opened):
                     return data
@@ -156,7 +161,7 @@ class Environment:
                 opened = self._opened
                 if opened is None or not opened.live:
                     opened = self._open()
-                if self._moved(opened):
+                if self._moved(opened) or (opened.read_only and self._written(opened)):
                     continue
                 txn = None
                 try:
@@ -164,7 +169,7 @@ class Environment:
                     return call(txn, opened.tables)
                 except lmdb.Error as error:
                     _abort(txn)
-                    self._recover(opened, error)
+                    lmdbfile.recover(opened, error)
                 finally:
                     _abort(txn)
         raise self._given_up()
@@ -210,7 +215,7 @@ class Environment:
                 perform("fsync", self.path, opened.env.sync, True)
         except lmdb.Error as error:
             _abort(txn)
-            self._recover(opened, error)
+            lmdbfile.recover(opened, error)
             return False, None
         finally:
             _abort(txn)
@@ -219,7 +224,7 @@ class Environment:
     def sync(self) -> None:
         """Make all that was written durable; nothing if the file is not open."""
         with _LOCK:
-            opened = _OPEN.get(self.path)
+            opened = OPEN.get(self.path)
             if opened is not None and not opened.read_only:
                 with translated(self.path):
                     perform("fsync", self.path, opened.env.sync, True)
@@ -227,7 +232,7 @@ class Environment:
     def close(self) -> None:
         """Sync and close the file in this process; any handle opens it again at its next use."""
         with _LOCK:
-            opened = _OPEN.get(self.path)
+            opened = OPEN.get(self.path)
             if opened is not None:
                 _close(opened)
 
@@ -240,7 +245,7 @@ class Environment:
         if filekind.file_kind(self.path) is Kind.NEW:
             return []
         try:
-            return self.write(lambda _txn, _tables: lmdbfile.problems(self.path))
+            return self.write(lambda _txn, _tables: problems(self.path))
         except DamagedError as error:
             return [error.message]
 
@@ -263,9 +268,9 @@ class Environment:
         Unlike `verify` it survives any damage: pages are looked at by LMDB only once they are known to be sound.
         """
         with _LOCK:
-            opened = _OPEN.get(self.path)
+            opened = OPEN.get(self.path)
             if opened is not None:
-                _drop(opened)  # each commit is synced, or marked
+                drop(opened)  # each commit is synced, or marked
             if filekind.file_kind(self.path) is Kind.NEW:
                 return None
             found = lmdbfile.settled_problems(self.path)
@@ -294,9 +299,9 @@ class Environment:
             remains.check_remains(self.path)
 
     def _open(self) -> Opened:
-        opened = _OPEN.get(self.path)
+        opened = OPEN.get(self.path)
         if opened is None:
-            opened = _OPEN[self.path] = lmdbfile.open_file(self.path, self.map_size, unsync=False)
+            opened = OPEN[self.path] = lmdbfile.open_file(self.path, self.map_size, unsync=False)
         self._opened = opened
         return opened
 
@@ -307,45 +312,38 @@ class Environment:
         if opened.read_only:
             if filekind.is_on_read_only(self.path):
                 raise StoragePermissionError(
-                    f"cannot write the index {self.path}: its filesystem is read-only", hint=lmdbfile.ELSEWHERE
+                    f"cannot write the index {self.path}: its filesystem is read-only", hint=ELSEWHERE
                 )
-            _drop(opened)  # it can be written to by now, and opened with locks
+            drop(opened)  # it can be written to by now, and opened with locks
             opened = self._open()
         if self.durable or opened.marker is not None:
             return opened
         _close(opened)
-        opened = self._opened = _OPEN[self.path] = lmdbfile.open_file(self.path, self.map_size, unsync=True)
+        opened = self._opened = OPEN[self.path] = lmdbfile.open_file(self.path, self.map_size, unsync=True)
         return opened
 
     def _moved(self, opened: Opened) -> bool:
         """Tell whether the file is not at its path any more; then it is closed, to be opened anew."""
-        found = lmdbfile.identity(self.path)
+        found = identity(self.path)
         if found is not None and found == opened.identity:
             return False
-        _drop(opened)
+        drop(opened)
+        return True
+
+    def _written(self, opened: Opened) -> bool:
+        """Tell whether a file that is read without locks may be written; then it is closed, and opening it raises."""
+        if not may_be_written(self.path):
+            return False
+        drop(opened)
         return True
 
     def _unlocked(self, opened: Opened) -> bool:
         """Tell whether the lock file was deleted, so that others do not see our lock; then the file is closed."""
-        found = lmdbfile.identity(lock_path(self.path))
+        found = identity(lock_path(self.path))
         if found is not None and found == opened.lock_identity:
             return False
-        _drop(opened)
+        drop(opened)
         return True
-
-    def _recover(self, opened: Opened, error: lmdb.Error) -> None:
-        """Do what lets the transaction be done again, or raise the error as one of ours."""
-        if not opened.live:
-            return  # closed by a finaliser of this thread, within the transaction
-        with translated(self.path):
-            if isinstance(error, lmdb.MapFullError):
-                opened.env.set_mapsize(opened.env.info()["map_size"] * 2)
-            elif isinstance(error, lmdb.MapResizedError):
-                opened.env.set_mapsize(0)
-            elif isinstance(error, lmdb.ReadersFullError) and opened.env.reader_check():
-                return
-            else:
-                raise error
 
     def _given_up(self) -> DamagedError:
         return DamagedError(f"the index {self.path} could not be used in {_ATTEMPTS} attempts", hint=REBUILD_HINT)
@@ -360,25 +358,15 @@ def _abort(txn: Transaction | None) -> None:
         txn.abort()  # nothing, if it is committed, aborted, or closed with its file
 
 
-def _drop(opened: Opened) -> None:
-    """Close a file that is not at its path any more; there is nothing left to sync."""
-    opened.live = False
-    if _OPEN.get(opened.path) is opened:
-        del _OPEN[opened.path]
-    opened.env.close()
-
-
 def _close(opened: Opened) -> None:
-    opened.live = False
-    if _OPEN.get(opened.path) is opened:
-        del _OPEN[opened.path]
+    forget(opened)
     lmdbfile.close_file(opened)
 
 
 def _close_all() -> None:
     """Sync and close at the end of the process, so that an unsynced writer that ended well leaves a trusted file."""
     with _LOCK:
-        for opened in list(_OPEN.values()):
+        for opened in list(OPEN.values()):
             # There is nobody left to tell. What is not synced keeps its mark, so it is not trusted if it should not be.
             with suppress(ConsistError):
                 _close(opened)
@@ -395,10 +383,10 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     """Forget the parent's files: using them is wrong, and keeping them would keep us from opening our own."""
     global _LOCK, _writing  # noqa: PLW0603 - the child has one thread, and this is it
-    for opened in _OPEN.values():
+    for opened in OPEN.values():
         opened.live = False
         opened.env.close()
-    _OPEN.clear()
+    OPEN.clear()
     _LOCK = threading.RLock()
     _writing = False
 

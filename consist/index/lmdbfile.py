@@ -7,7 +7,6 @@ advisory lock on the folder, which ends with the process that holds it.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from contextlib import contextmanager, suppress
@@ -16,13 +15,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from consist.errors import ConsistWarning, DamagedError, FormatError, StorageError, StoragePermissionError, warn
+from consist.errors import ConsistWarning, DamagedError, StorageError, StoragePermissionError, warn
 from consist.fileops import make_folders, perform, storage_error
 from consist.index import filekind, unsynced
 from consist.index.filekind import REBUILD_HINT, Kind
 from consist.index.lmdberrors import translated
-from consist.index.lockfile import FILE_MODE, is_held, lock_path, reserve_locks
+from consist.index.lockfile import FILE_MODE, lock_path, reserve_locks
+from consist.index.lockless import check_lockless
+from consist.index.opened import Opened, identity
 from consist.index.schema import MAGIC, META_MAGIC, META_VERSION, VERSION, Tables
+from consist.index.wholeness import check_length, check_ours, problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,52 +39,10 @@ _LOOKS = 10
 """At a file that others write to, until what one finds is confirmed."""
 
 
-ELSEWHERE = "give yourself the rights, or use an index elsewhere: `consist index rebuild --db-path FILE --store PLACE`"
-"""What to do where an index cannot be opened for want of rights: it is one machine's, and made from the store again."""
-
-
 class UntrustedIndexError(DamagedError):
     """The machine went down while a process wrote with ``durable=False``: delete the index, and rebuild it."""
 
     kind = "untrusted-index"
-
-
-class Opened:
-    """An open file of this process.
-
-    Attributes
-    ----------
-    marker : bytes or None
-        The key of what says that this process writes unsynced; None if each commit is synced.
-    prefixes : dict
-        Store id -> its number as bytes; a number never changes within a file.
-    live : bool
-        False from the moment that it is closed.
-    read_only : bool
-        Whether it lies on a filesystem that cannot be written.
-    """
-
-    __slots__ = ("env", "identity", "live", "lock_identity", "marker", "path", "prefixes", "read_only", "tables")
-
-    def __init__(self, path: str, env: lmdb.Environment, tables: Tables, marker: bytes | None) -> None:
-        self.path = path
-        self.env = env
-        self.tables = tables
-        self.marker = marker
-        self.identity = identity(path)
-        self.lock_identity = identity(lock_path(path))
-        self.prefixes: dict[str, bytes] = {}
-        self.live = True
-        self.read_only = bool(env.flags()["readonly"])
-
-
-def identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a file, or None if it is not there."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - on every read
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def open_file(path: str, map_size: int, *, unsync: bool) -> Opened:
@@ -108,10 +68,10 @@ def open_file(path: str, map_size: int, *, unsync: bool) -> Opened:
     with folder_locked(path), translated(path):
         _check_before(path)
         try:
-            opened = _growing(partial(_open_whole, path, unsync=unsync), map_size)
+            with translated(path):  # what LMDB may not open wants the same rights
+                opened = _growing(partial(_open_whole, path, unsync=unsync), map_size)
         except StoragePermissionError as error:
-            if not _can_be_read(path, error):
-                raise StoragePermissionError(error.message, hint=ELSEWHERE) from error
+            check_lockless(path, error)
             opened = _open_to_read(path)
     _warn_of_network(path)
     return opened
@@ -121,7 +81,7 @@ def _open_whole(path: str, map_size: int, *, unsync: bool) -> Opened:
     env = _open_env(path, map_size, sync=True)
     try:
         env.reader_check()
-        _check_length(env, path)
+        check_length(env, path)
         tables = _open_tables(env, path)
         _check_trusted(env, tables, path)
         marker = _mark(env, tables, path) if unsync else None
@@ -135,22 +95,11 @@ def _open_whole(path: str, map_size: int, *, unsync: bool) -> Opened:
     return Opened(path, env, tables, marker)
 
 
-def _can_be_read(path: str, error: StoragePermissionError) -> bool:
-    """Tell whether an index that may not be written may be read without locks.
-
-    Only where the filesystem is read-only and nobody has the file open, be it through another mount: a reader that LMDB
-    does not know of may see pages that a writer uses again meanwhile. Where the rights alone are missing, others write.
-    """
-    if getattr(error.__cause__, "errno", None) != errno.EROFS or filekind.file_kind(path) is Kind.NEW:
-        return False
-    return not is_held(lock_path(path))
-
-
 def _open_to_read(path: str) -> Opened:
     env = lmdb.open(path, subdir=False, readonly=True, lock=False, max_dbs=MAX_TABLES, lib_version=0)
     try:
-        _check_length(env, path)
-        _check_ours(env, path)
+        check_length(env, path)
+        check_ours(env, path)
         # What lacks a table is empty, or of an earlier consist: it would have to be written first.
         tables = Tables(*(env.open_db(table.encode(), create=False) for table in Tables._fields))
         _check_trusted(env, tables, path)
@@ -167,6 +116,21 @@ def _growing(call: Callable[[int], T], map_size: int) -> T:
             return call(map_size)
         except (lmdb.MapFullError, lmdb.MapResizedError):
             map_size *= 2
+
+
+def recover(opened: Opened, error: lmdb.Error) -> None:
+    """Do what lets a transaction be done again, or raise its error as one of ours."""
+    if not opened.live:
+        return  # closed by a finaliser of this thread, within the transaction
+    with translated(opened.path):
+        if isinstance(error, lmdb.MapFullError):
+            opened.env.set_mapsize(opened.env.info()["map_size"] * 2)
+        elif isinstance(error, lmdb.MapResizedError):
+            opened.env.set_mapsize(0)
+        elif isinstance(error, lmdb.ReadersFullError) and opened.env.reader_check():
+            return
+        else:
+            raise error
 
 
 def close_file(opened: Opened) -> None:
@@ -200,16 +164,6 @@ def _finish(opened: Opened) -> None:
 
 def _is_there(opened: Opened) -> bool:
     return opened.identity is not None and identity(opened.path) == opened.identity
-
-
-def problems(path: str) -> list[str]:
-    """Check every page of a file that nobody writes to, without LMDB; return what is wrong, in words."""
-    from lmdb.verify import VerifyError, verify  # rarely needed
-
-    try:
-        return list(verify(path, subdir=False))  # type: ignore[no-untyped-call]  # it has no annotations
-    except VerifyError as error:
-        return [str(error)]
 
 
 def settled_problems(path: str) -> list[str]:
@@ -279,29 +233,10 @@ def _check_before(path: str) -> None:
         # Nobody has it open. So it can be looked into without making a lock file beside a file that is not ours.
         env = lmdb.open(path, subdir=False, readonly=True, lock=False, max_dbs=MAX_TABLES, lib_version=0)
         try:
-            _check_length(env, path)
-            _check_ours(env, path)
+            check_length(env, path)
+            check_ours(env, path)
         finally:
             env.close()
-
-
-def _check_length(env: lmdb.Environment, path: str) -> None:
-    """Refuse a file that was cut short: a look at a page beyond its end would end the process."""
-    if not filekind.missing_bytes(path):
-        return
-    # With writers kept waiting, since pages that are being written are none. (To be read only it is opened by nobody
-    # else, so there are no writers.)
-    txn = None if env.flags()["readonly"] else env.begin(write=True)
-    try:
-        missing = filekind.missing_bytes(path)
-        found = problems(path) if missing else []
-    finally:
-        if txn is not None:
-            txn.abort()
-    if found:
-        raise DamagedError(
-            f"the index {path} is damaged: it ends {missing:,} bytes early, and {found[0]}", hint=REBUILD_HINT
-        )
 
 
 def _open_env(path: str, map_size: int, *, sync: bool) -> lmdb.Environment:
@@ -326,38 +261,9 @@ def _open_env(path: str, map_size: int, *, sync: bool) -> lmdb.Environment:
     )
 
 
-def _check_ours(env: lmdb.Environment, path: str) -> bool:
-    """Tell whether an LMDB file is consist's; False if nothing is in it yet.
-
-    Raises
-    ------
-    FormatError
-        If it is somebody else's, or of a newer consist.
-    """
-    with env.begin() as txn:
-        if txn.stat()["entries"] == 0:
-            return False
-        try:
-            meta = env.open_db(b"meta", txn=txn, create=False)
-            magic, version = txn.get(META_MAGIC, b"", meta), txn.get(META_VERSION, b"", meta)
-        except (lmdb.NotFoundError, lmdb.IncompatibleError):
-            magic, version = b"", b""
-    if magic != MAGIC:
-        raise FormatError(f"{path} is an LMDB database that consist did not make", hint=filekind.HINT)
-    if not version:
-        raise DamagedError(f"the index {path} is damaged: it has no version", hint=REBUILD_HINT)
-    number = int.from_bytes(version, "big")
-    if number > VERSION:
-        raise FormatError(
-            f"the index {path} is of version {number}; this consist knows up to {VERSION}",
-            hint="upgrade consist, or choose another db_path: the index is made anew from the store",
-        )
-    return True
-
-
 def _open_tables(env: lmdb.Environment, path: str) -> Tables:
     """Open the tables, made first if the file is new, and all in one transaction."""
-    if _check_ours(env, path):
+    if check_ours(env, path):
         # Not within a transaction of ours: a handle that was opened in one that only reads is gone with it.
         with suppress(lmdb.NotFoundError):  # an earlier consist had fewer tables
             return Tables(*(env.open_db(table.encode(), create=False) for table in Tables._fields))

@@ -13,19 +13,20 @@ from consist.errors import DamagedError, FormatError
 from consist.hashing.codec import unpack
 from consist.hashing.digest import SIZE
 from consist.hashing.frame import Kind, decode_frame
-from consist.index.records import RUN, TREE
+from consist.index.records import COMPLETED, RUN, TREE
 from consist.index.schema import BY_SIGNATURE, RUN_ID_SIZE, SUFFIX_SIZE, name, suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consist.index.bound import Bound
+    from consist.index.records import RunRecord
     from consist.index.view import View
 
 _FIRST_PAGE = 16
 _PAGE = 1024
 _PAGE_BYTES = 8 << 20
-ID, STEP, STATUS, STARTED, ENDED, OUTPUTS, KIND = 1, 3, 4, 5, 6, 12, 22
+ID, SIGNATURE, STEP, STATUS, STARTED, ENDED, PARTS, OUTPUTS, KIND = 1, 2, 3, 4, 5, 6, 7, 12, 22
 """Where the fields stand in a record's array, which ``docs/format.md`` lists; new ones come after all of them."""
 
 
@@ -71,6 +72,10 @@ class Outline(NamedTuple):
         Bytes of the record as it is stored.
     kind : str
         As of the record.
+    signature : bytes or None
+        As of the record.
+    parts : dict
+        As of the record, the digests as bytes.
     """
 
     id: str
@@ -81,6 +86,8 @@ class Outline(NamedTuple):
     outputs: tuple[OutputOutline, ...]
     framed: int
     kind: str
+    signature: bytes | None
+    parts: dict[str, bytes]
 
 
 def outlines(bound: Bound, step: str | None) -> Iterator[Outline]:
@@ -101,7 +108,14 @@ def outline_of(data: bytes) -> Outline | None:
     except (DamagedError, FormatError, TypeError, ValueError, LookupError, AttributeError):
         return None
     is_sound = type(run_id) is type(step) is type(status) is type(kind) is str and type(started) is type(ended) is int
-    return Outline(run_id, step, status, started, ended, outputs, len(data), kind) if is_sound else None
+    if not is_sound:
+        return None
+    return Outline(run_id, step, status, started, ended, outputs, len(data), kind, fields[SIGNATURE], fields[PARTS])
+
+
+def is_uncached(run: Outline | RunRecord) -> bool:
+    """Tell whether a function completed a run, and yet no call finds it; what `put` keeps has no parts."""
+    return run.status == COMPLETED and run.kind == RUN and run.signature is None and bool(run.parts)
 
 
 def _output(fields: list[Any]) -> OutputOutline:

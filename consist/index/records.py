@@ -45,6 +45,9 @@ _ITEMS = {0: 22, 1: 24}
 TREE = "tree"
 """The format of an output that is a folder: its content is the list of its files (``blobs/tree.py``)."""
 
+ARTIFACT = "artifact"
+"""The kind of an input that a run made; its location is ``runs/<id>/<key>``."""
+
 COMPLETED = "completed"
 FAILED = "failed"
 FORGOTTEN = "forgotten"

@@ -8,17 +8,18 @@ import inspect
 import re
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, ForwardRef, NamedTuple, Union
 
-from consist.arguments import an, closest
+from consist.arguments import an
 from consist.errors import UnencodableError, UsageError
 from consist.hashing.canonical import encode
+from consist.identity.annotations import annotations_of, is_annotated
 from consist.identity.signature import contract_digest
 from consist.index.records import TREE
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 from consist.runs.inputs import FOLDER, is_given_as, is_path_of
-from consist.runs.taken import GATHERING, taken_by
+from consist.runs.taken import GATHERING, near_parameter, taken_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from consist.hashing.digest import Digest
     from consist.runs.inputs import ResolvedInput
     from consist.runs.options import ExecutionOptions
+    from consist.runs.taken import Taken
 
 CONTEXT_PARAMETER = "_consist_ctx"
 
@@ -41,11 +43,14 @@ class Bound(NamedTuple):
         By place, and by name.
     named : dict of str to object
         All of them by name.
+    taken : Taken
+        What the function takes.
     """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     named: dict[str, Any]
+    taken: Taken
 
 
 _ANNOTATIONS = {
@@ -81,7 +86,7 @@ def input_modes(
     """
     if not inputs:
         return ()
-    annotations = annotations_of(fn)
+    annotations = asked_by(fn)
     asked = {item.record.key: _meant(fn, annotations.get(item.record.key)) for item in inputs}
     return tuple((item.record.key, _mode(item, asked[item.record.key], load=load)) for item in inputs)
 
@@ -94,14 +99,15 @@ def function_of(fn: Any) -> Any:
         fn = fn.func
     if isinstance(fn, type):
         return fn.__init__  # type: ignore[misc]  # the class itself is what is called
-    if not hasattr(fn, "__annotations__") or not hasattr(fn, "__name__"):
+    if not hasattr(fn, "__name__") or not is_annotated(fn):
         return getattr(fn, "__call__", fn)  # noqa: B004 - not whether it can be called, but what is
     return fn
 
 
-def annotations_of(fn: Any) -> Mapping[str, Any]:
-    """Return the annotations of what is called in the end."""
-    return getattr(function_of(fn), "__annotations__", None) or {}
+def asked_by(fn: Any) -> Mapping[str, Any]:
+    """Return the annotations of what is called in the end; what they name that is not there is its text."""
+    found = annotations_of(function_of(fn))
+    return {name: asked.__forward_arg__ if type(asked) is ForwardRef else asked for name, asked in found.items()}
 
 
 def named_in(fn: Any, name: str) -> Any:
@@ -280,9 +286,9 @@ def bind(
     if (parameter := context_parameter(options)) is not None:
         arguments[parameter] = context()
     if taken.by_name and taken.needed <= arguments.keys() <= taken.names:
-        return Bound((), arguments, arguments)  # as of most functions: `Signature.bind` takes ten times as long
+        return Bound((), arguments, arguments, taken)  # as of most functions: `Signature.bind` takes ten times as long
     try:
-        return _bound(taken.signature, arguments)
+        return _bound(taken, arguments)
     except TypeError as error:
         called = getattr(fn, "__qualname__", repr(fn))
         raise UsageError(
@@ -291,15 +297,15 @@ def bind(
         ) from None
 
 
-def _bound(signature: inspect.Signature, arguments: dict[str, Any]) -> Bound:
+def _bound(taken: Taken, arguments: dict[str, Any]) -> Bound:
     by_name = dict(arguments)
     positional = [
         by_name.pop(name)
-        for name, parameter in signature.parameters.items()
+        for name, parameter in taken.signature.parameters.items()
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in by_name
     ]
-    bound = signature.bind(*positional, **by_name)
-    return Bound(bound.args, bound.kwargs, arguments)
+    bound = taken.signature.bind(*positional, **by_name)
+    return Bound(bound.args, bound.kwargs, arguments, taken)
 
 
 def handed_paths(arguments: Bound, inputs: tuple[ResolvedInput, ...]) -> dict[str, str]:
@@ -339,9 +345,10 @@ def _hint_at_a_name(
     stray = next((name for name in inputs if name not in parameters), None)
     if needed and stray is not None:
         return f"no parameter is called {stray!r:.60}, as the input is; write inputs={{{needed[0]!r}: …}}"
-    near = closest(needed[0], set(config) - parameters.keys()) if needed else None
-    if near is not None:
-        return f"config has {near!r}, which is no parameter: call it {needed[0]!r}"
+    for key in config:
+        near = None if key in parameters else near_parameter(key, needed)
+        if near is not None:
+            return f"config has {key!r:.60}, which is no parameter: call it {near!r}"
     return "arguments come from config, inputs and runtime_kwargs, by name"
 
 

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from consist.blobs.blobstore import LARGE
+from consist.blobs.blobsource import LARGE
 from consist.blobs.stored import Stored
 from consist.errors import OutputError, StorageError, UnreachableError, UsageError
 from consist.hashing.hasher import hash_bytes, hash_file
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
 from consist.runs.declared import MISSING, UNSTORED, Lacking, Returned
-from consist.runs.formats.registry import FILE, Format, formats_for
+from consist.runs.formats.registry import FILE, PICKLE, Format, formats_for
 from consist.runs.leftovers import NOTHING, refuse_left_over
 
 if TYPE_CHECKING:
@@ -292,8 +292,10 @@ class Collector:
                 refusals[chosen.name] = error
         if refusals:
             from consist.runs.formats.extensions import BUILT_IN
+            from consist.runs.formats.pickled import refused_too
 
-            raise refusals[min(refusals, key=BUILT_IN.__contains__)]
+            first = refusals[min(refusals, key=BUILT_IN.__contains__)]
+            raise first if PICKLE not in refusals else refused_too(first, refusals[PICKLE])
         raise OutputError(f"a value of type {type(value).__qualname__} has no format")
 
     def _in_format(self, key: str, value: Any, chosen: AnyFormat) -> ArtifactRecord:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.identity.explain import Difference, differences
 from consist.identity.names import escape
-from consist.runs.formats.registry import described
+from consist.runs.formats.registry import described, plain_in
 from consist.runs.sizes import human_seconds, human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consist.index.records import ArtifactRecord
     from consist.runs.run import Run
 
 _DIGITS = 12
+_SMALL = 64
+"""Bytes of a plain value that is shown as it is: a number, a word, a short list."""
 _PARTS = ("code", "config", "inputs", "contract")
 
 
@@ -36,7 +40,8 @@ class OutputDifference(NamedTuple):
     def __str__(self) -> str:
         if self.before is None or self.after is None:
             return escape(f"output {self.key}: only in the {'second' if self.before is None else 'first'}")
-        return escape(f"output {self.key}: {_shown(self.before)} -> {_shown(self.after)}")
+        one, other = told(self.before, self.after, repr) or (_shown(self.before), _shown(self.after))
+        return escape(f"output {self.key}: {one} -> {other}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,29 @@ def compare_runs(a: Run, b: Run) -> RunDiff:
         if _content(before.get(key)) != _content(after.get(key))
     )
     return RunDiff(a, b, differences(a.record, b.record), outputs)
+
+
+def told(
+    before: ArtifactRecord | None, after: ArtifactRecord | None, text: Callable[[Any], str]
+) -> tuple[str | None, str | None] | None:
+    """Return two outputs as the values that they are, if those are plain and small; None if that tells nothing.
+
+    Parameters
+    ----------
+    before, after : ArtifactRecord or None
+        The outputs; None for one that there is not.
+    text : callable
+        Makes text of a value.
+    """
+    values = [None if side is None else _small(side) for side in (before, after)]
+    if any(side is not None and value is None for side, value in zip((before, after), values, strict=True)):
+        return None
+    one, other = (None if value is None else text(value[0]) for value in values)
+    return None if one == other else (one, other)
+
+
+def _small(output: ArtifactRecord) -> tuple[Any] | None:
+    return plain_in(output) if output.content_size <= _SMALL else None
 
 
 def _content(output: ArtifactRecord | None) -> tuple[object, str] | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.arguments import shown
-from consist.errors import InputError, OutputError, OutputNotFoundError, UsageError
+from consist.errors import ConsistWarning, InputError, OutputError, OutputNotFoundError, UsageError, warn
 from consist.identity.names import check_name
 from consist.runs.artifact import Artifact
 from consist.runs.inputs import name_of
+from consist.runs.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,9 @@ class Coupler:
         self._scenario = scenario
         self._artifacts: dict[str, Artifact] = {}
         self._steps: dict[str, tuple[str, ...]] = {}
+        self._unstored: dict[str, str] = {}
+        self._made_by: dict[str, str] = {}
+        self._replaced: dict[str, tuple[str, str]] = {}
 
     def require(self, key: str) -> Artifact:
         """Return the artifact under a key.
@@ -46,10 +50,12 @@ class Coupler:
         found = self._artifacts.get(key)
         if found is None:
             raise OutputNotFoundError(f"scenario {self._scenario!r} has no {key!r:.60}", hint=self._hint([key]))
+        self._note_read(key)
         return found
 
     def get(self, key: str, default: Artifact | None = None) -> Artifact | None:
         """Return the artifact under a key, or `default`."""
+        self._note_read(key)
         return self._artifacts.get(key, default)
 
     def set(self, key: str, artifact: Artifact) -> None:
@@ -66,6 +72,8 @@ class Coupler:
                 hint="log it (scenario.log_output(path), scenario.log_artifact(value, key=…)), and it is here too",
             )
         self._artifacts[check_name("output", key)] = artifact
+        self._made_by.pop(key, None)
+        self._replaced.pop(key, None)
 
     @property
     def counted(self) -> tuple[Any, ...]:
@@ -101,9 +109,19 @@ class Coupler:
         return f"<Coupler {', '.join(self._artifacts) or 'empty'}>"
 
     def take(self, step: str, outputs: Mapping[str, Artifact]) -> None:
-        """Put the outputs of a step in, and remember that it ran."""
+        """Put the outputs of a step in, and remember that it ran, and whose outputs nobody had read by then."""
+        for key in outputs:
+            other = self._made_by.get(key)
+            self._made_by[key] = step
+            if other not in {None, step}:
+                self._replaced[key] = (str(other), step)
         self._artifacts.update(outputs)
-        self._steps[step] = tuple(dict.fromkeys((*self._steps.get(step, ()), *outputs)))
+        lost = outputs.unstored if isinstance(outputs, Outputs) else {}
+        self._unstored.update(
+            {key: f"output {key!r} of step {step!r} could not be stored: {lost[key]}" for key in lost}
+        )
+        made = (*outputs, *(f"{key}, not stored" for key in lost))
+        self._steps[step] = tuple(dict.fromkeys((*self._steps.get(step, ()), *made)))
 
     def check(self, required: Sequence[str]) -> None:
         """Refuse an end at which something required is not there.
@@ -127,6 +145,7 @@ class Coupler:
         """Return inputs with artifacts in the place of the keys that a list has; anything else is as it was."""
         if isinstance(inputs, Mapping):
             self._refuse_keys(inputs)
+        self._note_given(inputs.values() if isinstance(inputs, Mapping) else inputs)
         if not isinstance(inputs, (list, tuple)) or not any(isinstance(item, str) for item in inputs):
             return inputs
         named: dict[str, Any] = {}
@@ -145,6 +164,24 @@ class Coupler:
                 for item in inputs
             ]
         return self.resolve(inputs)
+
+    def _note_read(self, key: str) -> None:
+        """Warn of a key under which one step's output was put over another's that nobody had read."""
+        self._made_by.pop(key, None)
+        steps = self._replaced.pop(key, None)
+        if steps is not None:
+            warn(
+                f"scenario {self._scenario!r}: {key!r} is what step {steps[1]!r} made, and took the place of what step"
+                f" {steps[0]!r} made under this key, which nobody had read (give them keys of their own: outputs=[…])",
+                ConsistWarning,
+            )
+
+    def _note_given(self, items: Any) -> None:
+        """Take artifacts that a step is given as such for read, as if it had asked for their keys."""
+        given = [item for item in items if isinstance(item, Artifact)] if isinstance(items, Iterable) else []
+        for key, artifact in self.items() if given else ():
+            if any(artifact is item for item in given):
+                self._made_by.pop(key, None)
 
     def _refuse_keys(self, inputs: Mapping[str, Any]) -> None:
         """Refuse a text in a mapping that is no path and a key here; in a mapping each text is a path."""
@@ -166,8 +203,9 @@ class Coupler:
     def _hint(self, missing: Sequence[str]) -> str:
         import difflib
 
+        lost = [self._unstored[key] for key in missing if key in self._unstored]
         near = [name for key in missing for name in difflib.get_close_matches(str(key), self._artifacts, n=2)]
         said = [f"is it {' or '.join(map(repr, dict.fromkeys(near)))}?"] if near else []
         steps = list(self._steps.items())
         ran = ", ".join(f"{step} ({', '.join(keys) or 'no outputs'})" for step, keys in steps[-_STEPS_SHOWN:])
-        return "; ".join([*said, f"steps that ran: {ran}" if ran else "no step has run yet"])
+        return "; ".join([*lost, *said, f"steps that ran: {ran}" if ran else "no step has run yet"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, warn_once
 from consist.runs.context import note_found, runs_under_way
 from consist.runs.declared import compared_with_found, refused, settle
+from consist.runs.onhit import given_again
 from consist.runs.options import INPUTS_MISSING, OUTPUTS_ALL, OUTPUTS_REQUESTED
 from consist.runs.perform import run_body
 from consist.runs.places import check_places
@@ -42,6 +43,10 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
         check_places(request)
     identified = _identified(request, workshop)
     complain(identified, strict=workshop.strict)
+    if identified.config.has_paths:
+        from consist.runs.configpaths import warn_of_paths
+
+        warn_of_paths(identified)
     signature = identified.signature
     mode = request.cache.cache_mode
     if signature is None or mode in {"off", "overwrite"}:
@@ -99,7 +104,10 @@ def _look_up(identified: Identified, workshop: Workshop, said: dict[str, str]) -
     if writes:
         workshop.store.events.hit(record.id)
     note_found(record, workshop.store if writes else None)
-    return recorded_result(record, workshop.library, cache_hit=True), False
+    tags = None
+    if writes and (request.tags or request.facet or request.description):
+        tags = given_again(request, record, workshop.store)
+    return recorded_result(record, workshop.library, cache_hit=True, tags=tags), False
 
 
 def _delivers(record: RunRecord, request: Request) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.errors import RefusedError
 from consist.fileops import perform
 from consist.runs.formats.needs import needed
+from consist.runs.readable import cell_text, json_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -238,7 +239,7 @@ def _run(store: Store, run: RunRecord) -> Row:
         ": ".join(run.error) or None,
         _text(run.machine.get("host")),
         _text(run.machine.get("python")),
-        _json(run.facet),
+        json.dumps(json_ready(run.facet), ensure_ascii=False),
         run.kind,
     )
 
@@ -248,18 +249,14 @@ def _value(item: ArtifactRecord) -> tuple[str | None, float | None]:
     from consist.runs.formats.registry import plain_in
 
     found = plain_in(item)
-    if found is None:
+    try:
+        return (None, None) if found is None else _text_and_number(found[0])
+    except RecursionError:  # it nests too deeply to be written as text
         return None, None
-    (value,) = found
-    return _text_of(value), float(value) if _is_number(value) else None
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, default=repr, ensure_ascii=False)
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, float | None]]:
@@ -268,12 +265,10 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, 
         for key, item in value.items():
             yield from _leaves(item, (*path, str(key)))
     elif path or value is not None:
-        yield ".".join(path), _text_of(value), float(value) if _is_number(value) else None
+        yield ".".join(path), *_text_and_number(value)
 
 
-def _text_of(value: Any) -> str:
-    return value if isinstance(value, str) else _json(value)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in {int, float} and abs(value) < 1e300  # noqa: PLR2004 - what a double holds
+def _text_and_number(value: Any) -> tuple[str, float | None]:
+    ready = json_ready(value)
+    is_number = type(ready) in {int, float} and abs(ready) < 1e300  # noqa: PLR2004 - what a double holds
+    return cell_text(value), float(ready) if is_number else None

@@ -11,7 +11,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from consist.errors import OutputError
-from consist.runs.bind import annotations_of, function_of, named_in
+from consist.runs.bind import asked_by, function_of, named_in
 from consist.runs.formats.registry import may_have_format
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def refuse_unstorable(request: Request, *, allow_pickle: bool) -> None:
     if not any(map(may_have_format, _with_all_below(promised))):
         raise OutputError(
             f"step {request.step!r} returns a {promised.__qualname__}, which has no format, so nothing would be kept",
-            hint="return its fields as a dict, make it a dataclass, or register a format (consist.register_format);"
-            ' to call it all the same: CacheOptions(cache_mode="off")',
+            hint="return its fields as a dict, make it a dataclass, allow pickle: Tracker(allow_pickle=True), or add a"
+            ' format: consist.register_format; to call it all the same: CacheOptions(cache_mode="off")',
         )
 
 
@@ -61,10 +61,7 @@ def _promised_class(fn: Callable[..., Any]) -> type | None:
     called = function_of(fn)
     if hasattr(called, "__wrapped__"):
         return None  # the annotations are those of the function within, the value is the wrapper's
-    try:
-        found = annotations_of(called).get("return")
-    except NameError:  # from Python 3.14 on they are evaluated when they are asked for
-        return None
+    found = asked_by(called).get("return")
     if isinstance(found, (type, str, NoneType)) and found in _PLAIN:
         return None
     if isinstance(found, str):

@@ -8,45 +8,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from consist.arguments import closest
 from consist.errors import ConsistWarning, warn
-from consist.runs.taken import taken_by
+from consist.runs.taken import near_parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from consist.runs.request import Request
+    from consist.runs.bind import Bound
 
 _NAMED = 10
 """Keys that a note names: a config of one for all steps may have hundreds."""
 _warned: set[tuple[str, str]] = set()
 
 
-def told_of_hashed_only(request: Request, config: Mapping[str, Any], given: Collection[str]) -> str | None:
+def told_of_hashed_only(step: str, config: Mapping[str, Any], arguments: Bound) -> str | None:
     """Say which keys of a config are no parameters, and warn of those that are near to one that was given nothing.
 
     Parameters
     ----------
-    request : Request
-        What is about to run. Its step is warned of a key once a process.
+    step : str
+        What is about to run. It is warned of a key once a process.
     config : mapping
         Its config.
-    given : collection of str
-        The parameters that the function is called with.
+    arguments : Bound
+        What the function is called with.
 
     Returns
     -------
     str or None
         A note for the record.
     """
-    taken = taken_by(request.fn)
+    taken = arguments.taken
     stray = [key for key in config if key not in taken.names]
     if not stray or taken.takes_any:
         return None
-    step = request.step
-    left = [name for name in taken.signature.parameters if name not in taken.needed and name not in given]
+    left = [name for name in taken.signature.parameters if name not in taken.needed and name not in arguments.named]
     for key in stray:
-        if left and (step, key) not in _warned and (near := _near(key, left)) is not None:
+        if left and (step, key) not in _warned and (near := near_parameter(key, left)) is not None:
             _warned.add((step, key))
             warn(
                 f"config {key!r:.60} of step {step!r} is no parameter: it is hashed only, and {near!r} stays at its"
@@ -55,21 +53,6 @@ def told_of_hashed_only(request: Request, config: Mapping[str, Any], given: Coll
             )
     more = f" and {len(stray) - _NAMED} more" if len(stray) > _NAMED else ""
     return f"hashed only, since the function has no such parameter: config {_listed(stray[:_NAMED])}{more}"
-
-
-def _near(key: str, left: list[str]) -> str | None:
-    """Return the parameter that a key may be a slip for: spelt nearly so, or the one the initials of the other."""
-    spelt = {name.lower(): name for name in left}
-    near = closest(key.lower(), spelt)
-    if near is not None:
-        return spelt[near]
-    return next((name for name in left if key in _initials(name) or name in _initials(key)), None)
-
-
-def _initials(name: str) -> tuple[str, ...]:
-    """Return what `learning_rate` may be called for short: ``lr``; a name of one word has no initials."""
-    words = [word for word in name.split("_") if word]
-    return ("".join(word[0] for word in words),) if len(words) > 1 else ()
 
 
 def _listed(names: Iterable[str]) -> str:

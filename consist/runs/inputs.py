@@ -11,7 +11,7 @@ from consist.arguments import shown
 from consist.errors import InputError, UsageError
 from consist.identity.inputs import folder_identity, inputs_digest
 from consist.identity.names import as_text, check_name
-from consist.index.records import TREE, InputRecord
+from consist.index.records import ARTIFACT, TREE, InputRecord
 from consist.runs.artifact import Artifact
 from consist.runs.formats.registry import FILE
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from consist.store.files import FileDigests
 
 FOLDER = "folder"
-ARTIFACT = "artifact"
 
 
 class ResolvedInput(NamedTuple):

@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from consist.blobs.posix import TempFile
+from consist.blobs.newfile import write_file
 from consist.errors import BlobNotFoundError, DamagedError, OutputError, RefusedError, UsageError
-from consist.fileops import make_folders, perform
+from consist.fileops import make_folders
 from consist.hashing.hasher import hash_bytes
 from consist.identity.names import is_name
 from consist.index.records import TREE
@@ -134,19 +134,13 @@ class Library:
         if record.format == TREE:
             self._write_folder(place, record)
             return
-        if record.inline is None:
-            with self._noting_what_is_missing(record):
-                self._store().blobs.get(
-                    record.digest, path, size=record.size, executable=record.executable, seen=self.told
-                )
+        executable = record.executable
+        if record.inline is not None:
+            content = memoryview(_checked(record, record.inline))
+            write_file(path, lambda file: file.write(content), durable=False, executable=executable)
             return
-        content = _checked(record, record.inline)
-        name, mode = f".consist-{os.urandom(8).hex()}.tmp", 0o777 if record.executable else 0o666
-        with TempFile(str(place.with_name(name)), mode) as temporary:
-            temporary.write(content)
-            temporary.seal(mode=None, durable=False)
-            perform("rename", path, os.replace, temporary.path, path)
-            temporary.published = True
+        with self._noting_what_is_missing(record):
+            self._store().blobs.get(record.digest, path, size=record.size, executable=executable, seen=self.told)
 
     @contextlib.contextmanager
     def _noting_what_is_missing(self, record: ArtifactRecord) -> Iterator[None]:

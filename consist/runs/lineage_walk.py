@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, DamagedError
-from consist.runs.inputs import ARTIFACT
+from consist.index.records import ARTIFACT
 from consist.runs.lineage import ASKED, OUTPUT, RUN, Edge, Lineage, Node, file_node, output_node, run_node
 from consist.store.asked import asked_for, askers
 

@@ -30,6 +30,7 @@ from consist.runs.hashedonly import told_of_hashed_only
 from consist.runs.hooks import NO_HOOKS, Hooks
 from consist.runs.leftovers import NOTHING, is_given, is_new_file, older_than_call, what_is_there
 from consist.runs.logbook import Logbook
+from consist.runs.onhit import given_again
 from consist.runs.options import INPUTS_MISSING
 from consist.runs.run import Run, RunResult, artifacts_of, recorded_result
 from consist.runs.within import asked_runs, told_of_unseen
@@ -179,7 +180,8 @@ def _attempt(
         result = _result(published, returned, value, workshop.library)
     else:
         note_found(published, workshop.store)
-        result = recorded_result(published, workshop.library, cache_hit=False)
+        tags = given_again(identified.request, published, workshop.store)
+        result = recorded_result(published, workshop.library, cache_hit=False, tags=tags)
     if workshop.hooks is not NO_HOOKS:
         workshop.hooks.tell("complete", result)
     return result
@@ -259,7 +261,7 @@ def _arguments(identified: Identified, logbook: Logbook, context: RunContext) ->
     """Bind the arguments of a call, and note in its run what they tell: keys that reach nothing, paths handed over."""
     request = identified.request
     arguments = bind(request.fn, identified.config.values, identified.inputs, request.execution, lambda: context)
-    if (stray := told_of_hashed_only(request, identified.config.values, arguments.named)) is not None:
+    if (stray := told_of_hashed_only(request.step, identified.config.values, arguments)) is not None:
         fill_in(logbook.draft, notes=(*logbook.draft.notes, stray))
     logbook.handed.update(handed_paths(arguments, identified.inputs))
     if request.execution.capture_dir is not None:

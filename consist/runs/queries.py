@@ -305,6 +305,7 @@ class Queries:
 
 def run_now(store: Store, record: RunRecord) -> Run:
     """Return a run with the tags that it has now, and why it was forgotten."""
+    store.events.write_tags()  # a hit may have given it one
     return Run(record, store.index.tags_of(record), tuple(mark.text for mark in forgettings(store, record)))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.runs.artifact import Artifact
-from consist.runs.outputs import Outputs
+from consist.runs.outputs import Outputs, unstored_of
 from consist.runs.sizes import human_seconds
 
 if TYPE_CHECKING:
@@ -185,9 +185,11 @@ class RunResult:
         return run_html(self.run.record, self.run.tags, found=found)
 
 
-def recorded_result(record: RunRecord, library: Library, *, cache_hit: bool) -> RunResult:
+def recorded_result(
+    record: RunRecord, library: Library, *, cache_hit: bool, tags: tuple[str, ...] | None = None
+) -> RunResult:
     """Make a result whose value is read back from a record: of a hit, or of a run that another one came before."""
-    return _result_of(Run(record), artifacts_of(record, library), cache_hit)
+    return _result_of(Run(record, tags), artifacts_of(record, library), cache_hit)
 
 
 def _result_of(run: Run, outputs: dict[str, Artifact], cache_hit: bool) -> RunResult:
@@ -200,7 +202,8 @@ def _result_with(run: Run, outputs: dict[str, Artifact], cache_hit: bool, value:
 
 def artifacts_of(record: RunRecord, library: Library) -> dict[str, Artifact]:
     """Make the artifacts of a run."""
-    return Outputs({output.key: Artifact(output, record.id, library) for output in record.outputs})
+    outputs = Outputs({output.key: Artifact(output, record.id, library) for output in record.outputs})
+    return outputs if record.signature is not None else outputs.without(unstored_of(record))
 
 
 def _assemble(record: RunRecord, outputs: dict[str, Artifact]) -> Any:

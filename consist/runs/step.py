@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from consist.errors import UsageError
+from consist.identity.annotations import signature_of
 from consist.runs.artifact import Artifact
 from consist.runs.options import (
     DEFAULT_CODE,
@@ -117,7 +118,7 @@ class Step(Generic[P, T]):
         return self._runner.run(self, **given)
 
     def _refuse_what_run_takes(self, given: Mapping[str, object]) -> None:
-        parameters = inspect.signature(self.__wrapped__).parameters
+        parameters = signature_of(self.__wrapped__).parameters
         gathers = any(found.kind is inspect.Parameter.VAR_KEYWORD for found in parameters.values())
         stray = [name for name in given if name not in parameters]
         if stray and not gathers:

@@ -7,8 +7,11 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from consist.arguments import closest
+from consist.identity.annotations import signature_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 GATHERING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 """Kinds of parameters that take what is left over."""
@@ -53,6 +56,27 @@ def taken_by(fn: Callable[..., Any]) -> Taken:
     return known[2]
 
 
+def near_parameter(key: str, names: Iterable[str]) -> str | None:
+    """Return the parameter that a key may be a slip for: spelt nearly so, or the one the initials of the other.
+
+    Examples
+    --------
+    >>> near_parameter("X", ["x"]), near_parameter("learning_rate", ["depth", "lr"]), near_parameter("year", ["lr"])
+    ('x', 'lr', None)
+    """
+    spelt = {name.lower(): name for name in names}
+    near = closest(key.lower(), spelt)
+    if near is not None:
+        return spelt[near]
+    return next((name for name in spelt.values() if key in _initials(name) or name in _initials(key)), None)
+
+
+def _initials(name: str) -> tuple[str, ...]:
+    """Return what `learning_rate` may be called for short: ``lr``; a name of one word has no initials."""
+    words = [word for word in name.split("_") if word]
+    return ("".join(word[0] for word in words),) if len(words) > 1 else ()
+
+
 def _what_is_taken(signature: inspect.Signature) -> Taken:
     parameters = signature.parameters
     kinds = {parameter.kind for parameter in parameters.values()}
@@ -68,6 +92,6 @@ def _what_is_taken(signature: inspect.Signature) -> Taken:
 def _new_signature(fn: Callable[..., Any]) -> inspect.Signature:
     """Read a function's signature; some of C have none that can be read, and take whatever they take."""
     try:
-        return inspect.signature(fn)
+        return signature_of(fn)
     except ValueError:
         return inspect.Signature([inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)])

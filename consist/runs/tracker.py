@@ -63,8 +63,9 @@ class Tracker(Blocks, Queries):
         Bytes that copies of what is read from remote stores may take in your cache folder (``~/.cache/consist``), all
         stores together; 0 keeps none. Default: the environment's ``CONSIST_CACHE_LIMIT``, a settings file, or 10 GiB.
     sharing : str
-        Who may use a store in a folder that is made by this tracker: ``private`` (default), you alone; ``group``, the
-        folder's group too. A store that is there keeps what it was made with.
+        Who may use a store in a folder that is made by this tracker: ``private`` (default), you alone; ``group-read``,
+        the folder's group too, but only to read; ``group``, to write as well. A store that is there keeps what it was
+        made with.
     strict : bool
         Make it an error, not a warning, that a function cannot be cached.
     verbose : bool, optional
@@ -193,8 +194,8 @@ class Tracker(Blocks, Queries):
         output_policy : OutputPolicyOptions, optional
             How outputs are collected.
         tags, facet, description : optional
-            What the run is found by; no part of the signature. A hit returns the run that it found, with
-            those that that one was given; `tag` adds to it.
+            What the run is found by; no part of the signature. A hit adds tags to the run that it found; facet and
+            description stay what that one was recorded with, of which a warning tells once a step.
 
         Returns
         -------

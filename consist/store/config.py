@@ -15,10 +15,8 @@ from consist.hashing.hasher import hash_bytes
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
 
-PRIVATE, GROUP = "private", "group"
-
-SHARINGS = (PRIVATE, GROUP)
-"""Who may use a store in a folder: its owner alone, or the folder's group."""
+PRIVATE, GROUP_READ, GROUP = SHARINGS = ("private", "group-read", "group")
+"""Who may use a store in a folder: its owner alone, or the folder's group as well, to read or for all."""
 
 FORMAT = 0
 """0 until the first release, with no promise to readers; then 1."""
@@ -42,7 +40,7 @@ class StoreConfig(NamedTuple):
     hash : str
         ``blake3``.
     sharing : str
-        ``private``: folders for their owner alone; ``group``: shared with the folder's group.
+        ``private``: folders for their owner alone; ``group-read``: the folder's group may read; ``group``: and write.
     chunking : dict
         Where large content is cut (`Chunking.parse` reads it). Written once, so that a store never holds two cuttings
         of one content.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
-from consist.blobs.blobstore import LARGE
+from consist.blobs.blobsource import LARGE
 from consist.blobs.listed import read_listed
 from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.digest import Digest

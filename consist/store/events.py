@@ -54,6 +54,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._hits: dict[str, list[int]] = {}
         self._members: dict[tuple[str, str], int] = {}
+        self._tags: dict[tuple[str, str], int] = {}
         self._others: list[Event] = []
         self._batches: dict[str, list[Event]] = {}
         self._timer: threading.Timer | None = None
@@ -88,6 +89,20 @@ class EventLog:
             self._members[pair] = time.time_ns() // 1000
             self._promise()
 
+    def tag(self, run_id: str, text: str) -> None:
+        """Note a tag that a run got from a call that found it; `write_tags` lets whoever asks for tags see it."""
+        pair = run_id, text
+        if pair in self._tags:  # as of a member
+            return
+        with self._lock:
+            self._tags[pair] = time.time_ns() // 1000
+            self._promise()
+
+    def write_tags(self) -> None:
+        """Write what is gathered, if tags are among it."""
+        if self._tags:
+            self.flush()
+
     def add(self, event: Event) -> None:
         """Take an event that is no hit."""
         with self._lock:
@@ -103,8 +118,9 @@ class EventLog:
         with self._lock:
             events = [Event("hit", run_id, at, count) for run_id, (count, at) in self._hits.items()]
             events += [Event("member", run_id, at, 1, parent) for (run_id, parent), at in self._members.items()]
+            events += [Event("tag", run_id, at, text=text) for (run_id, text), at in self._tags.items()]
             events += self._others
-            self._hits, self._members, self._others = {}, {}, []
+            self._hits, self._members, self._tags, self._others = {}, {}, {}, []
             for start in range(0, len(events), _BATCH):
                 self._batches[_log_key()] = events[start : start + _BATCH]
             batches = list(self._batches.items())

@@ -84,6 +84,7 @@ def find_records(store: Store, wanted: Wanted) -> Iterator[RunRecord]:
         until = min(published.started, published.started if until is None else until)
     if wanted.parent is not None:
         store.events.flush()  # what was found again a moment ago may still be in memory
+    store.events.write_tags()
     is_all = wanted.signature is None and not wanted.facet  # what the index is asked for says all: read no more of it
     found = store.index.runs(
         step=wanted.step,

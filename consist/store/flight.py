@@ -31,6 +31,9 @@ _descriptors: set[int] = set()
 """Lock files that this process has open, so that a forked child can close its copies."""
 
 
+READ_ONLY = 'CacheOptions(cache_mode="readonly")'
+"""What a hint tells who may only read the store; a command line has an option for it."""
+
 SAID_AFTER = 5.0
 """Seconds of waiting after which it is said, once, for whom."""
 
@@ -59,7 +62,7 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
     try:
         descriptor = _acquire(path, shared=shared, step=step)
     except StoragePermissionError as error:
-        hint = 'who may only read it: CacheOptions(cache_mode="readonly"); else choose another folder, or get rights'
+        hint = f"who may only read it: {READ_ONLY}; else choose another folder, or get rights"
         raise StoragePermissionError(error.message, hint=hint) from error
     try:
         yield

@@ -12,7 +12,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
-from consist.blobs.blobstore import LARGE
+from consist.blobs.blobsource import LARGE
 from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.hashing.canonical import canonical_digest
 from consist.hashing.codec import pack, unpack

@@ -71,6 +71,7 @@ def tag(store: Store, record: RunRecord, text: str) -> bool:
         If it cannot be written.
     """
     text = check_name("tag", text)
+    store.events.write_tags()
     if text in store.index.tags(record.id):
         return False
     _write(store, record, "tag", text)
@@ -80,6 +81,7 @@ def tag(store: Store, record: RunRecord, text: str) -> bool:
 def untag(store: Store, record: RunRecord, text: str) -> bool:
     """Take a tag from a run, also one that it was recorded with; tell whether it had it."""
     text = check_name("tag", text)
+    store.events.write_tags()
     if text not in store.index.tags(record.id):
         return False
     _write(store, record, "untag", text)

@@ -382,4 +382,5 @@ def output_of(run: RunRecord, key: str) -> Found:
             tree = record.digest if record.format == TREE else None
             return Found(record.digest, record.content_size, name, record.inline, record, run, tree)
     known = ", ".join(record.key for record in run.outputs) or "none"
-    raise RunNotFoundError(f"run {run.id} has no output {key!r}", hint=f"its outputs: {known}")
+    noted = next((f"; its note: {note}" for note in run.notes if note.startswith(f"output {key!r}: ")), "")
+    raise RunNotFoundError(f"run {run.id} has no output {key!r}", hint=f"its outputs: {known}{noted}")

@@ -9,7 +9,15 @@ from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import normalise_url, open_backend
 from consist.blobs.urls import is_remote
-from consist.errors import ConsistWarning, NotFoundError, SettingsError, UnreachableError, notice, warn
+from consist.errors import (
+    ConsistWarning,
+    NotFoundError,
+    SettingsError,
+    StoragePermissionError,
+    UnreachableError,
+    notice,
+    warn,
+)
 from consist.hashing.chunker import Chunking
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.findings import Findings
@@ -52,7 +60,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         Wait until every write has reached the disk. False leaves the fsyncs out: a crash of the machine may then
         lose the last runs, or leave damage that `consist verify` finds.
     sharing : str
-        For a store that is made by this call: ``private`` or ``group``.
+        For a store that is made by this call: ``private``, ``group-read`` or ``group``.
     create : bool
         Make the store if there is none. Without it nothing is made where there is no store; where there is one, the
         index still is.
@@ -87,6 +95,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
         )
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
     try:
+        _refuse_unwritable(environment, backend)
         config, is_new = store_config.load_or_create(backend, sharing=sharing)
     except UnreachableError as error:
         from consist.store.offline import kept_config
@@ -197,6 +206,15 @@ def _open_index(environment: Environment) -> bool:
         environment.delete()
         return False
     return True
+
+
+def _refuse_unwritable(environment: Environment, backend: Backend) -> None:
+    """Refuse to make a store where its index can only be read, and could never say that there is one."""
+    if environment.is_read_only and store_config.load(backend) is None:
+        raise StoragePermissionError(
+            f"there is no store at {backend.url}, and none is made: its index {environment.path} can only be read",
+            hint="name an index elsewhere, by db_path=…, --db-path or CONSIST_DB",
+        )
 
 
 def _lock_folder(backend: Backend, store_id: str) -> str:

@@ -19,7 +19,7 @@ from consist.store.lookup import forgettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from consist.index.records import RunRecord
+    from consist.index.records import ArtifactRecord, RunRecord
     from consist.store.store import Store
 
 
@@ -142,9 +142,9 @@ def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, .
     store : Store
         Whose runs.
     typed : str
-        A text, which is looked for in the names of steps, inputs and outputs, tags, descriptions, errors, reasons of
-        forgetting, and in keys and values of config and facet, of which numbers must be equal; or ``KEY=VALUE`` for one
-        of those values.
+        A text, which is looked for in the names of steps, inputs, outputs and their files, tags, descriptions, errors,
+        reasons of forgetting, and in keys and values of config and facet, of which numbers must be equal; or
+        ``KEY=VALUE`` for one of those values.
 
     Raises
     ------
@@ -211,13 +211,21 @@ def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
         names += [("tag", tag) for tag in store.index.tags_of(record)]
         names += [("forgotten", mark.text) for mark in forgettings(store, record)]
         names += [(f"input.{item.key}", item.key) for item in record.inputs]
-        names += [(f"output.{item.key}", item.key) for item in record.outputs]
+        for item in record.outputs:
+            at_hand = (item.key, _file_name(item))
+            names += [(f"output.{item.key}", text) for text in at_hand if wanted.text in _lower(text)][:1]
         yield from (Place(name, text) for name, text in names if wanted.text in _lower(text))
     for area, values in (("config", record.config), ("facet", record.facet)):
         for path, value in _leaves(values):
             by_key = wanted.key is None and any(wanted.text in _lower(key) for key in path)
             if by_key or (_is_named(wanted, path) and wanted.fits(value)):
                 yield Place(".".join((area, *path)), value)
+
+
+def _file_name(output: ArtifactRecord) -> str:
+    """Return what the file was called that became an output, or nothing."""
+    path = output.media.get("path")
+    return path.rpartition("/")[2] if isinstance(path, str) else ""
 
 
 def _is_named(wanted: Wanted, path: tuple[str, ...]) -> bool:

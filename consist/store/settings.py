@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from consist.arguments import COUNT, MAPPING, PATH, check, closest, nearest
 from consist.blobs.urls import refuse_slip
-from consist.errors import ConsistWarning, SettingsError, UsageError, warn
+from consist.errors import ConsistWarning, SettingsError, UsageError, warn_once
 from consist.store.sizes import parse_size
 
 ENVIRONMENT = {
@@ -36,6 +36,8 @@ _NEAR = 0.8
 _PREFIX = "CONSIST_"
 _OTHER_VARIABLES = ("CACHE_DIR", "DEBUG", "EXPLAIN")
 """What else is looked for in the environment, without the prefix that would make any two of them alike."""
+_said: dict[str, str] = {}
+"""What this process was told of variables: a verb may look for its place, and then make a tracker of it."""
 
 
 class Setting(NamedTuple):
@@ -117,7 +119,7 @@ def _warn_if_near(variable: str, name: str, known: dict[str, str | None]) -> Non
     if near is not None:
         meant = known[near]
         said = f"did you mean {meant}?" if meant else f"{near.lower()} is set by argument or in a settings file only"
-        warn(f"the environment variable {variable} is ignored ({said})", ConsistWarning)
+        warn_once(f"the environment variable {variable} is ignored ({said})", ConsistWarning, variable, _said)
 
 
 def index_above(db_path: str) -> str | None:

@@ -8,8 +8,8 @@ from consist.errors import UsageError
 
 HINT = "write a number and a unit, such as 500, 10MB or 1.5GiB"
 
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([kmgtKMGT]?)(i?)(B?|bytes)\Z")
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(?:([kmgtKMGT])(i?))?(B?|bytes)\Z")
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def parse_size(text: str) -> int:
@@ -29,6 +29,6 @@ def parse_size(text: str) -> int:
     if found is None:
         raise UsageError(f"{text!r:.40} is no size", hint=HINT)
     number, letter, binary, end = found.groups()
-    base = 1000 if letter and end and not binary else 1024
-    unit = base ** _POWERS[letter.lower()]
+    base = 1000 if end and not binary else 1024
+    unit = base ** _POWERS[letter.lower()] if letter else 1
     return int(float(number) * unit) if "." in number else int(number) * unit

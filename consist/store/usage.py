@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
-from consist.blobs.blobstore import LARGE
+from consist.blobs.blobsource import LARGE
 from consist.blobs.manifest import encode_manifest
 from consist.blobs.tree import Tree
 from consist.blobs.treeget import read_tree

@@ -170,12 +170,12 @@ def _trees(
 
 
 def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
-    if file.digest in store.blobs.suspects:
-        return _DAMAGED
     size = contents.size(store, file.digest)
     if size is None:
         return "missing"
-    return None if size == file.size else f"has {size} bytes, not {file.size}"
+    if size != file.size:
+        return f"has {size} bytes, not {file.size}"
+    return _DAMAGED if file.digest in store.blobs.suspects else None
 
 
 def _framed(store: Store, area: str, check: Callable[[bytes, str], object]) -> Iterator[Finding]:

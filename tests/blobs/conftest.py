@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from fsspec.implementations.memory import MemoryFileSystem
 
-from consist.blobs import blobstore, extents, large, largereader, packing
+from consist.blobs import blobsource, blobstore, extents, large, largereader, packing
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.hashing.chunker import Chunker, Chunking
@@ -197,6 +197,7 @@ class Small:
 def small(monkeypatch):
     """Make contents of some KiB large, so that they have many chunks and several packs."""
     for module, name, value in (
+        (blobsource, "LARGE", Small.large),
         (blobstore, "LARGE", Small.large),
         (packing, "PACK_SIZE", Small.pack),
         (large, "WINDOW", Small.window),

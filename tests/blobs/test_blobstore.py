@@ -150,7 +150,7 @@ def test_a_put_over_a_suspect_heals_it(place, blobs, put, size, tmp_path):
     if place.backend.capabilities.files or size > 64 << 10:
         assert place.read(digest) == bytes(size), "nobody has noticed yet: sizes are equal"
     place.write(digest, bytes(size))  # over a network, a small blob is sent without asking
-    with pytest.raises(DamagedError):
+    with pytest.raises(DamagedError, match=r"`consist verify --read-data` finds all that is damaged at once"):
         blobs.verify(digest)
     assert blobs.suspects == {digest}
     put(blobs, data, tmp_path)
@@ -277,6 +277,15 @@ def test_get_replaces_in_one_step_and_syncs_by_choice(folder, tmp_path, durable)
         "rename",
         *(["fsync"] if durable else []),
     ]
+
+
+@pytest.mark.parametrize("size", [7, 3 << 20])
+def test_get_tells_how_far_it_has_come(folder, tmp_path, size):
+    blobs = BlobStore(folder.backend)
+    digest = blobs.put_bytes(bytes(size)).digest
+    told = []
+    blobs.get(digest, tmp_path / "file", seen=told.append)
+    assert sum(told) == size == (tmp_path / "file").stat().st_size
 
 
 def test_get_gives_an_ordinary_writable_file_of_ones_own(folder, tmp_path):

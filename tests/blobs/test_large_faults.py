@@ -23,7 +23,7 @@ import blake3
 import msgpack
 import pytest
 
-from consist.blobs import blobstore, large, packing
+from consist.blobs import blobsource, blobstore, large, packing
 from consist.blobs.treeget import restore_tree
 from consist.blobs.treeput import put_tree
 from consist.blobs.wrappers import retrying
@@ -54,7 +54,8 @@ NAMES = {data: digest for digest, data in CONTENTS.items()}
 
 @pytest.fixture
 def tiny(small, monkeypatch):
-    monkeypatch.setattr(blobstore, "LARGE", KIB)
+    for module in (blobsource, blobstore):
+        monkeypatch.setattr(module, "LARGE", KIB)
     monkeypatch.setattr(packing, "PACK_SIZE", 2 * KIB)
     monkeypatch.setattr(large, "WINDOW", 2 * KIB)
     return small

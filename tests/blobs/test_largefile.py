@@ -93,16 +93,20 @@ def test_plain_chunks_are_sent_and_read_by_nobody_else(folder, sent, tmp_path, m
 
 def test_what_is_checked_is_what_is_in_the_file(folder, sent, tmp_path):
     """A system that writes something else, and says that all went well: it is noticed, and written otherwise."""
-    digest = folder.put_bytes(CONTENT).digest
+    digest, told = folder.put_bytes(CONTENT).digest, []
     sent.act = lambda target, _source, _start, length: os.write(target, bytes(length))
-    folder.get(digest, tmp_path / "file")
+    folder.get(digest, tmp_path / "file", seen=told.append)
     assert (tmp_path / "file").read_bytes() == CONTENT
+    assert sum(told) == len(CONTENT)
     assert folder.suspects == set()
 
 
 @pytest.mark.parametrize("how", ["not at all", "a part at a time", "less than there is"])
-def test_a_system_that_sends(folder, sent, tmp_path, how):
-    digest = folder.put_bytes(CONTENT).digest
+def test_a_system_that_sends(folder, sent, tmp_path, monkeypatch, how):
+    digest, told = folder.put_bytes(CONTENT).digest, []
+    begun_again = []
+    real_begin = posix.Growing.begin_again
+    monkeypatch.setattr(posix.Growing, "begin_again", lambda file: (begun_again.append(file), real_begin(file)))
 
     real = sent.act
     sent.act = {
@@ -110,9 +114,11 @@ def test_a_system_that_sends(folder, sent, tmp_path, how):
         "a part at a time": lambda target, source, start, length: real(target, source, start, min(length, 1_000)),
         "less than there is": lambda *_arguments: 0,
     }[how]
-    folder.get(digest, tmp_path / "file")
+    folder.get(digest, tmp_path / "file", seen=told.append)
     assert sent.lengths
     assert (tmp_path / "file").read_bytes() == CONTENT
+    assert sum(told) == len(CONTENT)
+    assert bool(begun_again) == (how == "less than there is")
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(folder, sent, tmp_path):

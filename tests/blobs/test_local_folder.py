@@ -54,9 +54,10 @@ def write_once(backend):
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
-@pytest.mark.parametrize("sharing", ["private", "group"])
+@pytest.mark.parametrize("sharing", ["private", "group-read", "group"])
 def test_modes_do_not_depend_on_the_umask(root, umask, mask, sharing):
-    folder_mode, lock_mode = {"private": (0o700, 0o600), "group": (0o2770, 0o660)}[sharing]
+    modes = {"private": (0o700, 0o600), "group-read": (0o2750, 0o600), "group": (0o2770, 0o660)}
+    folder_mode, lock_mode = modes[sharing]
     umask(mask)
     write_once(LocalBackend(str(root), durable=False, sharing=sharing))
     umask(0o022)
@@ -104,7 +105,7 @@ def test_group_members_get_the_folders_group(root):
     assert {path.lstat().st_gid for path in root.rglob("*")} == {os.getgid() + 1}
 
 
-def test_sharing_is_one_of_two_words(root):
+def test_sharing_is_one_of_three_words(root):
     with pytest.raises(SettingsError, match="everybody"):
         LocalBackend(str(root), sharing="everybody")
 

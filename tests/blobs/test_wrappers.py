@@ -12,7 +12,14 @@ from consist.blobs.opening import open_backend
 from consist.blobs.remote import RemoteBackend
 from consist.blobs.wrappers import Counting, ReadOnly, Retrying
 from consist.blobs.wrappers.base import Wrapper
-from consist.errors import AlreadyExistsError, BlobNotFoundError, StoragePermissionError, UnreachableError
+from consist.errors import (
+    AlreadyExistsError,
+    BlobNotFoundError,
+    ChangedError,
+    StorageFullError,
+    StoragePermissionError,
+    UnreachableError,
+)
 from consist.testing import BackendSuite
 
 STORE = MemoryFileSystem.store
@@ -207,6 +214,52 @@ def test_one_outage_is_one_patience_whoever_asks(place, clock, caplog):
         backend.get("blobs/1")
     assert 50 < sum(slept) <= 60
     assert len(caplog.records) == 2
+
+
+class Refuser(Flaky):
+    """Refuses what it is asked for a key, if it answers at all."""
+
+    def __init__(self, inner, refusal):
+        super().__init__(inner, 0)
+        self.refusal = refusal
+
+    def fail(self, method, call):
+        def refuse():
+            if self.refusal is not None:
+                raise self.refusal
+            return call()
+
+        return super().fail(method, refuse)
+
+    def get_ranges(self, ranges):
+        return self.fail("get", lambda: self.inner.get_ranges(ranges))
+
+
+ASKED = {
+    "one": lambda backend: backend.get("blobs/1"),
+    "once": lambda backend: backend.create("blobs/1", b"x"),
+    "batch": lambda backend: backend.get_ranges([Range("blobs/1", 0, 1)]),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED)
+@pytest.mark.parametrize(
+    "refusal", [BlobNotFoundError, AlreadyExistsError, ChangedError, StoragePermissionError, StorageFullError]
+)
+def test_who_refuses_was_heard(place, clock, refusal, ask):
+    """It ends an outage, and a place that answered so is waited for as long as any that answered."""
+    _, slept = clock
+    flaky = Refuser(RemoteBackend(place), refusal("no"))
+    backend = Retrying(flaky)
+    for _ in range(2):
+        with pytest.raises(refusal):
+            ASKED[ask](backend)
+        flaky.left = dict.fromkeys(flaky.left, 10**9)
+        del slept[:]
+        with pytest.raises(UnreachableError, match="within 60 s"):
+            backend.put("blobs/2", b"x")
+        assert 50 < sum(slept) <= 60
+        flaky.left = dict.fromkeys(flaky.left, 0)
 
 
 def test_what_was_long_ago_says_nothing_of_now(place, clock):

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import select
+import shutil
 import struct
 import subprocess
 import sys
@@ -146,6 +147,29 @@ def start():
         return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
     return start
+
+
+@pytest.fixture
+def as_reader():
+    """Start the program as who may only read a store, without the rights that root has over permissions."""
+
+    def as_reader(store, *arguments):
+        command = [sys.executable, "-m", "consist", *map(str, arguments)]
+        if os.geteuid() == 0:
+            if shutil.which("setpriv") is None:
+                pytest.skip("root may do anything, and there is no setpriv")
+            command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
+        environment = {**os.environ, "PYTHONPATH": str(Path(consist.__file__).parents[1])}
+        folders = {path: path.stat().st_mode for path in [store, *store.rglob("*")] if path.is_dir()}
+        for path in folders:
+            path.chmod(0o500)
+        try:
+            return subprocess.run(command, capture_output=True, check=False, timeout=120, env=environment)
+        finally:
+            for path, mode in folders.items():
+                path.chmod(mode)
+
+    return as_reader
 
 
 class Terminal:

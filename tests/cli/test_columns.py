@@ -1,7 +1,10 @@
 """Columns of choice in `runs` and `scenarios`, kinds and pins, against what the runs are known to be."""
 
+import itertools
 import json
 import math
+import re
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -118,6 +121,50 @@ def test_keys_with_dots_and_numbers_are_found(world, ask):
         tracker.run(lambda: None, name="odd", config={"a": {"b": 1}, "a.b": 2, "a.b.c": {"d": math.nan}, "1": [1, 2]})
     names = ("config.a.b", "config.a.b.c.d", "config.1")
     assert cells(ask("runs", "--step", "odd", "--with", ",".join(names)), *names) == [("2", '"NaN"', "[1, 2]")]
+
+
+@pytest.fixture
+def on_terminal(sweep, call, monkeypatch):
+    """List the runs of the step as a terminal of some width shows them; return the lines."""
+
+    def lines(width, *options):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+            patch.setenv("TERM", "xterm")
+            patch.setenv("COLUMNS", str(width))
+            out = call("runs", "--step", "fit", *options, "--db-path", sweep.db_path).out
+            return re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()
+
+    return lines
+
+
+def test_numbers_have_six_digits_for_people_and_are_whole_for_programs(sweep, ask, on_terminal):
+    with consist.Tracker(run_dir="runs", db_path=sweep.db_path, durable=False) as tracker:
+        tracker.run(_fit, name="fit", config={"alpha": 2 / 3, "model": {"size": 9}})
+    column = ("--limit", "1", "--with", "output.rmse")
+    assert on_terminal(120, *column)[1].split()[-1] == "1.33333"
+    assert cells(ask("runs", "--step", "fit", *column), "output.rmse") == [(repr(4 / 3),)]
+    (run,) = json.loads(ask("runs", "--step", "fit", *column, "--json").out)["runs"]
+    assert run["with"] == {"output.rmse": 4 / 3}
+
+
+def test_where_it_is_narrow_other_columns_give_way_before_a_row_is_several_lines(on_terminal):
+    columns = ("--with", "config.alpha,config.model.size,output.rmse")
+    heads = [" ".join(on_terminal(width, *columns)[:-3]).split() for width in (150, 80, 70, 60, 46)]
+    others = [[word for word in ("hits", "execution", "started", "status") if word in head] for head in heads]
+    assert others[0] == ["hits", "execution", "started", "status"]
+    assert others[-1] == []
+    assert all(set(fewer) <= set(more) for more, fewer in itertools.pairwise(others))
+    for width in (150, 80, 70, 60, 46):
+        lines = on_terminal(width, *columns)
+        assert max(map(len, lines)) <= width
+        assert [line.split()[-3:] for line in lines[-3:]] == [
+            ["2.0", "2", "4.0"],
+            ["1", "1", "2"],
+            ["0.5", "0", "1.0"],
+        ]
+    # Where nothing would do, a row is several lines, and all is there.
+    assert sum(line.split()[:2] == ["status", "completed"] for line in on_terminal(24, *columns)) == 3
 
 
 def test_runs_of_a_kind(sweep, ask, call):

@@ -254,3 +254,9 @@ def test_a_wrong_filter_is_told_before_anything_is_listed(world, call, text, sai
 )
 def test_sizes_have_units_of_ten_and_of_two(text, size):
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["10iB", "10i", "10 ibytes", "10KKB", "10Bi", "-1", "1e3", ""])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(UsageError, match="is no size"):
+        parse_size(text)

@@ -2,14 +2,18 @@
 
 import json
 import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
 
 import blake3
 import pandas as pd
 import pytest
 
 import consist
+from consist.store.put import put_folder
 from tests.harm import harmed
 
 TABLE = b"a,b\n" + b"1,2\n" * 3
@@ -201,6 +205,31 @@ def test_get_writes_a_plain_value_as_it_is_stored_and_its_help_says_so(world, as
     assert "`consist cat PATH > FILE`" in said
 
 
+STOPPED = """
+import os, signal, sys
+from consist.fileops import set_tap
+from consist.cli.app import run
+def stop(moment, operation, path):
+    if operation == "write" and moment == "after":
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+set_tap(stop)
+sys.exit(run(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("path", ["steps/big/value", "steps/put/folder"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_get_leaves_nothing_behind_when_it_is_stopped(world, tmp_path, name, path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(BIG)
+    put_folder(world.open(), str(tmp_path / "folder"), "folder", machine={})
+    (tmp_path / "there").mkdir()
+    command = [sys.executable, "-c", STOPPED, name, "get", path, "there", "--db-path", world.db_path]
+    ended = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True)
+    assert ended.returncode == 128 + getattr(signal, name), ended.stderr
+    assert list((tmp_path / "there").iterdir()) == []
+
+
 def test_get_leaves_nothing_behind_when_content_is_damaged(world, call):
     path = world.blob(blake3.blake3(BIG).hexdigest())
     path.chmod(0o600)
@@ -287,7 +316,7 @@ def test_put_makes_a_store_for_a_group_when_told(tmp_path, monkeypatch, call):
     answer = call("put", "a", "--sharing", "group")
     assert (answer.code, "give --create as well" in answer.err) == (2, True)
     answer = call("put", "a", "--create", "--sharing", "all")
-    assert (answer.code, "one of private, group" in answer.err) == (2, True)
+    assert (answer.code, "one of private, group-read, group" in answer.err) == (2, True)
     assert call("put", "a", "--create", "--sharing", "group").code == 0
     assert (tmp_path / ".consist/index.store/blobs").stat().st_mode & 0o7777 == 0o2770
 

@@ -171,8 +171,32 @@ def test_what_it_is_not_given_is_an_error_and_nothing_is_recorded(folder, call):
         answer = call("exec", *arguments)
         assert (answer.code, answer.out) == (code, ""), arguments
         assert said in answer.err
-    assert call("exec", "--output", "never", "true").code == 2  # it ran, and did not write it
+    assert call("runs").rows() == []
+
+
+def test_a_command_that_did_not_write_its_output_is_a_problem_and_no_wrong_call(folder, call):
+    answer = call("exec", "--output", "missing.txt", "sh", "-c", "echo ran >> other.txt")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("consist: output 'missing.txt': there is no file")
+    assert (folder / "other.txt").read_text() == "ran\n"
     assert [row["status"] for row in call("runs").rows()] == ["failed"]
+
+
+def test_what_cannot_be_started_is_a_wrong_call(folder, call):
+    (folder / "model").write_text("no program", encoding="utf-8")
+    (folder / "model").chmod(0o700)
+    answer = call("exec", "--output", "missing.txt", "./model")
+    assert (answer.code, "cannot execute" in answer.err) == (2, True)
+
+
+def test_who_may_only_read_is_told_the_option(folder, start, as_reader):
+    assert start("exec", "echo", "hello").returncode == 0
+    store = folder / ".consist" / "index.store"
+    refused = as_reader(store, "exec", "echo", "other")
+    done = as_reader(store, "exec", "--cache-mode", "readonly", "echo", "other")
+    assert (refused.returncode, b"--cache-mode readonly" in refused.stderr) == (4, True)
+    assert b"CacheOptions" not in refused.stderr
+    assert (done.returncode, done.stdout) == (0, b"other\n")
 
 
 def test_a_folder_is_an_output_and_comes_back(folder, start):

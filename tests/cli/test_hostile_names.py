@@ -106,8 +106,8 @@ def test_errors_are_escaped_too(hostile, call):
     for arguments in (
         ("cat", f"runs/{RUN}/{RED}x"),
         ("ls", f"steps/{RED}x"),
-        ("show", RED),
-        ("why", RED),
+        ("show", RED + "x"),
+        ("why", RED + "x"),
         (RED,),
         ("get", RED),
     ):

@@ -1,6 +1,7 @@
 """`runs`, `show`, `ls` and `version`, as plain text."""
 
 import importlib.metadata
+import json
 import platform
 import shutil
 import warnings
@@ -25,6 +26,17 @@ def test_runs_are_listed_newest_first_under_their_titles(world, ask):
         run = world.runs[row["model"]]
         assert row["started"] == run.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert float(row["execution_time"]) == pytest.approx(run.seconds, abs=1e-6)
+
+
+def test_a_run_that_no_call_finds_is_uncached(world, ask):
+    with consist.Tracker(run_dir="runs", db_path="provenance.duckdb") as tracker:
+        tracker.run(pow, config={"base": 2, "exp": 3}, cache_options=consist.CacheOptions(cache_mode="off"))
+        tracker.run(pow, config={"base": 2, "exp": 3})
+    for options in ((), ("--with", "config.exp")):
+        rows = ask("runs", "--step", "pow", *options).rows()
+        assert [row["status"] for row in rows] == ["completed", "completed (uncached)"]
+    listed = json.loads(ask("runs", "--step", "pow", "--json").out)["runs"]
+    assert [(run["status"], run["uncached"]) for run in listed] == [("completed", False), ("completed", True)]
 
 
 @pytest.mark.parametrize(

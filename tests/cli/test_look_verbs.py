@@ -1,10 +1,14 @@
 """`search`, `artifacts`, `diff`, `summary`, `scenarios`, `lineage`, `export`, against what the runs are known to be."""
 
 import datetime as dt
+import importlib
 import json
 import random
+import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -62,6 +66,9 @@ def said(world):
         ("name=north", ["power"]),
         ("name=nort", []),
         ("table", ["summarise", "clean"]),
+        ("table.csv", ["clean"]),
+        ("BIG.BIN", ["big"]),
+        ("world", []),  # the folder that the files lie in
         ("nothing says this", []),
     ],
 )
@@ -96,6 +103,11 @@ def test_search_agrees_with_a_look_at_every_record(said, ask):
         assert [row["run_id"] for row in ask("search", f"{key}={value}").rows()] == expected
 
 
+def test_search_finds_an_output_by_the_name_of_its_file(world, ask):
+    (found,) = json.loads(ask("search", "big.bin", "--json").out)["runs"]
+    assert found["found"] == [{"name": "output.value", "value": "big.bin"}]
+
+
 def test_artifacts_are_the_outputs_of_the_runs(world, ask):
     rows = ask("artifacts").rows()
     assert [(row["model"], row["key"]) for row in rows] == [
@@ -116,7 +128,7 @@ def test_diff_tells_inputs_outputs_and_facets(said, ask):
     assert (rows["config", "exp"]["before"], rows["config", "exp"]["after"]) == ("3", "33")
     assert rows["facet", "loss"]["change"] == "removed"
     assert rows["output", "value"]["change"] == "changed"
-    assert rows["output", "value"]["before"].endswith(" plain 1 B")
+    assert (rows["output", "value"]["before"], rows["output", "value"]["after"]) == (str(2**3), str(2**33))
     assert ("config", "base") not in rows
     assert ask("diff", one, one).rows()[-1]["name"] == "execution_time"
     assert len(ask("diff", one, one).rows()) == 1
@@ -298,6 +310,64 @@ def test_export_writes_the_four_tables(said, ask, call):
     assert "--force" in answer.err
     assert {path.name: path.read_bytes() for path in (said.folder / "tables").iterdir()} == before
     ask("export", "parquet", "tables", "--force")
+
+
+ODD = """
+import dataclasses
+
+@dataclasses.dataclass
+class Odd:
+    n: int
+
+    def __repr__(self):
+        raise RuntimeError("no text")
+"""
+
+
+def test_one_odd_output_among_all_ends_no_list(world, ask, monkeypatch):
+    """A value that JSON has no form for, one without a text, one of a module that fails."""
+    monkeypatch.syspath_prepend(str(world.folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    deep = []
+    for _ in range(505):
+        deep = [deep]
+    by_hand = consist.CodeOptions(version="1")
+    with consist.Tracker(run_dir="runs", db_path=world.db_path, durable=False) as tracker:
+        for name in ("kept", "raises", "exits"):
+            Path(f"odd_of_{name}.py").write_text(ODD)
+        values = {
+            "pairs": {"t": {(1, 2): 3}},
+            "dates": {dt.date(2026, 1, 2): 1},
+            "date": dt.date(2026, 1, 2),
+            "digits": [10**5000],
+            "half": np.float64(0.5),
+            "seven": np.int64(7),
+            "deep": deep,
+            **{name: importlib.import_module(f"odd_of_{name}").Odd(1) for name in ("kept", "raises", "exits")},
+        }
+        assert set(tracker.run(lambda: values, name="odd", code_options=by_hand).outputs) == values.keys()
+    Path("odd_of_raises.py").write_text("1 / 0")
+    Path("odd_of_exits.py").write_text("import sys; sys.exit(3)")
+    for name in ("raises", "exits"):
+        monkeypatch.delitem(sys.modules, f"odd_of_{name}")
+    ask("export", "parquet", "tables")
+    found = pq.read_table("tables/artifacts.parquet").to_pylist()
+    odd = {row["key"]: (row["value"], row["number"]) for row in found if row["key"] in values}
+    odd.pop("deep")  # how deep is too deep is this Python's to say
+    assert odd == {
+        "pairs": ('{"t": [[[1, 2], 3]]}', None),
+        "dates": ('[["2026-01-02", 1]]', None),
+        "date": ("2026-01-02", None),
+        "digits": (f'["{10**5000:#x}"]', None),
+        "half": ("0.5", 0.5),
+        "seven": ("7", 7.0),
+        "kept": ("<Odd>", None),
+        **dict.fromkeys(("raises", "exits"), (None, None)),
+    }
+    listed = ask("runs", "--step", "odd", "--with", ",".join(f"output.{name}" for name in values)).rows()[0]
+    assert (listed["output.kept"], listed["output.exits"], listed["output.seven"]) == ('"<Odd>"', "<plain>", "7")
+    assert listed["output.deep"] in {"<plain>", json.dumps(deep)}
+    ask("runs", "--step", "odd", "--with", "output", "--json")
 
 
 def test_an_empty_list_says_if_the_store_has_runs_that_the_index_lacks(world, call):

@@ -56,6 +56,25 @@ def test_every_way_to_name_what_a_run_made_finds_the_run(world, shown):
         assert shown(target) == (run, "table", []), target
 
 
+@pytest.mark.parametrize("target", ["clean", "steps/clean", "consist://steps/clean/"])
+def test_a_step_is_its_newest_run_for_who_only_looks(world, call, ask, shown, target):
+    with consist.Tracker(run_dir="runs", db_path=world.db_path) as tracker:
+        newest = tracker.run(as_is, name="clean", config={"limit": 5}).run.id
+    assert shown(target) == (newest, None, [])
+    assert f"run_id\t{newest}" in ask("why", target).lines
+    document = json.loads(ask("diff", world.runs["clean"].id, target, "--json").out)
+    assert (document["before"], document["after"]) == (world.runs["clean"].id, newest)
+    for verb in ("forget", "pin"):  # what is said of a run is said of one that was named
+        assert call(verb, target, "--db-path", world.db_path).code in {2, 3}
+    (world.folder / "clean").write_bytes(b"a file of that name, which no run made")
+    assert call("show", "clean", "--db-path", world.db_path).code == 3
+
+
+def test_a_step_that_there_is_not_is_told_with_the_nearest(world, call):
+    answer = call("show", "steps/claen", "--db-path", world.db_path)
+    assert (answer.code, "there is no step 'claen'" in answer.err, "clean" in answer.err) == (3, True, True)
+
+
 def test_the_newest_maker_is_shown_and_the_others_are_named(world, ask, shown):
     (world.folder / "plot.png").write_bytes(TABLE)
     ids = [world.runs["clean"].id]
@@ -116,7 +135,7 @@ def test_what_no_run_made_exits_3_and_names_its_readers(world, call):
         ("0" * 30, 3, "no blob's digest"),
         ("0" * 64, 3, "no run made"),
         ("steps/clean/nothing", 3, "no completed run"),
-        ("steps/clean", 2, "names no output"),
+        ("steps", 2, "names no output"),
         ("blobs/a/b", 2, "no path of a store"),
         (".", 2, "pipe is neither a file nor a folder"),
         ("pipe", 2, "is not a regular file"),

@@ -178,7 +178,7 @@ def test_a_run_after_damage_says_what_was_damaged(history, call, why):
     [
         (("ffffffff",), 3, "no run has an id"),
         (("",), 3, "no run has an id"),
-        (("steps/clean",), 2, "names no output"),
+        (("steps/claen",), 3, "there is no step 'claen'"),
         (("steps/clean/n", "nothing.png"), 3, "there is no file of that name"),
         (("a", "b", "c"), 2, "unexpected extra argument"),
     ],

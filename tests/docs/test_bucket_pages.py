@@ -86,12 +86,16 @@ def test_the_way_to_try_it_on_one_machine(tmp_path):
     blocks = read_blocks((HOW_TO / "s3.md").read_text(encoding="utf-8"))
     (block,) = [block.text for block in blocks if "GATEWAY_PORT" in block.text]
     first, _, rest = block.partition("\n")
-    assert first == "pip install ministack"
+    # Into the environment of consist it would bring a botocore that is too old for aiobotocore.
+    assert first == "python3 -m venv s3-server && s3-server/bin/pip install ministack"
+    programs = Path(sys.executable).parent
+    (tmp_path / "s3-server").mkdir()
+    (tmp_path / "s3-server" / "bin").symlink_to(programs)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CONSIST_"))}
-    own["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), own["PATH"]))
+    own["PATH"] = os.pathsep.join((str(programs), own["PATH"]))
     done = subprocess.run(
         ["bash", "-e", "-c", rest.replace("4566", port)],
         cwd=tmp_path,

@@ -29,4 +29,4 @@ def test_the_example_of_a_note_is_a_note():
 
 def test_the_number_of_runs_that_are_compared_is_the_codes_own():
     assert f"newest {LOOKED_AT} " in PAGE
-    assert f"newest {LOOKED_AT};" in " ".join(why.__doc__.split())
+    assert f"newest {LOOKED_AT} " in " ".join(why.__doc__.split())

@@ -1,5 +1,7 @@
 """Annotations that are text: what their names stand for counts where the annotations do, as it would without quotes."""
 
+import sys
+
 import pytest
 
 from consist.identity.code import code_identity, fresh_code_identity
@@ -343,3 +345,47 @@ def test_a_name_in_an_annotation_does_nothing(project):
     """It is not run: a class whose instances draw random numbers, or talk, gets no note."""
     source = "import random\n@dataclass\nclass P:\n    x: random.SystemRandom\n    y: open\ndef f():\n    return P\n"
     assert fresh_code_identity(_loaded(project, True, 2, source).f).warnings == ()
+
+
+def test_the_annotations_of_a_module_that_are_text(project):
+    source = "def f():\n    return typing.get_type_hints(notes)\n"
+    digests = set()
+    for kind in ("int", "float"):
+        job = project(notes=f"T = {kind}\nSCALE: 'T' = 1\n", job=f"import typing\nimport notes\n{source}")
+        found = code_identity(job.f)
+        assert not found.uncacheable
+        digests.add(found.digest)
+    assert len(digests) == 2
+
+
+ODD_HOMES = """
+import sys, typing
+class Meta(type):
+    @property
+    def __module__(cls):
+        raise RuntimeError("asked")
+class Text:
+    def __str__(self):
+        raise RuntimeError("asked")
+class A(metaclass=Meta):
+    x: "T" = 1
+class B:
+    __module__ = Text()
+    x: "T" = 1
+sys.modules["no_module"] = Text()
+class C:
+    __module__ = "no_module"
+    x: "T" = 1
+    def m(self):
+        pass
+T = int
+HELD = [A, B, C]
+def f():
+    return [typing.get_type_hints(each) for each in HELD]
+"""
+
+
+def test_where_a_class_says_that_it_is_asks_no_code_of_a_user(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "no_module", None)  # forgets it afterwards
+    found = code_identity(project(job=ODD_HOMES).f)
+    assert not found.uncacheable

@@ -111,3 +111,61 @@ def test_a_method_of_the_projects_own_in_a_librarys_module_counts_with_its_state
         digests.append(code_identity(job.f).digest)
         assert digests[-1] == fresh_code_identity(job.f).digest
     assert len(set(digests)) == 3
+
+
+COMPILED = ["duckdb.connect", "duckdb.DuckDBPyConnection.execute", "pypocketfft.c2c"]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("use", ["{}", "HELD"])
+def test_a_function_that_nanobind_or_pybind_made_is_its_name(name, use, project):
+    source = f"import duckdb\nfrom scipy.fft._pocketfft import pypocketfft\nHELD = {name}\n"
+    job = project(job=f"{source}def f():\n    return {use.format(name)}\n")
+    found = code_identity(job.f)
+    assert not found.uncacheable
+    assert code_identity(job.f) is found
+    assert any(label.startswith(("duckdb ", "scipy ")) for label in found.manifest)
+    other = project(job=f"{source}HELD = pypocketfft.r2c\ndef f():\n    return HELD\n")
+    assert code_identity(other.f).digest != found.digest
+
+
+SETTINGS = """
+import collections
+OWN = "own"
+LISTED = ["own"]
+MADE = "-".join(["a", "b"])
+from setting_parts import *
+def __getattr__(name):
+    raise AttributeError(name)
+"""
+SET = {"new": '"{}"', "OWN": '"{}"', "listed": '["{}"]', "kept": '{{"a": ("{}",)}}'}
+
+
+@pytest.mark.parametrize("name", SET)
+@pytest.mark.parametrize("use", ["settings.{}", "read({!r})"])
+def test_a_text_or_container_that_the_project_set_on_a_librarys_module_counts(name, use, install, project):
+    install("setting_parts", "1.0", "PART = 'part'\n")
+    install("settings", "1.0", SETTINGS)
+    read = f"def read(_):\n    from settings import {name}\n    return {name}\n"
+    digests = set()
+    for value in "xy":
+        source = f"import settings\nsettings.{name} = {SET[name].format(value)}\n{read}"
+        job = project(job=f"{source}def f():\n    return {use.format(name)}\n")
+        digests.add(code_identity(job.f).digest)
+        assert code_identity(job.f).digest == fresh_code_identity(job.f).digest
+    setattr(job.settings, name, "z")
+    digests.add(code_identity(job.f).digest)
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("name", ["OWN", "LISTED", "MADE", "PART"])
+def test_a_text_or_container_of_its_own_is_its_name(name, install, project):
+    install("setting_parts", "1.0", "PART = 'part'\n")
+    install("settings", "1.0", SETTINGS)
+    job = project(job=f"import settings\ndef f():\n    return settings.{name}\n")
+    before = code_identity(job.f)
+    if name == "LISTED":
+        job.settings.LISTED.append("more")  # which nobody can see
+    elif name == "MADE":
+        job.settings.MADE = "c"  # nor this
+    assert fresh_code_identity(job.f) == before

@@ -91,6 +91,8 @@ HOSTILE = """
 import sys
 class Odd:
     def __getattribute__(self, name):
+        if name == "__spec__":
+            raise AttributeError(name)  # from 3.14 on `import` asks for it
         raise OSError("asked")
     @property
     def __dict__(self):

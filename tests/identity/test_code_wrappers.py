@@ -106,3 +106,53 @@ def test_an_equal_text_need_not_be_the_same_object(project):
     """A worker that was sent both by value may have two of it."""
     source = WRAPPERS["object"] + DEFINED + "{}" + USED
     assert _digest(project, source.format("g.__doc__ = ''.join(['On', 'e.'])\n")) == _digest(project, source.format(""))
+
+
+SENT = """
+import types
+def g(n: int, m: "int") -> list[{kind}]:
+    return n
+"""
+ARRIVED = """
+    if hasattr(g, "__annotate__"):  # from Python 3.14 on
+        found = dict(g.__annotations__)
+        wrapper.__dict__["__annotate__"] = types.FunctionType(g.__annotate__.__code__, {"int": int, "list": list})
+        g.__annotations__ = found
+    else:
+        wrapper.__dict__["__annotations__"] = {"n": int, "m": "int", "return": list[KIND]}
+"""
+
+
+def test_annotations_that_arrived_apart_are_the_same(project):
+    """A worker that is sent both by value has two of each, made of the same parts."""
+    source = OBJECT + SENT + "wrapper = wrap(g)\nif {arrived}:\n" + ARRIVED + "def f():\n    return wrapper(1)\n"
+    here, there = (
+        _digest(project, source.replace("{kind}", "int").replace("{arrived}", arrived).replace("KIND", "int"))
+        for arrived in ("False", "True")
+    )
+    assert here == there
+
+
+WRAPT = """
+import wrapt
+K = 1
+@wrapt.decorator
+def around(wrapped, instance, args, kwargs):
+    return wrapped(*args, **kwargs) * K
+@wrapt.decorator
+def outer(wrapped, instance, args, kwargs):
+    return wrapped(*args, **kwargs) + K
+"""
+
+
+@pytest.mark.parametrize("wrap", ["around", "lambda fn: outer(around(fn))"], ids=["one", "two"])
+@pytest.mark.parametrize(("old", "new"), [("* K", "* -K"), ("return n", "return n + 1"), ("K = 1", "K = 2")])
+def test_what_an_object_of_c_wraps_and_with_what(wrap, old, new, project):
+    source = f"{WRAPT}wrap = {wrap}\n{DEFINED}{USED}"
+    before = _digest(project, source)
+    assert _digest(project, source, "elsewhere") == before != _digest(project, source.replace(old, new))
+
+
+def test_another_function_in_an_object_of_c_is_seen(project, check_change):
+    module = project(job=WRAPT + "wrap = around\n" + DEFINED + USED)
+    check_change(module, lambda module: setattr(module, "K", 2))

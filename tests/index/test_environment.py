@@ -1,3 +1,4 @@
+import errno
 import gc
 import os
 import pickle
@@ -16,6 +17,8 @@ from consist.index import environment as environment_module
 from consist.index import filekind, lmdbfile, schema, unsynced
 from consist.index.environment import Environment, UntrustedIndexError
 from consist.index.index import Index
+from consist.index.opened import OPEN, drop
+from consist.index.wholeness import problems
 
 
 def put(environment, key=b"key", value=b"value"):
@@ -330,6 +333,24 @@ def test_a_file_without_rights_is_a_storage_error(environment):
         get(environment)
 
 
+def test_a_data_file_that_may_not_be_written_is_an_error_that_names_a_way_out(environment, monkeypatch):
+    """Others may write it, so it is not read without locks. For root all may be written: the error is made up."""
+    put(environment)
+    environment.close()
+    forbidden = lmdb.ReadonlyError(f"{environment.path}: Permission denied")
+    forbidden.code = errno.EACCES
+
+    def refuse(path, **options):
+        if not options.get("readonly"):
+            raise forbidden
+        return real(path, **options)
+
+    real = lmdb.open
+    monkeypatch.setattr(lmdb, "open", refuse)
+    with pytest.raises(StoragePermissionError, match=r"Permission denied .*index rebuild --db-path FILE"):
+        get(environment)
+
+
 def test_a_folder_that_is_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):
@@ -383,7 +404,7 @@ def test_an_unsynced_writer_leaves_a_mark_only_while_it_is_at_work(db_path):
     environment.close()
     assert marks(db_path) == []
     put(environment)
-    assert environment_module._OPEN[environment.path].env.flags()["sync"] is False
+    assert OPEN[environment.path].env.flags()["sync"] is False
     environment.sync()
     during = environment.read(
         lambda txn, tables: [key for key, _ in txn.cursor(tables.meta) if key.startswith(b"unsynced")]
@@ -398,7 +419,7 @@ def test_an_unsynced_writer_leaves_a_mark_only_while_it_is_at_work(db_path):
 def test_an_unsynced_file_of_an_earlier_boot_is_not_trusted(db_path, monkeypatch):
     monkeypatch.setattr(unsynced, "boot_id", lambda: "the boot before")
     put(Environment(db_path, durable=False))
-    environment_module._drop(environment_module._OPEN[db_path])  # as by a crash
+    drop(OPEN[db_path])  # as by a crash
     monkeypatch.undo()
     environment = Environment(db_path)
     for _ in range(2):
@@ -464,7 +485,7 @@ def test_the_end_of_the_process_closes_all_files_though_one_cannot_be(tmp_path, 
 
     monkeypatch.setattr(lmdbfile, "close_file", fail_for_one)
     environment_module._close_all()
-    assert environment_module._OPEN == {}
+    assert OPEN == {}
     assert [marks(environment.path) for environment in environments] == [[], [], []]
 
 
@@ -561,7 +582,7 @@ def test_verify_finds_nothing_wrong_with_a_good_file_and_something_with_a_bad_on
     for start in range(5 * 4096, len(data), 4096):
         data[start : start + 16] = bytes(16)
     Path(environment.path).write_bytes(data)
-    assert lmdbfile.problems(environment.path)
+    assert problems(environment.path)
 
 
 def test_a_reader_table_without_room_is_cleaned_of_the_dead(db_path, child, monkeypatch):
@@ -574,7 +595,7 @@ def test_a_reader_table_without_room_is_cleaned_of_the_dead(db_path, child, monk
     for process in dead:
         process.kill()
         process.wait()
-    assert environment_module._OPEN[db_path].env.reader_check() == 2
+    assert OPEN[db_path].env.reader_check() == 2
     last = [child("holder.py", db_path, "read") for _ in range(3)]
     for process in last:
         assert process.stdout.readline() == "held\n"
@@ -594,9 +615,9 @@ def test_stale_readers_are_cleared_when_it_is_opened(db_path, child):
     dead.kill()
     dead.wait()
     assert get(Environment(db_path)) == b"value"
-    assert environment_module._OPEN[db_path].env.readers().count("\n") - 1 <= 2
-    assert str(dead.pid) not in environment_module._OPEN[db_path].env.readers()
-    assert str(living.pid) in environment_module._OPEN[db_path].env.readers()
+    assert OPEN[db_path].env.readers().count("\n") - 1 <= 2
+    assert str(dead.pid) not in OPEN[db_path].env.readers()
+    assert str(living.pid) in OPEN[db_path].env.readers()
     Environment(db_path).close()
 
 

@@ -16,8 +16,8 @@ import pytest
 from consist.index import lmdbfile
 from consist.index.environment import Environment
 from consist.index.index import Index
-from consist.index.lmdbfile import problems
 from consist.index.records import ArtifactRecord, encode_record
+from consist.index.wholeness import problems
 from consist.testing.faults import failing
 
 RUNS = 60

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from consist.index import environment as environment_module
 from consist.index.environment import Environment
 from consist.index.index import Index
-from consist.index.lmdbfile import problems
+from consist.index.opened import OPEN
 from consist.index.records import encode_record
+from consist.index.wholeness import problems
 
 _spec = importlib.util.spec_from_file_location("writer", Path(__file__).parent / "children" / "writer.py")
 writer = importlib.util.module_from_spec(_spec)
@@ -114,7 +114,7 @@ def test_a_forked_child_opens_its_own_file_and_the_parent_keeps_its(db_path):
         assert index.find(record_of(number).signature) == record_of(number)
     assert numbers(index) == list(range(10))
     # A child that only came and went holds no place among the readers.
-    assert environment_module._OPEN[db_path].env.info()["num_readers"] < 5
+    assert OPEN[db_path].env.info()["num_readers"] < 5
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

@@ -4,7 +4,7 @@ import dataclasses
 
 from consist.hashing.codec import pack
 from consist.hashing.frame import Kind, encode_frame
-from consist.index.outline import outline_of
+from consist.index.outline import is_uncached, outline_of
 from consist.index.records import ArtifactRecord, encode_record
 from tests.harm import harmed
 
@@ -22,6 +22,7 @@ def test_outlines_agree_with_the_records_newest_first(index, make, put):
             record.started,
             record.ended,
         )
+        assert is_uncached(outline) is is_uncached(record)
         assert [(each.key, each.digest, each.size, each.content, each.inline) for each in outline.outputs] == [
             (each.key, each.digest.raw, each.size, each.size, True) for each in record.outputs
         ]
@@ -38,6 +39,26 @@ def test_rows_are_the_runs_that_a_query_fits_as_outlines(index, make, put):
         for limit in (None, 3):
             wanted = [(run.id, run.step, run.status, run.kind) for run in index.runs(**chosen, limit=limit)]
             assert [(row.id, row.step, row.status, row.kind) for row in index.rows(**chosen, limit=limit)] == wanted
+
+
+def test_a_completed_run_that_no_signature_leads_to_is_uncached(index, make, put, digest):
+    parts = {"code": digest("code")}
+    told = {}
+    for number, (changes, uncached) in enumerate(
+        [
+            ({}, True),
+            ({"signature": digest("s")}, False),
+            ({"status": "failed"}, False),
+            ({"status": "forgotten"}, False),
+            ({"kind": "trace"}, False),
+            ({"parts": {}}, False),  # as of what was put
+        ]
+    ):
+        record = dataclasses.replace(make(number), **{"signature": None, "parts": parts, "kind": "run", **changes})
+        put(index, record)
+        told[record.id] = uncached
+        assert is_uncached(record) is uncached
+    assert {row.id: is_uncached(row) for row in index.rows()} == told
 
 
 def test_a_folder_counts_by_its_files(index, make, put, digest):

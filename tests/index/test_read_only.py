@@ -13,6 +13,8 @@ from consist.store.places import Located
 from consist.store.reading import open_existing
 from consist.testing.together import fork
 
+REFUSED = r"a process that may write it has it open .*index rebuild --db-path FILE"
+
 
 def give():
     return b"given" * 1000
@@ -63,15 +65,48 @@ def test_it_is_not_while_somebody_has_it_open_who_may_write(seen):
     writer.read(lambda _txn, _tables: None)
 
     def look():
-        with pytest.raises(
-            errors.StoragePermissionError, match=r"Read-only file system .*index rebuild --db-path FILE"
-        ):
+        with pytest.raises(errors.StoragePermissionError, match=REFUSED):
             open_existing(place)
 
     assert fork(look).result() is None
     writer.close()
     assert not is_held(str(here / "index.lmdb-lock"))
     open_existing(place).index.close()
+
+
+def test_a_writer_that_comes_later_ends_the_reading_not_the_reader(seen, child):
+    """It uses pages again that a reader without locks still looks at: that would be wrong bytes, or a SIGABRT."""
+    here, there = seen
+    run = fill(here)
+    store = open_existing(Located(str(there / "index.lmdb"), str(there / "index.store"), {}))
+    index = store.index
+    assert index.get_run(run.id) is not None
+    writer = child("rewriter.py", here / "index.lmdb")
+    assert writer.stdout.readline() == "ready\n"
+    for ask in (lambda: index.get_run(run.id), lambda: index.environment.read(lambda _txn, _tables: None)):
+        with pytest.raises(errors.StoragePermissionError, match=REFUSED):
+            ask()
+    writer.kill()
+    writer.wait()
+    assert index.get_run(run.id) is not None
+    index.close()
+
+
+def test_a_writer_of_this_process_keeps_its_lock(seen):
+    here, there = seen
+    fill(here)
+    reader, writer = Environment(there / "index.lmdb"), Environment(here / "index.lmdb")
+    writer.read(lambda _txn, _tables: None)
+    with pytest.raises(errors.StoragePermissionError, match=REFUSED):
+        reader.read(lambda _txn, _tables: None)
+
+    def is_seen():
+        assert is_held(str(here / "index.lmdb-lock"))
+
+    assert fork(is_seen).result() is None
+    writer.close()
+    reader.read(lambda _txn, _tables: None)
+    reader.close()
 
 
 def test_who_has_it_open_is_seen_from_another_process(tmp_path):

@@ -28,8 +28,16 @@ def test_config_and_outputs(tracker):
     lines = str(found).split("\n")
     assert lines[0] == f"run {a.run.id[:12]} of 'summary' -> run {b.run.id[:12]} of 'summary':"
     assert lines[1] == "  config n: 2 -> 4"
-    assert lines[2].startswith(f"  output total: plain, 9 B, {a.outputs['total'].digest.hex[:12]} -> plain, 9 B, ")
+    assert lines[2] == "  output total: 3.0 -> 6.0"
     assert lines[3].startswith("  time: ")
+
+
+def test_values_that_are_long_or_read_alike_are_told_by_their_content(tracker):
+    a, b = (tracker.run(give, config={"value": value}).run for value in ("x" * 70, "y" * 70))
+    digests = [run.record.outputs[0].digest.hex[:12] for run in (a, b)]
+    assert f"output value: plain, 72 B, {digests[0]} -> plain, 72 B, {digests[1]}" in str(tracker.diff_runs(a, b))
+    a, b = (tracker.run(give, config={"value": value}).run for value in (1, "1"))
+    assert "output value: 1 -> '1'" in str(tracker.diff_runs(a, b))
 
 
 def test_another_threshold_that_makes_the_same(tracker):

@@ -7,6 +7,7 @@ import functools
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pytest
+from sklearn.linear_model import LinearRegression
 
 import consist
 from consist import CacheOptions, CodeOptions, Tracker, errors
@@ -87,7 +88,8 @@ class Caller:
 )
 def test_it_is_said_before_the_body_and_nothing_is_recorded(tracker, fn):
     with pytest.raises(
-        errors.OutputError, match=r"step 'fit' returns a Model, which has no format.*cache_mode=\"off\""
+        errors.OutputError,
+        match=r"step 'fit' returns a Model, which has no format.*allow_pickle.*register_format.*cache_mode=\"off\"",
     ):
         tracker.run(fn, name="fit", **VERSION)
     assert (calls, tracker.find_runs()) == ([], [])
@@ -129,6 +131,9 @@ def test_with_a_format_of_others_nobody_knows(tracker, monkeypatch):
         object,
         dict,
         BaseException,
+        range,
+        LinearRegression,
+        tuple[LinearRegression, float],
         Any,
         None,
         T,

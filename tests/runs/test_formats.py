@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from sklearn.linear_model import LinearRegression
 
 import consist
 from consist import Tracker, errors
@@ -178,6 +179,26 @@ def test_a_value_without_a_format_says_what_to_do_and_the_others_are_kept(tracke
     assert (list(result.outputs), result.value) == (["n"], {"n": 1, "odd": Odd(2)})
 
 
+def test_a_model_without_a_format_names_pickle_and_added_formats(tracker):
+    with pytest.warns(errors.UncacheableWarning, match=r"allow_pickle=True.*consist\.register_format"):
+        tracker.run(lambda: LinearRegression().fit([[1], [2]], [1, 2]), name="fit")
+
+
+def test_a_fitted_model_is_pickled_found_again_and_an_input(tmp_path):
+    def fit():
+        return LinearRegression().fit([[1], [2]], [2, 4])
+
+    def predict(model):
+        return round(float(model.predict([[5]])[0]), 6)
+
+    with Tracker(tmp_path / "r", tmp_path / "p.lmdb", durable=False, allow_pickle=True) as careless:
+        fitted = careless.run(fit, outputs=["model"])
+        assert careless.run(fit, outputs=["model"]).cache_hit
+        for hit in (False, True):
+            result = careless.run(predict, inputs={"model": fitted.outputs["model"]})
+            assert (result.value, result.cache_hit) == (10.0, hit)
+
+
 def test_a_registered_format_is_used_and_needed(tracker, other):
     consist.register_format(OddFormat())
     call = {"name": "make", "code_options": consist.CodeOptions(version="1")}
@@ -330,9 +351,12 @@ def test_pickle_only_if_it_is_allowed(tracker, tmp_path):
 
 def test_what_cannot_be_pickled_is_said(tmp_path):
     with Tracker(tmp_path / "r", tmp_path / "p.lmdb", durable=False, allow_pickle=True) as careless:
-        with pytest.warns(errors.UncacheableWarning, match="has no format"):
+        with pytest.warns(
+            errors.UncacheableWarning, match="function has no format, and a list cannot be pickled"
+        ) as told:
             result = careless.run(lambda: [lambda: 1], name="make")
         assert result.outputs == {}
+        assert "allow_pickle" not in str(told[0].message)
 
 
 def test_an_array_of_objects_is_never_npy(tracker, tmp_path):

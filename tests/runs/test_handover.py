@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -199,3 +200,45 @@ def test_how_an_input_is_handed_over_is_part_of_the_signature(tracker, cleaned):
     assert received(tracker, body, cleaned) == "PosixPath"
     body.__annotations__["given"] = "Artifact"
     assert received(tracker, body, cleaned) == "Artifact"
+
+
+def test_the_annotations_of_a_cached_and_of_a_wrapped_function_count(tracker, cleaned):
+    @functools.lru_cache
+    def cached(given: Artifact):
+        return type(given).__name__
+
+    @functools.wraps(cached.__wrapped__)
+    def wrapper(given):
+        return type(given).__name__
+
+    for fn in (cached, wrapper):
+        assert received(tracker, fn, cleaned) == "Artifact"
+
+
+UNKNOWN = """
+import functools
+import sys
+def step(given: Path | None, other: int = 1) -> dict:
+    return type(given).__name__
+class Model:
+    def fit(self, given: Path) -> Table:
+        return type(given).__name__
+@functools.lru_cache
+def cached(given: Artifact | None) -> Table:
+    return type(given).__name__
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="it is a NameError where the function is made")
+def test_an_annotation_may_name_what_only_type_checkers_know(tracker, cleaned):
+    found = {}
+    exec(compile(UNKNOWN, "unknown.py", "exec", dont_inherit=True), found)  # noqa: S102 - the text above, as a module
+    assert received(tracker, found["step"], cleaned) == "PosixPath"
+    assert received(tracker, found["Model"]().fit, cleaned) == "PosixPath"
+    assert received(tracker, found["cached"], cleaned) == "Artifact"
+    with pytest.raises(errors.UsageError, match=r"step\(given: "):
+        tracker.run(found["step"])
+    step = tracker.define_step()(found["step"])
+    assert step(3) == "int"
+    with pytest.raises(errors.UsageError, match="config="):
+        step(3, config={})

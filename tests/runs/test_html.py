@@ -69,7 +69,7 @@ def test_a_run(result):
 def test_a_result(tracker, result):
     checked(result._repr_html_(), "executed", NAME, result.outputs[NAME].digest.hex[:12])
     again = tracker.run(
-        lambda text: {NAME: text}, name=NAME, config={"text": HOSTILE}, facet={NAME: 1}, description=HOSTILE
+        lambda text: {NAME: text}, name=NAME, config={"text": HOSTILE}, facet={NAME: HOSTILE}, description=HOSTILE
     )
     checked(again._repr_html_(), "found again")
 

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from consist import create_tracker
-from consist.errors import NotFoundError, OutputNotFoundError, UsageError
+from consist.errors import NotFoundError, OutputNotFoundError, UncacheableWarning, UsageError
 
 OUTPUTS = None
 
@@ -48,6 +48,26 @@ def test_a_slip_names_the_outputs_there_are_the_nearest_first(tmp_path, enabled)
 def test_a_run_without_outputs_says_so(tracker):
     with pytest.raises(KeyError, match=r"there is no output 'value' \(the run has no outputs"):
         tracker.run(print, outputs=[]).outputs["value"]
+
+
+class Odd:
+    """Of no format."""
+
+
+def test_an_output_that_could_not_be_stored_is_told_from_one_that_was_never_made(tracker):
+    with pytest.warns(UncacheableWarning, match="has no format"):
+        result = tracker.run(lambda: {"it's": Odd(), "n": 1}, name="make")
+    for outputs in (result.outputs, travelled(result.outputs), tracker.outputs_of(result.run.id)):
+        with pytest.raises(KeyError) as raised:
+            outputs["it's"]
+        text = str(raised.value)
+        assert text.startswith(
+            'there is no output "it\'s": it could not be stored: a value of type Odd has no format ('
+        )
+        with pytest.raises(KeyError, match=r"there is no output 'm' \(there are n\)"):
+            outputs["m"]
+    with pytest.raises(NotFoundError, match=r"its outputs: n; its note: output \"it's\": a value of type Odd"):
+        tracker.load_run_output(result, "it's")
 
 
 def test_the_list_of_many_outputs_is_cut(tracker):

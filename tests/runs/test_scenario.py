@@ -327,6 +327,61 @@ def test_a_missing_key_names_the_nearest_and_the_steps_that_ran(tracker):
             scenario.run(total, inputs=["number"])
 
 
+def test_a_key_of_two_steps_is_warned_of_when_it_is_asked_for(tracker):
+    """Without `outputs=` both outputs are called `value`; the first is lost to whoever asks by key."""
+    with tracker.scenario("s") as scenario:
+        scenario.run(numbers, config={"limit": 3})
+        scenario.run(lambda: [5], name="five")
+        said = (
+            "scenario 's': 'value' is what step 'five' made, and took the place of what step 'numbers' made under this"
+            r" key, which nobody had read \(give them keys of their own: outputs=\[…\]\)"
+        )
+        with pytest.warns(errors.ConsistWarning, match=said):
+            assert scenario.run(lambda value: value, name="same", inputs=["value"], outputs=["out"]).value == [5]
+        assert scenario.coupler["value"].load() == [5]  # once
+        scenario.run(lambda: [6], name="six")
+        scenario.run(lambda: [7], name="seven")
+        with pytest.warns(errors.ConsistWarning, match="step 'seven' made, and took the place of what step 'six' made"):
+            scenario.coupler.get("value")
+
+
+def test_a_key_that_is_handed_on_and_made_anew_is_meant_so(tracker):
+    with tracker.scenario("s") as scenario:
+        scenario.run(numbers, config={"limit": 3}, outputs=["numbers"])
+        more = lambda numbers: [*numbers, 9]  # noqa: E731 - a step
+        scenario.run(more, name="more", inputs=["numbers"], outputs=["numbers"])
+        given = scenario.run(more, name="yet more", inputs=["numbers"], outputs=["numbers"]).outputs["numbers"]
+        scenario.run(more, name="by artifact", inputs={"numbers": given}, outputs=["numbers"])
+        assert scenario.coupler["numbers"].load() == [0, 1, 2, 9, 9, 9]
+        for limit in (1, 2):  # a step that runs again has the key
+            scenario.run(numbers, config={"limit": limit}, outputs=["numbers"])
+        scenario.run(lambda: 1, name="unread")
+        scenario.run(lambda: 2, name="unread too")
+        scenario.coupler["value"] = given  # whoever puts it there means it
+        assert scenario.coupler["numbers"].load() == [0, 1]
+        assert scenario.coupler["value"] is given
+
+
+def test_a_missing_key_that_could_not_be_stored_says_so(tracker):
+    why = "(output 'odd' of step 'give' could not be stored: a value of type function has no format (return plain"
+    said = []
+
+    def both():
+        with tracker.scenario("s", require_outputs=["odd"]) as scenario:
+            scenario.run(lambda: total, name="give", outputs=["odd"])
+            for ask in (lambda: scenario.coupler["odd"], lambda: scenario.run(total, inputs=["odd"])):
+                with pytest.raises(KeyError) as raised:
+                    ask()
+                said.append(str(raised.value))
+
+    with pytest.warns(errors.UncacheableWarning), pytest.raises(errors.OutputError) as ended:
+        both()
+    assert f"scenario 's' ended without 'odd' {why}" in str(ended.value)
+    for text in said:
+        assert f"scenario 's' has no 'odd' {why}" in text
+        assert "steps that ran: give (odd, not stored)" in text
+
+
 def test_a_key_in_a_mapping_is_told_how_to_be_given(tracker):
     with tracker.scenario("s") as scenario:
         scenario.run(numbers, config={"limit": 3}, outputs=["y"])

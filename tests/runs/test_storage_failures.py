@@ -74,6 +74,9 @@ def test_the_value_is_the_callers_and_the_next_call_computes_again(tracker, disk
     assert result.value == {"large": LARGE * 2, "small": 2, "table": Path("table.csv").absolute()}
     assert {key: made.load() for key, made in result.outputs.items()} == {"small": 2}
     assert result.run.signature is None
+    for key in ("large", "table"):
+        with pytest.raises(KeyError, match=rf"there is no output '{key}': it could not be stored: .*No space left"):
+            result.outputs[key]
     disk.full = False
     assert objects(tracker) == set()
     assert not run(tracker).cache_hit

@@ -111,7 +111,8 @@ def test_the_file_is_one_that_others_read(tracker):
 
 
 def test_a_table_within_another_value_is_not_lost(tracker):
-    with pytest.warns(UncacheableWarning, match="DataFrame within another value has no format; return it by"):
+    told = r"DataFrame within another value has no format; return it by .*outputs=\[\"a\", \"b\"\]"
+    with pytest.warns(UncacheableWarning, match=told):
         result = tracker.run(lambda: [pd.DataFrame({"a": [1]})], name="nested")
     assert result.value[0]["a"].tolist() == [1]
 

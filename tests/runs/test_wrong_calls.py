@@ -207,6 +207,14 @@ RUNS = {
         lambda run: run(read, inputs={"data": "consist://steps/grow/value"}),
         r"give tracker.get_artifact\('consist://steps/grow/value'\)",
     ),
+    "a key of another case": (
+        lambda run: run(lambda x: x, name="f", config={"X": "x"}),
+        "config has 'X', which is no parameter: call it 'x'",
+    ),
+    "the initials": (
+        lambda run: run(lambda learning_rate: learning_rate, name="f", config={"lr": 1}),
+        "config has 'lr', which is no parameter: call it 'learning_rate'",
+    ),
     "a key of config": (lambda run: run(read, config={"dat": "x"}), "config has 'dat', which is no parameter: call it"),
     "a dict of options": (lambda run: run(grow, cache_options={"cache_mode": "off"}), r"is a dict .*CacheOptions\("),
     "the class of options": (lambda run: run(grow, cache_options=CacheOptions), "is the class CacheOptions"),

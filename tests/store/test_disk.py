@@ -232,6 +232,20 @@ def test_a_read_only_folder_for_all(disk):
     tracker.store.index.close()
 
 
+@pytest.mark.parametrize("index", ["index.lmdb", "new.lmdb", "folder/new.lmdb"])
+def test_no_store_is_made_where_its_index_cannot_be(disk, index):
+    """Neither where there is an index that can be read, of other stores."""
+    tracker = open_tracker(store=disk / "store", db_path=disk / "index.lmdb")
+    tracker.run(work, config={"value": 1})
+    tracker.close()
+    tracker.store.index.close()
+    set_read_only(disk, on=True)
+    with pytest.raises(errors.StoragePermissionError, match=str(disk / index.partition("/")[0])):
+        open_tracker(store="new.store", db_path=disk / index).run(work, config={"value": 2})
+    assert not Path("new.store").exists()
+    assert calls() == ["1"]
+
+
 @pytest.mark.parametrize(
     ("number", "kind"),
     [

@@ -20,7 +20,7 @@ import blake3
 import pytest
 
 from consist import Tracker
-from consist.blobs import blobstore, large, packing
+from consist.blobs import blobsource, blobstore, large, packing
 from consist.errors import DamagedError, DamagedWarning, FormatError, NotFoundError
 from consist.hashing.digest import Digest
 from consist.store import config as store_config
@@ -99,6 +99,7 @@ CONTENTS = {
 def _tiny():
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in (
+            (blobsource, "LARGE", 6 * KIB),
             (blobstore, "LARGE", 6 * KIB),
             (contents, "LARGE", 6 * KIB),
             (latest, "LARGE", 6 * KIB),

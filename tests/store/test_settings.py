@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from consist import Tracker, errors
+from consist.store import settings
 from consist.store.places import find_place
 from consist.store.settings import Setting, default_store, resolve
 
@@ -179,12 +180,13 @@ def test_a_folder_in_place_of_the_file_is_not_passed_over(project):
         ("CONSIST_STORAGE_OPTIONS", "storage_options is set by argument or in a settings file only"),
     ],
 )
-def test_a_variable_that_nearly_is_ours_is_warned_of(project, monkeypatch, variable, said):
+@pytest.mark.parametrize(("first", "second"), [(find_place, Tracker), (Tracker, find_place)])
+def test_a_variable_that_nearly_is_ours_is_warned_of_once(monkeypatch, variable, said, first, second):
+    monkeypatch.setattr(settings, "_said", {})
     monkeypatch.setenv(variable, "x")
     with pytest.warns(errors.ConsistWarning, match=f"the environment variable {variable} is ignored .{said}"):
-        find_place()
-    with pytest.warns(errors.ConsistWarning, match=said):
-        Tracker()
+        first()
+    second()  # as `consist exec` does: a second warning would be an error here
 
 
 def test_other_variables_are_somebody_elses(project, monkeypatch):

@@ -22,6 +22,7 @@ from consist.testing.faultplan import FLIPPED
 from tests.harm import harmed
 
 BIG = 40_000
+MIB = 1 << 20
 OVERWRITE = CacheOptions(cache_mode="overwrite")
 
 
@@ -259,6 +260,25 @@ def test_damage_is_told_by_the_outputs_that_need_it(filled, check, tmp_path, fol
     assert len(problems) == len(needed)
     for digest, who in needed.items():
         assert problems[getattr(digest, "hex", digest)].endswith(f"; needed for {who}")
+
+
+@pytest.mark.parametrize("size", [50_000, 3 << 20])
+@pytest.mark.parametrize("then", ["gone", "short"])
+def test_a_file_of_a_folder_that_was_suspected_before_is_still_named(tmp_path, store, folder_of, size, then):
+    content = random.Random(size).randbytes(size)  # noqa: S311 - any bytes that do not compress
+    put_folder(store, str(folder_of(content)), "tree", machine={})
+    digest = hash_bytes(content)
+    area = "manifests" if size > MIB else "blobs"
+    path = tmp_path / "store" / area / digest.hex[:2] / digest.hex[2:]
+    store.blobs.suspects.add(digest)  # as a reader does who came upon it
+    if then == "gone":
+        path.unlink()
+    else:
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:100])
+    for read_data in (False, True):
+        (finding,) = verify(store, read_data=read_data).findings
+        assert finding.key == f"{area}/{digest.hex[:2]}/{digest.hex[2:]}"
 
 
 def test_what_is_found_heals_by_running_again(by_hand, filled, tmp_path):

@@ -11,6 +11,7 @@ import math
 import random
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
@@ -22,6 +23,8 @@ from consist.errors import (
     ChangedError,
     ConflictError,
     NotFoundError,
+    StorageFullError,
+    StoragePermissionError,
     UnreachableError,
     notice,
 )
@@ -46,6 +49,8 @@ FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 SAID_AFTER = 5.0
 """Seconds of silence after which it is said, once, that a place is waited for."""
+_REFUSALS = (NotFoundError, ConflictError, StoragePermissionError, StorageFullError)
+"""What is raised for an answer of the place."""
 
 
 class Retrying(Wrapper):
@@ -169,34 +174,23 @@ class Retrying(Wrapper):
         patience = self._patience()
         while True:
             try:
-                found = call()
+                return self._listen(call, answers=answers)
             except UnreachableError as error:
                 self._wait(patience, error)
-            except (NotFoundError, ConflictError):
-                self._silence = None  # that, too, was an answer
-                raise
-            else:
-                if answers:
-                    self._heard()
-                return found
 
     def _once(self, call: Callable[[], None], refused: type[Exception], was_us: Callable[[], bool]) -> None:
         lost = False
         patience = self._patience()
         while True:
             try:
-                call()
+                return self._listen(call)
             except UnreachableError as error:
                 lost = True
                 self._wait(patience, error)
             except refused:
-                self._silence = None
                 if lost and was_us():
-                    return
+                    return None
                 raise
-            else:
-                self._heard()
-                return
 
     def _holds(self, key: str, data: bytes) -> bool:
         try:
@@ -213,7 +207,7 @@ class Retrying(Wrapper):
         patience = self._patience()
         while True:
             try:
-                found = call([items[position] for position in left])
+                found = self._listen(partial(call, [items[position] for position in left]))
             except BatchError as error:
                 undone = {left[position] for position in error.undone}
                 answers.update(zip(left, error.answers, strict=True))
@@ -225,13 +219,23 @@ class Retrying(Wrapper):
             except UnreachableError as error:
                 self._wait(patience, error)
             else:
-                self._heard()
                 answers.update(zip(left, found, strict=True))
                 return [answers[position] for position in range(len(items))]
 
     def _put_many(self, items: Sequence[tuple[str, bytes]]) -> Sequence[None]:
         self.inner.put_many(items)
         return [None] * len(items)
+
+    def _listen(self, call: Callable[[], T], *, answers: bool = True) -> T:
+        """Make a call, and note if somebody was heard: a refusal is an answer, too."""
+        try:
+            found = call()
+        except _REFUSALS:
+            self._heard()
+            raise
+        if answers:
+            self._heard()
+        return found
 
     def _heard(self) -> None:
         self._answered = True

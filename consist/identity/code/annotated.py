@@ -6,19 +6,20 @@ Only where annotations count: where something that is reached reads them, and of
 from __future__ import annotations
 
 import functools
-import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from consist.identity.annotations import annotations_of, look
 from consist.identity.code import functions, references, textual
-from consist.identity.code.distributions import Kind
+from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import dict_of
 from consist.identity.code.instructions import code_facts
-from consist.identity.code.owners import is_a, label_of, namespace_of_class, origin_of
+from consist.identity.code.owners import is_a, label_of, module_name_of, namespace_of_class, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from consist.identity.annotations import Annotations
     from consist.identity.code.state import WalkState
     from consist.identity.code.uses import Use
 
@@ -29,15 +30,10 @@ def describe(walk: WalkState, node: Any) -> None:
     """Add a node's annotations."""
     if isinstance(node, types.FunctionType):
         _describe_inner(walk, node)
-    if isinstance(node, type):
-        annotations: Any = vars(node).get("__annotations__")
-    else:
-        walk.watch.some_of(node, "__annotations__")
-        annotations = getattr(node, "__annotations__", None)
-    if isinstance(annotations, dict):
-        walk.watch.namespace(annotations)
+    annotations = watched(walk, node)
+    if annotations is not None:
         walk.value(f"{label_of(node)} (annotations)", dict(annotations), lenient=True)
-        follow_all(walk, node, annotations)
+        follow_all(walk, node)
 
 
 def _describe_inner(walk: WalkState, function: types.FunctionType) -> None:
@@ -50,18 +46,35 @@ def _describe_inner(walk: WalkState, function: types.FunctionType) -> None:
         follow(walk, function, facts.annotation_texts)
 
 
-def own_annotations(cls: type) -> dict[str, Any]:
-    """Return the annotations of a class's own body."""
-    found = vars(cls).get("__annotations__")
-    return found if isinstance(found, dict) else {}
+def watched(walk: WalkState, holder: Any) -> dict[str, Any] | None:
+    """Return the annotations of a function, or of a class's own body, and have them watched; None if it has none.
+
+    Computed ones hold other functions each time, if there is a lambda in them: a walk has them computed once.
+    """
+    if id(holder) not in walk.annotations:
+        walk.annotations[id(holder)] = holder, look(holder)
+        _watch(walk, holder, walk.annotations[id(holder)][1])
+    annotations = walk.annotations[id(holder)][1]
+    return None if annotations is None else annotations.found
 
 
-def follow_all(walk: WalkState, holder: Any, annotations: dict[str, Any]) -> None:
+def _watch(walk: WalkState, holder: Any, annotations: Annotations | None) -> None:
+    if annotations is None:
+        return
+    if not annotations.is_kept:
+        walk.watch.asked(functools.partial(annotations_of, holder), annotations.found)
+        return
+    walk.watch.namespace(annotations.found)
+    if not is_a(holder, type):
+        walk.watch.some_of(holder, "__annotations__")
+
+
+def follow_all(walk: WalkState, holder: Any) -> None:
     """Describe what the text in all of a function's or class's annotations names, once."""
-    if id(holder) not in walk.followed and any(next(textual.texts_in(found), None) for found in annotations.values()):
+    found = annotations_of(holder).values()
+    if id(holder) not in walk.followed and any(next(textual.texts_in(annotation), None) for annotation in found):
         walk.followed.add(id(holder))
-        walk.watch.namespace(annotations)
-        follow(walk, holder, annotations.values())
+        follow(walk, holder, (watched(walk, holder) or {}).values())
 
 
 def follow(walk: WalkState, holder: Any, annotations: Iterable[Any]) -> None:
@@ -123,9 +136,10 @@ def _scope(walk: WalkState, holder: Any, module: str) -> types.FunctionType | No
 
 
 def _new_scope(walk: WalkState, holder: Any, module: str) -> types.FunctionType | None:
-    walk.watch.names([references.loaded(module or str(holder.__module__))])
-    if module in sys.modules:
-        scope = types.FunctionType(_NOTHING, vars(sys.modules[module]))
+    walk.watch.names([references.loaded(module or module_name_of(holder))])
+    named = holder if is_a(holder, types.ModuleType) else module_named(module)
+    if named is not None:
+        scope = types.FunctionType(_NOTHING, vars(named))
     elif is_a(holder, type):
         scope = types.FunctionType(_NOTHING, namespace_of_class(holder))
     else:

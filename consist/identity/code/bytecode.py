@@ -78,7 +78,7 @@ def _bindings_of(get_code: Any, name: str, package: str) -> Bindings | None:
         elif op.opname in {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME"}:
             found.constants.pop(op.argval, None)
             found.taken.pop(op.argval, None)
-            if op.argval not in found.bound and before.opname == "LOAD_CONST":
+            if op.argval not in found.bound and before.opname in {"LOAD_CONST", "LOAD_SMALL_INT"}:
                 found.constants[op.argval] = before.argval
             elif op.argval not in found.bound and before.opname == "IMPORT_FROM":
                 found.taken[op.argval] = (source, before.argval)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from consist.identity.code.uses import Op
 
-_LOADS_CELL = frozenset({"LOAD_CLOSURE", "LOAD_FAST", "LOAD_FAST_BORROW"})
+_LOADS_CELL = frozenset({"LOAD_CLOSURE", "LOAD_FAST"})
 
 
 class CellNumbers:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _NOISE = frozenset(
     {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
-    | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__abstractmethods__"}
-    | {"_abc_impl", "__dataclass_fields__", "__dataclass_params__", "__signature__", "__slotnames__"}
-    | {"__attrs_types_resolved__"}
+    | {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__classdictcell__"}
+    | {"__abstractmethods__", "_abc_impl", "__dataclass_fields__", "__dataclass_params__", "__signature__"}
+    | {"__slotnames__", "__attrs_types_resolved__"}
 )
 """What follows from the rest; of a dataclass's parameters, the methods that they made."""
 _ENUM_NOISE = frozenset(
@@ -56,7 +56,7 @@ def describe(walk: WalkState, cls: type) -> None:
     for name, value in _declared(walk, cls):
         walk.value(f"{label} ({name})", value, lenient=True)
     if "__dataclass_fields__" in vars(cls) or ("__pydantic_fields__" not in vars(cls) and _annotations_matter(cls)):
-        annotated.follow_all(walk, cls, annotated.own_annotations(cls))
+        annotated.follow_all(walk, cls)
 
 
 def _watch_made_methods(walk: WalkState, cls: type) -> None:
@@ -106,8 +106,7 @@ def _declared(walk: WalkState, cls: type) -> Iterator[tuple[str, Any]]:
     if "__pydantic_fields__" in vars(cls):
         yield from models.declared(walk, cls)
     elif _annotations_matter(cls):
-        walk.watch.namespace(annotated.own_annotations(cls))
-        yield "annotations", dict(annotated.own_annotations(cls))
+        yield "annotations", dict(annotated.watched(walk, cls) or {})
 
 
 def _member(walk: WalkState, name: str, member: enum.Enum) -> tuple[Any, ...]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import text
 from consist.hashing.digest import Digest
+from consist.identity.code import libraryvalues
 from consist.identity.code.distributions import Kind, origin_of_module_name
 from consist.identity.code.exposed import exposed
+from consist.identity.code.instances import is_compiled
 from consist.identity.code.instructions import code_facts
 from consist.identity.code.intruders import home_of_decorated
 from consist.identity.code.owners import is_a, is_own, module_label, origin_of, origin_of_class
@@ -91,6 +93,8 @@ def _single_dispatch(encoder: CodeEncoder, registry: Mapping[type, Any]) -> byte
 def builtin(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode a function written in C: by name, and what it is bound to."""
     bound = value.__self__
+    if is_compiled(value):
+        return libraryvalues.compiled(encoder, value)
     if bound is not None and not is_a(bound, types.ModuleType):
         shown = exposed(value)
         if shown is not None:

@@ -40,6 +40,9 @@ class Sink(Protocol):
     def read_by_library(self, value: Any) -> None:
         """Note that an installed package holds this, and may read its annotations."""
 
+    def asks_for(self, texts: Iterable[str]) -> None:
+        """Note texts by which attributes are asked for."""
+
     def also(self, value: Any) -> None:
         """Note what can change in place behind an object that cannot."""
 

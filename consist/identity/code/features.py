@@ -7,6 +7,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.distributions import Kind
+from consist.identity.code.instances import is_compiled
 from consist.identity.code.owners import is_a, origin_of, said_text
 from consist.identity.code.references import MISSING
 
@@ -27,6 +28,7 @@ READS_DOCS = frozenset(
 """Among others of pydantic, which puts a model's docstring into its schema."""
 READS_ANNOTATIONS = frozenset(
     {"__annotations__", "get_type_hints", "get_annotations", "signature", "from_callable", "getfullargspec"}
+    | {"__annotate__", "__annotate_func__", "__annotations_cache__", "call_annotate_function"}  # since 3.14
     | {"validate_call", "TypeAdapter"}
 )
 
@@ -165,7 +167,7 @@ def feature_of(found: Found, facts: CodeFacts) -> str | None:
     if found.library is not None and found.value is MISSING:
         home, _, last = found.written.rpartition(".")
         return _BY_MODULE.get(home) or _reading(last)
-    if not issubclass(type(value), _CODE) and type(value).__name__ != "cython_function_or_method":
+    if not issubclass(type(value), _CODE) and not is_compiled(value):
         # Nothing else is asked for its attributes: a user's object may do anything then.
         return next((_BY_TYPE[name] for name in map(_named, type(value).__mro__) if name in _BY_TYPE), None)
     bound = getattr(value, "__self__", None)

@@ -13,10 +13,10 @@ from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.instances import dict_of
 from consist.identity.code.instructions import CodeFacts, code_facts
-from consist.identity.code.intruders import registered
-from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of, origin_of_class
+from consist.identity.code.intruders import is_project_code, registered
+from consist.identity.code.owners import is_a, is_own, label_of, module_label, origin_of
 from consist.identity.code.state import WRITE_ONLY
-from consist.identity.code.uses import Use
+from consist.identity.code.uses import ASKS_BY_TEXT, Use, texts_in
 from consist.identity.code.values import ValueEncoder
 from consist.identity.code.variables import Variable, variable_of, variables_of
 
@@ -51,6 +51,9 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
     piece.data = b"F" + facts.body + text(function.__name__) + encode([name for name, _ in attributes])
     walk.attributes.update(facts.attributes)
     _note_features(walk, label, facts)
+    asks_by_text = bool(facts.names & ASKS_BY_TEXT)
+    if asks_by_text:
+        walk.asks_for(texts_in((*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())))
     _describe_defaults(walk, label, function)
     for name, value in attributes:
         walk.value(f"{label}.{name}", value)
@@ -62,7 +65,9 @@ def _describe_project(walk: WalkState, function: types.FunctionType) -> None:
         if use.sets:
             walk.variables.used(function, label, [_variable(use.name, function)], sets=True)
         else:
-            describe_use(walk, label, use, function)
+            found = describe_use(walk, label, use, function)
+            if asks_by_text:
+                walk.asks_for(texts_in(found.value))
     for use in (use for source in facts.texts for use in textual.uses_in(source)):
         describe_use(walk, label, use, function, is_run=False)
     if facts.names & features.READS_NAMESPACE:
@@ -93,19 +98,15 @@ def _remembers(name: str, value: Any) -> bool:
     A number or text was set by who decorated, and so was the project's own function that makes a key or reads a clock.
     """
     words = {word.lower() for word in _WORD.findall(name)}
-    return bool(words & _RUN_TIME_STATE) and not _is_plain(value) and not _is_projects_code(value)
+    return bool(words & _RUN_TIME_STATE) and not _is_plain(value) and not _calls_project(value)
 
 
-def _is_projects_code(value: Any) -> bool:
+def _calls_project(value: Any) -> bool:
     """Tell whether a value is there to be called, and what is called is the project's."""
     inner = value.func if type(value) is functools.partial else dict_of(value).get("__wrapped__")
     if is_a(value, types.MethodType):
         inner = value.__func__
-    if inner is not None:
-        return _is_projects_code(inner)
-    if is_a(value, type, types.FunctionType):
-        return origin_of(value).kind is Kind.PROJECT
-    return callable(value) and origin_of_class(type(value)).kind is Kind.PROJECT
+    return callable(value) and is_project_code(value) if inner is None else _calls_project(inner)
 
 
 def _is_plain(value: Any) -> bool:
@@ -238,13 +239,15 @@ def _describe_library_attribute(walk: WalkState, label: str, found: references.F
     """
     value = found.value
     plain = value is None or type(value) in {bool, int, float, complex}
-    if plain or callable(value) or is_a(value, types.ModuleType) or is_own(value) or _is_projects(value):
-        lenient = lenient or not _is_projects(value)
+    owner = found.owner
+    assert owner is not None  # noqa: S101 - for the type checker; the caller asked
+    is_projects = is_a(value, types.FunctionType) or is_project_code(value)
+    is_set = plain or untouched.is_set_from_outside(owner, found.name, value)
+    if is_set or callable(value) or is_a(value, types.ModuleType) or is_own(value) or is_projects:
+        lenient = lenient or not is_projects
         walk.value(f"{found.where}.{found.name} (used by {label})", value, lenient=lenient)
         return
     piece = walk.piece(f"{found.where}.{found.name} (used by {label})")
-    owner = found.owner
-    assert owner is not None  # noqa: S101 - for the type checker; the caller asked
     piece.data = ValueEncoder(walk).symbol(origin_of(owner), owner.__name__, found.name)
     if origin_of(owner).kind is Kind.INSTALLED:
         if type(value) is dict:
@@ -253,10 +256,6 @@ def _describe_library_attribute(walk: WalkState, label: str, found: references.F
             walk.watch.value(value)
         for key, item in registered(value):
             walk.value(f"{found.where}.{found.name}[{key}] (used by {label})", item)
-
-
-def _is_projects(value: Any) -> bool:
-    return is_a(value, types.FunctionType) or origin_of(type(value)).kind is Kind.PROJECT
 
 
 def _describe_namespace(walk: WalkState, label: str, function: types.FunctionType) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from consist.hashing.canonical import blob, text
 from consist.identity.code import codevalues, libraryvalues, stdvalues
 from consist.identity.code.distributions import Kind, module_named
-from consist.identity.code.instances import added_by, state_of
+from consist.identity.code.instances import HEAP_TYPE, added_by, state_of
 from consist.identity.code.owners import origin_of_class
 from consist.identity.code.wrappers import without_copies
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 LARGE = 4 << 20
 """Bytes from which on hashing an array at every call (0.2 ms a MiB) is worth a word to its owner."""
-
-_HEAP_TYPE = 1 << 9
 
 
 def _list(tag: bytes, take: Callable[[Any], Any] = lambda value: value) -> Handler:
@@ -141,9 +139,6 @@ _BASES: list[tuple[Any, Handler]] = [
 
 def by_base(cls: type) -> Handler | None:
     """Return how values of a class not in the table are encoded, if a base of it says so."""
-    if cls.__name__ == "cython_function_or_method":
-        # Its type says nothing of where it comes from: each module has one in a module that is nowhere.
-        return libraryvalues.cython
     handler = next((handler for base, handler in _BASES if issubclass(cls, base)), None) or _by_name(cls)
     if handler is None or origin_of_class(cls).kind is not Kind.PROJECT:
         return handler
@@ -196,7 +191,7 @@ def _by_name(cls: type) -> Handler | None:
 
 def _is_genuine(cls: type) -> bool:
     """Tell whether a class is written in C or in the module that it names; the name alone proves nothing."""
-    if not cls.__flags__ & _HEAP_TYPE:
+    if not cls.__flags__ & HEAP_TYPE:
         return True
     module = module_named(cls.__module__)
     return module is not None and any(value is cls for value in list(vars(module).values()))
@@ -233,7 +228,7 @@ _NAMED: dict[tuple[str, str], Handler] = {
     ("zoneinfo", "ZoneInfo"): stdvalues.zone,
     ("pydantic_core", "TzInfo"): lambda encoder, value: b"@o" + encoder.encode(value.utcoffset(None)),
     ("decimal", "Decimal"): lambda encoder, value: b"@D" + encoder.encode(tuple(stdvalues.decimal_parts(value))),
-    ("decimal", "Context"): lambda _, value: b"@C" + text(str(value)),
+    ("decimal", "Context"): stdvalues.decimal_context,
     ("numpy", "ufunc"): libraryvalues.ufunc,
     ("numpy", "_ArrayFunctionDispatcher"): libraryvalues.dispatched,
     ("numpy", "Generator"): libraryvalues.numpy_random,

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 HEAP_TYPE = 1 << 9
-_CACHES: dict[tuple[str, str], frozenset[str]] = {("sympy", "Basic"): frozenset({"_assumptions"})}
+_CACHES: dict[tuple[str, str], frozenset[str]] = {
+    ("sympy", "Basic"): frozenset({"_assumptions"}),
+    ("numpy", "vectorize"): frozenset({"_ufunc"}),
+    ("pydantic", "ModelPrivateAttr"): frozenset({"_default_factory_takes_validated_data"}),
+    ("click", "Command"): frozenset({"_help_option"}),
+    ("scipy", "_cs_matrix"): frozenset({"_has_sorted_indices", "_has_canonical_format"}),
+    ("dask", "DelayedLeaf"): frozenset({"_key", "_layer"}),  # a random name, another one in each process
+}
 """By the root of the module and the name of a class: what it has worked out so far, which `__hash__` does not tell."""
+_MADE_WHEN_ASKED = {"xarray": frozenset({"_attrs", "_encoding"})}
+"""By the root of the module: attributes that are None until somebody asks for them, and then an empty dict."""
 _NO_ARGUMENT = frozenset({"PUSH_NULL", "PRECALL", "EXTENDED_ARG"})
 _POINTER = object.__basicsize__ // 2
 
@@ -64,7 +73,9 @@ def state_of(value: Any) -> Iterator[tuple[str, Any]]:
     """
     cls = type(value)
     hashes, caches = _kept_by_hash(cls), caches_of(cls)
-    for name, held in _all_attributes(value, cls):
+    made: frozenset[str] = frozenset().union(*(_MADE_WHEN_ASKED.get(_root(base), ()) for base in cls.__mro__))
+    for name, found in _all_attributes(value, cls):
+        held = None if name in made and type(found) is dict and not found else found
         is_hash = name in hashes and (held is None or issubclass(type(held), int))
         if not is_hash and name not in caches:
             yield name, held
@@ -122,8 +133,12 @@ def _kept_by_hash(cls: type) -> frozenset[str]:
 
 def caches_of(cls: type) -> frozenset[str]:
     """Name the attributes in which a library keeps what it has worked out."""
-    names = ((str(base.__module__).partition(".")[0], base.__name__) for base in cls.__mro__)
+    names = ((_root(base), base.__name__) for base in cls.__mro__)
     return next((_CACHES[name] for name in names if name in _CACHES), frozenset())
+
+
+def _root(cls: type) -> str:
+    return str(cls.__module__).partition(".")[0]
 
 
 @functools.lru_cache(maxsize=1000)
@@ -148,6 +163,20 @@ def dict_of(value: Any) -> dict[Any, Any]:
     except AttributeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def is_compiled(value: Any) -> bool:
+    """Tell whether a function was made by Cython or nanobind, whose types are in no module that is imported.
+
+    As are those of the records that pybind11's functions are bound to.
+    """
+    cls = type(value)
+    if cls is types.BuiltinFunctionType:
+        made_by = type(value.__self__)
+        return made_by.__module__ == "pybind11_builtins" or made_by.__name__ == "PyCapsule"
+    return cls.__name__ == "cython_function_or_method" or (
+        cls.__module__ == "nanobind" and cls.__name__ in {"nb_func", "nb_method"}
+    )
 
 
 def is_slot(member: Any) -> bool:

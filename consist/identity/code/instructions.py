@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.hashing.canonical import blob, encode, text
 from consist.identity.code.cells import CellNumbers
+from consist.identity.code.lazily import is_computing, texts_computed
 from consist.identity.code.simplify import HAS_LOAD_METHOD, JUMPS, handler_targets, simplify, without_annotations
 from consist.identity.code.uses import (
+    ASKS_BY_TEXT,
     ATTRIBUTE,
     Op,
     Use,
@@ -29,6 +31,8 @@ from consist.identity.code.uses import (
     chain_after,
     closure_or_global_use,
     imported_uses,
+    names_in_texts,
+    texts_in,
     unseeded_calls,
 )
 
@@ -68,7 +72,7 @@ class CodeFacts(NamedTuple):
     strings: tuple[str, ...]
     """Every string that it loads."""
     attributes: frozenset[str]
-    """Every name that it loads as an attribute, and every string if it may ask for one by that."""
+    """Every name that it loads as an attribute, and those in strings if it may ask for one by that."""
     unseeded_calls: frozenset[str]
     """Every name in it that is called without an argument, or with None."""
 
@@ -113,7 +117,7 @@ def code_facts(code: CodeType) -> CodeFacts:
         tuple(reader.uses),
         frozenset(reader.names),
         tuple(dict.fromkeys(reader.strings)),
-        frozenset(reader.attributes).union(reader.strings if "getattr" in reader.names else ()),
+        frozenset(reader.attributes) | (names_in_texts(reader.strings) if reader.names & ASKS_BY_TEXT else set()),
         frozenset(reader.unseeded_calls),
     )
     key = id(code)
@@ -185,16 +189,27 @@ class _Reader:
             if not code.co_flags & _OPTIMIZED:
                 ops = self._without_class_noise(ops)
             ops, taken = without_annotations(ops)
-            self.annotation_uses += annotation_uses(taken)
-            self.annotation_texts += [
-                op.argval for op in taken if op.opname == "LOAD_CONST" and isinstance(op.argval, str)
-            ]
-            self.annotation_texts += annotation_texts(ops, is_decorated=False)
-            self.texts += annotation_texts(ops, is_decorated=True)
-            self.annotations += [op.opcode.to_bytes(2) + text(str(op.argval)) for op in taken]
+            self._note_annotations(ops, taken)
             self._ops[id(code)] = ops
             self._cells[id(code)] = CellNumbers(code, ops, lambda inner: self._prepared(inner)[1].free_order())
         return self._ops[id(code)], self._cells[id(code)]
+
+    def _note_annotations(self, ops: list[Op], taken: list[Op]) -> None:
+        """Take down what was taken out, and which of what was left is text."""
+        for op in taken:
+            facts = code_facts(op.argval) if hasattr(op.argval, "co_code") else None
+            self.annotations.append(op.opcode.to_bytes(2) + (text(str(op.argval)) if facts is None else facts.body))
+            if facts is not None:
+                self.annotations.append(encode([(use.name, use.chain) for use in facts.uses]))
+                self.annotation_uses += [use for use in facts.uses if use.kind == "global"]
+                self.annotation_texts += facts.strings
+        self.annotation_uses += annotation_uses(taken)
+        self.annotation_texts += [op.argval for op in taken if op.opname == "LOAD_CONST" and isinstance(op.argval, str)]
+        self.annotation_texts += annotation_texts(ops, is_decorated=False)
+        self.texts += annotation_texts(ops, is_decorated=True)
+        for op in ops:
+            if is_computing(op.argval):
+                self.texts += texts_computed(simplify(op.argval))
 
     def _name(self, ops: list[Op], place: int, stored: set[str]) -> bytes:
         """Encode an operand that is a name: of a global, an attribute, a module, or a variable of a class body."""
@@ -215,7 +230,7 @@ class _Reader:
     def _constant(self, value: Any, cells: frozenset[str]) -> bytes:
         if hasattr(value, "co_code"):
             return self.read(value, outer_cells=cells)
-        self.strings.extend(_strings_in(value))
+        self.strings.extend(texts_in(value))
         return encode(value)
 
     def _without_class_noise(self, ops: list[Op]) -> list[Op]:
@@ -232,7 +247,8 @@ class _Reader:
 
 _HAS_NAME = frozenset(dis.hasname)
 _HAS_CONST = frozenset(dis.hasconst)
-_HAS_FREE = frozenset(dis.hasfree)
+_HAS_FREE = frozenset(dis.hasfree) | frozenset(code for name, code in dis.opmap.items() if "DEREF" in name)
+"""In 3.14 `dis.hasfree` leaves out LOAD_DEREF."""
 _NO_USE_OF_CELL = frozenset({"LOAD_CLOSURE", "MAKE_CELL"})
 
 
@@ -266,11 +282,3 @@ def _name_flags(op: Op) -> int:
     if op.opname == "LOAD_SUPER_ATTR":
         return (op.arg or 0) & 3
     return 0
-
-
-def _strings_in(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, tuple | frozenset):
-        return [text for item in value for text in _strings_in(item)]
-    return []

@@ -10,25 +10,41 @@ from consist.hashing.canonical import text
 from consist.identity.code.distributions import module_named, origin_of_module_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from consist.hashing.canonical import Encoder
     from consist.identity.code.encoder import CodeEncoder
 
 
 def wrapped_in_c(encoder: CodeEncoder, value: Any) -> bytes | None:
-    """Encode an object of C that says which Python function it was made of (numba's, for one), and how."""
+    """Encode an object of C that says which Python function it was made of (numba's and wrapt's, for two), and how."""
+    shown = dict(shown_by_c(value))
     found = (getattr(value, name, None) for name in ("__wrapped__", "py_func"))
-    function = next((each for each in found if type(each) is types.FunctionType), None)
+    function = next((each for each in found if type(each) is types.FunctionType), shown.get("__wrapped__"))
     if function is None:
         return None
     options = getattr(value, "targetoptions", None)
-    return b"@k" + encoder.encode(type(value)) + encoder.encode(function) + encoder.encode(options)
+    made = b"@k" + encoder.encode(type(value)) + encoder.encode(function) + encoder.encode(options)
+    # numba's says how often it was compiled.
+    rest = [] if hasattr(value, "py_func") else [item for item in shown.items() if not item[0].startswith("__")]
+    return made + (encoder.attributes(rest) if rest else b"")
 
 
-def cython(encoder: CodeEncoder, value: Any) -> bytes:
-    """Encode a function that Cython made by name."""
-    return encoder.symbol(origin_of_module_name(value.__module__), value.__module__, value.__qualname__)
+def shown_by_c(value: Any) -> Iterator[tuple[str, Any]]:
+    """List the attributes of an object that its types of C have: of wrapt's, what it wraps, and with what."""
+    for base in type(value).__mro__[:-1]:
+        for name, member in sorted(vars(base).items()):
+            if issubclass(type(member), (types.GetSetDescriptorType, types.MemberDescriptorType)):
+                try:
+                    yield name, member.__get__(value)
+                except (AttributeError, ValueError):  # never set
+                    continue
+
+
+def compiled(encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a function that Cython, nanobind or pybind11 made by name; the last calls it after its own record."""
+    name = value.__name__ if type(value) is types.BuiltinFunctionType else value.__qualname__
+    return encoder.symbol(origin_of_module_name(value.__module__), value.__module__, name)
 
 
 def ufunc(encoder: CodeEncoder, value: Any) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from consist.identity.annotations import annotations_of
 from consist.identity.code import annotated
 from consist.identity.code.instances import class_attribute, state_of
 from consist.identity.code.owners import is_a
@@ -40,9 +41,8 @@ def declared(walk: WalkState, cls: Any) -> Iterator[tuple[str, Any]]:
         values["annotation"] = annotated.settled(walk, home, values["annotation"])
         yield f"field {name}", tuple(values.values())
         annotated.follow(walk, home, [values["annotation"]])
-    annotations = annotated.own_annotations(cls)
+    annotations = annotated.watched(walk, cls) or {}
     if "__pydantic_extra__" in annotations:
-        walk.watch.namespace(annotations)
         yield "extra", annotations["__pydantic_extra__"]
         annotated.follow(walk, cls, [annotations["__pydantic_extra__"]])
     yield from _decorators(walk, vars(cls).get("__pydantic_decorators__"))
@@ -59,7 +59,7 @@ def _decorators(walk: WalkState, decorators: Any) -> Iterator[tuple[str, Any]]:
 
 def _home(cls: type, field: str) -> type:
     """Return the class that a field was written in, where the names in its annotation are looked up."""
-    return next((base for base in cls.__mro__ if field in annotated.own_annotations(base)), cls)
+    return next((base for base in cls.__mro__ if field in annotations_of(base)), cls)
 
 
 def _field(walk: WalkState, cls: type, found: Any) -> dict[str, Any]:

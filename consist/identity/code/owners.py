@@ -15,6 +15,7 @@ from consist.identity.code.distributions import (
     origin_of_module_name,
     origin_of_namespace,
 )
+from consist.identity.code.instances import HEAP_TYPE
 
 STDLIB = Origin(Kind.STDLIB)
 PROJECT = Origin(Kind.PROJECT)
@@ -22,10 +23,9 @@ CONSIST = Origin(Kind.CONSIST)
 _MAIN = frozenset({"__main__", "__mp_main__", "__worker__"})
 _MAKERS = frozenset({"abc", "dataclasses", "types"})
 """The modules that classes claim to be of which `new_class`, `make_dataclass` or a call of `ABCMeta` made."""
-_HEAP_TYPE = 1 << 9
 _namespace_of = type.__dict__["__dict__"].__get__
 _module_of = type.__dict__["__module__"].__get__
-_qualname_of = type.__dict__["__qualname__"].__get__
+qualname_of = type.__dict__["__qualname__"].__get__
 _mro_of = type.__dict__["__mro__"].__get__
 # By `type` itself: a metaclass may answer for its classes, and raise.
 
@@ -47,6 +47,21 @@ def is_own(value: Any) -> bool:
 
 def _in_own_package(name: Any) -> bool:
     return type(name) is str and (name == OWN_PACKAGE or name.startswith(OWN_PACKAGE + "."))
+
+
+def module_name_of(code: Any) -> str:
+    """Return the name of the module that a function, class or module says that it is of, asking no code of a user's.
+
+    Examples
+    --------
+    >>> module_name_of(module_name_of), module_name_of(dict), module_name_of(sys)
+    ('consist.identity.code.owners', 'builtins', 'sys')
+    """
+    if is_a(code, types.ModuleType):
+        name = vars(code).get("__name__")
+    else:
+        name = _module_of(code) if is_a(code, type) else code.__module__
+    return name if type(name) is str else ""
 
 
 def said_text(value: Any, name: str) -> str | None:
@@ -71,9 +86,9 @@ def origin_of_class(cls: type) -> Origin:
     """Tell who wrote a class; one made by `exec` without a module name claims to be a builtin."""
     module = _module_of(cls)
     if type(module) is not str:
-        return PROJECT if cls.__flags__ & _HEAP_TYPE else STDLIB
+        return PROJECT if cls.__flags__ & HEAP_TYPE else STDLIB
     if module == "builtins":
-        known = not cls.__flags__ & _HEAP_TYPE or vars(builtins).get(cls.__name__) is cls
+        known = not cls.__flags__ & HEAP_TYPE or vars(builtins).get(cls.__name__) is cls
         return STDLIB if known else PROJECT
     if module in _MAKERS and not _is_at_home(cls, module):
         return PROJECT
@@ -87,7 +102,7 @@ def _was_sent(cls: type, module: Any) -> bool:
 
 def _is_at_home(cls: type, module: str) -> bool:
     found: Any = sys.modules.get(module)
-    for name in _qualname_of(cls).split("."):
+    for name in qualname_of(cls).split("."):
         found = vars(found).get(name) if is_a(found, type, types.ModuleType) else None
     return found is cls
 
@@ -111,7 +126,7 @@ def label_of(value: Any) -> str:
         return module_label(vars(value))
     if is_a(value, types.FunctionType):
         return f"{module_label(value.__globals__)}.{value.__qualname__}"
-    return f"{_home_label(value)}.{_qualname_of(value)}"
+    return f"{_home_label(value)}.{qualname_of(value)}"
 
 
 def label_of_any(value: Any) -> str:

@@ -12,6 +12,7 @@ import sys
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from consist.identity.code.lazily import computing_span
 from consist.identity.code.uses import Op
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _FUSED = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
     "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
-    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST", "LOAD_FAST"),
 }
 HAS_LOAD_METHOD = sys.version_info < (3, 12)
 """Later, a bit of LOAD_ATTR says it; `dis.opmap` goes on naming LOAD_METHOD, which only the compiler uses."""
@@ -34,6 +35,8 @@ _NULL_IS_LAST = sys.version_info >= (3, 13)
 _VARIABLES = frozenset({"LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"})
 _ANNOTATIONS = 0x04
 _CLOSURE = 0x08
+_COMPUTED_ANNOTATIONS = 0x10
+_ANY_ANNOTATIONS = _ANNOTATIONS | _COMPUTED_ANNOTATIONS
 _OPPOSITE = {
     f"POP_JUMP_{direction}IF_{sense}": f"POP_JUMP_{direction}IF_{other}"
     for direction in ("", "FORWARD_")
@@ -55,6 +58,7 @@ def simplify(code: CodeType) -> list[Op]:
         argval = code.co_consts[found.arg or 0] if found.opname == "KW_NAMES" else found.argval
         # The target says in which direction a jump goes; threading may turn it round.
         name = found.opname.replace("JUMP_BACKWARD_IF", "JUMP_FORWARD_IF")
+        name = name.replace("LOAD_FAST_BORROW", "LOAD_FAST")  # the same value; line breaks tell 3.14 whether to borrow
         opcode = dis.opmap.get(name, found.opcode)
         ops.append(Op(name, opcode, found.arg, argval, found.offset))
     return _reachable(_inverted(_threaded(_calling_methods(ops))), handler_targets(code))
@@ -222,20 +226,22 @@ def _clear_annotations(ops: list[Op], place: int) -> None:
     if ops[place].arg:
         ops[place] = ops[place]._replace(arg=(ops[place].arg or 0) & ~_ANNOTATIONS)
     end = _attributes_set(ops, place)[1]
-    ops[place + 1 : end] = [op for op in ops[place + 1 : end] if op.arg != _ANNOTATIONS]
+    ops[place + 1 : end] = [op for op in ops[place + 1 : end] if not (op.arg or 0) & _ANY_ANNOTATIONS]
 
 
 def _annotation_span(ops: list[Op], place: int) -> tuple[int, int] | None:
-    """Find the instructions that build the tuple of annotations for MAKE_FUNCTION at `place`, if there is no branch.
+    """Find what builds the tuple of annotations for MAKE_FUNCTION at `place`, without a branch, or what computes them.
 
     A decorated function keeps them: a decorator may read them.
     """
     bits, after = _attributes_set(ops, place)
-    if not bits & _ANNOTATIONS or after >= len(ops) or not ops[after].opname.startswith("STORE_"):
+    if not bits & _ANY_ANNOTATIONS or after >= len(ops) or not ops[after].opname.startswith("STORE_"):
         return None
     end = place - 1
     if bits & _CLOSURE:
         end -= 1 + (ops[end - 1].arg or 0)
+    if bits & _COMPUTED_ANNOTATIONS:
+        return computing_span(ops, end)
     if end < 1 or ops[end - 1].opname != "BUILD_TUPLE":
         return None
     wanted = ops[end - 1].arg or 0

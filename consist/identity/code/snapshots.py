@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.errors import UnencodableError
 from consist.identity.code import handlers
 from consist.identity.code.atoms import is_atom
+from consist.identity.code.instances import is_compiled
 from consist.identity.code.owners import is_own
 from consist.identity.code.values import ValueEncoder, order_plain
 
@@ -33,7 +34,9 @@ def is_frozen(value: Any) -> bool:
     if is_atom(cls) or issubclass(cls, _CODE) or cls in _FROZEN:
         return True
     if cls is types.BuiltinFunctionType:
-        return value.__self__ is None or issubclass(type(value.__self__), (types.ModuleType, type))
+        return (
+            value.__self__ is None or is_compiled(value) or issubclass(type(value.__self__), (types.ModuleType, type))
+        )
     if cls is staticmethod or cls is classmethod:
         return is_frozen(value.__func__)
     if cls is property:
@@ -46,7 +49,7 @@ def is_frozen(value: Any) -> bool:
         return is_frozen(value.__args__) and is_frozen(value.__origin__)
     if is_own(value):
         return getattr(value, "counted", None) is None and is_frozen(getattr(value, "__wrapped__", None))
-    return cls.__name__ in _FROZEN_NAMES or handlers.is_token(cls)
+    return cls.__name__ in _FROZEN_NAMES or is_compiled(value) or handlers.is_token(cls)
 
 
 _FROZEN = frozenset(
@@ -54,7 +57,7 @@ _FROZEN = frozenset(
     | {types.ClassMethodDescriptorType, object, type(NotImplemented), types.CodeType}
 )
 _GETTERS = frozenset({operator.itemgetter, operator.attrgetter})
-_FROZEN_NAMES = frozenset({"ufunc", "_ArrayFunctionDispatcher", "cython_function_or_method"})
+_FROZEN_NAMES = frozenset({"ufunc", "_ArrayFunctionDispatcher"})
 
 
 class Taken(NamedTuple):
@@ -127,6 +130,9 @@ class _Snapshot:
 
     def read_by_library(self, value: Any) -> None:
         """Forget it: the walk has a guard for annotations."""
+
+    def asks_for(self, texts: Iterable[str]) -> None:
+        """Forget them: the getter that asks has a guard."""
 
     def also(self, value: Any) -> None:
         """Forget it: the walk has a guard for it."""

@@ -10,6 +10,7 @@ from consist.errors import UnencodableError
 from consist.identity.code.encoder import HINT
 from consist.identity.code.intruders import intruders_in
 from consist.identity.code.owners import is_a, label_of
+from consist.identity.code.uses import names_in_texts
 from consist.identity.code.values import ValueEncoder
 from consist.identity.code.variables import Variables
 from consist.identity.code.watch import Watch
@@ -17,6 +18,7 @@ from consist.identity.code.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from consist.identity.annotations import Annotations
     from consist.identity.code.distributions import Distribution
 
 WRITE_ONLY = (list, dict, set, collections.deque, collections.defaultdict, collections.OrderedDict, collections.Counter)
@@ -71,12 +73,14 @@ class WalkState:
         self.reads_annotations = False
         self.reads_subclasses = False
         self.annotated: set[int] = set()
+        self.annotations: dict[int, tuple[Any, Annotations | None]] = {}
+        """By identity, the holders of annotations that were looked at, and what these are."""
         self.followed: set[int] = set()
         """Functions and classes whose annotations are described, if they are text by what it names."""
         self.scopes: dict[tuple[int, str], types.FunctionType | None] = {}
         """Where names in the annotations of a function or class are looked up; kept, as its identity stands for it."""
         self.attributes: set[str] = set()
-        """The names that code loads as attributes."""
+        """The names that code loads as attributes, or may ask for by text."""
         self.variables = Variables()
         self.ignored_used: set[str] = set()
         self._numbers: dict[int, int] = {}
@@ -121,6 +125,10 @@ class WalkState:
         """Let the annotations of a function count that a library holds: many read them."""
         if is_a(value, types.FunctionType):
             self.annotated.add(id(value))
+
+    def asks_for(self, texts: Iterable[str]) -> None:
+        """Let names count that code may ask for as attributes."""
+        self.attributes.update(names_in_texts(texts))
 
     def also(self, value: Any) -> None:
         """Watch what can change in place behind an object that cannot."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from consist.hashing.canonical import blob, text
 from consist.identity.code.atoms import is_atom
+from consist.identity.code.uses import texts_in
 
 if TYPE_CHECKING:
     import contextvars
@@ -28,7 +29,9 @@ def token(encoder: CodeEncoder, value: Any) -> bytes:
 def getter(encoder: CodeEncoder, value: Any) -> bytes:
     """Encode one of `operator`'s getters, whose content only ``__reduce__`` gives; they are no user's to change."""
     # With keywords a method caller says that it is a partial of its class, which has everything.
-    return b"@r" + text(type(value).__qualname__) + encoder.encode(value.__reduce__())
+    made_of = value.__reduce__()
+    encoder.sink.asks_for(texts_in((made_of[1], getattr(made_of[0], "args", ()))))
+    return b"@r" + text(type(value).__qualname__) + encoder.encode(made_of)
 
 
 def generic_alias(encoder: CodeEncoder, value: Any) -> bytes:
@@ -144,6 +147,15 @@ def decimal_parts(value: Any) -> Any:
     from decimal import Decimal
 
     return Decimal.as_tuple(value)
+
+
+def decimal_context(_encoder: CodeEncoder, value: Any) -> bytes:
+    """Encode a decimal context by how it calculates, and not by what it noticed so far."""
+    from decimal import Context
+
+    plain = Context.copy(value)
+    Context.clear_flags(plain)
+    return b"@C" + text(str(plain))
 
 
 def cell(encoder: CodeEncoder, value: Any) -> bytes:

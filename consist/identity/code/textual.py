@@ -64,13 +64,14 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
         return (annotation.type,)
     if type(annotation) in {list, tuple}:
         return tuple(annotation)  # the parameters of a Callable
-    if not _is_alias(annotation) or typing.get_origin(annotation) is typing.Literal:
+    if not is_alias(annotation) or typing.get_origin(annotation) is typing.Literal:
         return ()
     parts = typing.get_args(annotation)
     return parts[:1] if typing.get_origin(annotation) is typing.Annotated else parts
 
 
-def _is_alias(value: Any) -> bool:
+def is_alias(value: Any) -> bool:
+    """Tell whether a value is a type of the standard library that is made of others, such as ``list[int]``."""
     return is_a(value, types.GenericAlias, types.UnionType) or (
         type(value).__module__ == "typing" and "Alias" in type(value).__name__
     )
@@ -149,7 +150,7 @@ def evaluated(annotation: Any, look_up: LookUp) -> Any:
         return _value(_parsed(source), lambda use, _: look_up(use, module))
     if next(texts_in(annotation), None) is None:
         return annotation
-    if not _is_alias(annotation):
+    if not is_alias(annotation):
         raise LookupError(annotation)
     parts = tuple(evaluated(part, look_up) for part in annotation.__args__)
     if type(annotation) is types.GenericAlias:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from consist.identity.code.bytecode import bindings_of
 from consist.identity.code.distributions import Kind, module_named
 from consist.identity.code.exposed import exposed
-from consist.identity.code.intruders import intruders_in, is_cython, leads_to_project, registered
+from consist.identity.code.instances import is_compiled
+from consist.identity.code.intruders import intruders_in, leads_to_project, registered
 from consist.identity.code.owners import is_a, is_own, origin_of, said_text
 from consist.identity.code.references import MISSING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _STEPS = 8
 """From module to module, to where a number is bound."""
+_SETTINGS = frozenset({str, bytes, list, tuple, dict, set, frozenset})
 _NUMBERS = {type(None), bool, int, float, complex}
 
 
@@ -40,7 +42,22 @@ def is_untouched(found: Found) -> bool:
         return found.owner is not None and _is_as_written(found.owner, found.name, value)
     if is_a(value, types.FunctionType, type) or callable(value):
         return _is_own_code(value, found.name, library)
+    if found.owner is not None and is_set_from_outside(found.owner, found.name, value):
+        return False
     return origin_of(type(value)).kind is not Kind.PROJECT and not registered(value)
+
+
+def is_set_from_outside(module: types.ModuleType, name: str, value: Any) -> bool:
+    """Tell whether somebody set a text or a container in a library's module whose own code says otherwise."""
+    if type(value) not in _SETTINGS or name.startswith("__") or origin_of(module).kind is not Kind.INSTALLED:
+        return False
+    bindings = bindings_of(module)
+    if bindings is None or not bindings.bound:  # no code that could be read
+        return False
+    if name in bindings.bound:
+        return name in bindings.constants and bindings.constants[name] != value
+    sources = (module_named(star) for star in bindings.stars)
+    return not any(source is not None and vars(source).get(name) is value for source in sources)
 
 
 def _is_of(value: Any, library: Origin) -> bool:
@@ -53,7 +70,7 @@ def _is_own_code(value: Any, name: str, library: Origin) -> bool:
     shown = exposed(value)
     if shown is not None:
         return shown.name == name and not leads_to_project(value) and not intruders_in(type(value.__self__))
-    if origin_of(type(value)).kind is Kind.PROJECT and not is_cython(value):
+    if origin_of(type(value)).kind is Kind.PROJECT and not is_compiled(value):
         return False
     if said_text(value, "__name__") not in {name, None}:
         return False

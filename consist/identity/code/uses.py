@@ -6,10 +6,11 @@ Works on the instructions alone; what a name stands for is looked up later, when
 from __future__ import annotations
 
 import dis
+import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Op(NamedTuple):
@@ -66,11 +67,46 @@ _NEAR = 6
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _REARRANGES = frozenset({"SWAP", "UNPACK_SEQUENCE", "UNPACK_EX", "POP_TOP", "RETURN_VALUE", "SEND"})
 """After these nobody knows where the values are that were on top. No expression of Python 3.11 swaps; others may."""
+ASKS_BY_TEXT = frozenset({"getattr", "hasattr", "attrgetter", "methodcaller"}) | {
+    "agg",
+    "aggregate",
+    "apply",
+    "transform",
+    "pivot_table",
+    "crosstab",
+    "query",
+    "eval",
+}
+"""What takes the name of an attribute as text, or texts with such names; the latter are of pandas' tables."""
+_NAME_IN_TEXT = re.compile(r"(?:^|\.\s*)([A-Za-z_]\w*)")
+_HOLD_TEXTS = frozenset({tuple, frozenset, list, set, dict})
+_DEEP = 4
+"""How deep texts are looked for: in a dict of lists of pairs, say."""
 _CLOSURE = frozenset({"LOAD_CLOSURE", "LOAD_FAST", "BUILD_TUPLE"})
 _HAS_ANNOTATIONS = 0x04
 _ANNOTATES = 3
 """Instructions before the one that sets an item of ``__annotations__``."""
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+
+
+def texts_in(value: Any, *, deep: int = _DEEP) -> Iterator[str]:
+    """Find the texts in a constant, or in what containers hold."""
+    if type(value) is str:
+        yield value
+    elif deep and type(value) in _HOLD_TEXTS:
+        for item in (*value, *value.values()) if type(value) is dict else value:
+            yield from texts_in(item, deep=deep - 1)
+
+
+def names_in_texts(texts: Iterable[str]) -> set[str]:
+    """Find what may be names of attributes in texts: all of one, or what follows a dot in it.
+
+    Examples
+    --------
+    >>> sorted(names_in_texts(["mean", "a.b > 1", "two words"]))
+    ['a', 'b', 'mean', 'two']
+    """
+    return {name for text in texts for name in _NAME_IN_TEXT.findall(text)}
 
 
 def chain_after(ops: list[Op], position: int) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from consist.identity.code import codevalues, handlers, libraryvalues
 from consist.identity.code.atoms import is_atom
 from consist.identity.code.distributions import Kind
 from consist.identity.code.encoder import CodeEncoder
-from consist.identity.code.instances import content_of, is_opaque, state_of
+from consist.identity.code.instances import content_of, is_compiled, is_opaque, state_of
 from consist.identity.code.owners import is_own, origin_of
 from consist.identity.code.wrappers import without_copies
 
@@ -81,6 +81,8 @@ class ValueEncoder(CodeEncoder):
     def _other(self, value: Any, cls: type) -> bytes:
         if is_own(value):
             return codevalues.own(self, value)
+        if is_compiled(value):
+            return libraryvalues.compiled(self, value)
         # By type, not by `isinstance`: an object can claim any class.
         if issubclass(cls, type):
             return codevalues.a_class(self, value)

@@ -66,12 +66,10 @@ class Walk(WalkState):
         self.warnings.update(dict.fromkeys(self._order.warnings()))
 
     def _describe_waiting(self) -> None:
-        while self._queue:
+        while self._queue or self._describe_additions():
             node = self._queue.popleft()
             self._described.append(node)
             self._describe(node, nodes.describe)
-            if not self._queue:
-                self._describe_additions()
 
     def _describe_late(self) -> None:
         """Add docstrings, annotations and subclasses of all nodes, if anything reads them.
@@ -102,14 +100,18 @@ class Walk(WalkState):
         self._read.add((what, id(node)))
         return is_first
 
-    def _describe_additions(self) -> None:
-        """Describe what the project added to classes of tables, under the names that were met since the last time."""
+    def _describe_additions(self) -> bool:
+        """Describe what the project added to classes of tables, under the names that were met since the last time.
+
+        Tells whether nodes wait now.
+        """
         names = sorted(self.attributes - self._looked_for)
         if names:
             self._looked_for.update(names)
             extended.watch(self.watch, names)
             for label, part in extended.additions(names):
                 self.value(f"{label} (an attribute that is used)", part)
+        return bool(self._queue)
 
     def _describe(self, node: Any, how: Callable[[Walk, Any], None]) -> None:
         """Describe a node; what cannot be looked at makes the run uncached, and is no reason not to run it.

@@ -7,6 +7,8 @@ and fails at the next check, instead of vouching for a digest that it does not b
 from __future__ import annotations
 
 import abc
+import functools
+import gc
 import operator
 import types
 from itertools import chain
@@ -14,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.identity.code.contents import Contents
-from consist.identity.code.instances import dict_of
+from consist.identity.code.instances import HEAP_TYPE, dict_of
+from consist.identity.code.intruders import registered, registries_of
 from consist.identity.code.owners import is_a
 from consist.identity.code.references import MISSING, Binding, contents
 from consist.identity.code.snapshots import is_frozen, snapshot
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from consist.identity.code.distributions import Distribution
-
-_HEAP_TYPE = 1 << 9
 
 
 class Watch:
@@ -68,7 +69,7 @@ class Watch:
     def _binding(self, namespace: dict[str, Any], name: str, value: Any) -> None:
         if type(namespace) is not dict:
             # One of another class may answer for itself what is not in it.
-            self._other(lambda: namespace.get(name, MISSING) is value)
+            self._other(lambda: namespace.get(name, MISSING) is value, True)
         elif value is MISSING:
             self.absent.append((namespace, name))
         else:
@@ -101,7 +102,7 @@ class Watch:
             self._space(vars(cls))
             self.bases.append((cls, type(cls), cls.__bases__, cls.__name__))
             if "_abc_impl" in vars(cls):
-                self._other(abc.get_cache_token)
+                self._other(abc.get_cache_token, abc.get_cache_token())
 
     def namespace(self, namespace: dict[Any, Any]) -> None:
         """Watch a whole namespace."""
@@ -116,10 +117,15 @@ class Watch:
             get = operator.attrgetter(*there, there[0])
             self.attributes.append((get, holder, get(holder)))
 
-    def size(self, holder: Any, space: Any) -> None:
-        """Watch that nothing is added to a namespace."""
+    def size(self, holder: Any, space: dict[str, Any]) -> None:
+        """Watch that nothing is added to a library's class, nor put in the place of what was added."""
         if self._is_new(("size", id(holder)), holder):
             self.sizes.append((space, len(space)))
+            last = next(reversed(space))
+            # A name that was deleted hides one that was added. To ask for the last one takes 0.07 us a class; pandas'
+            # and polars' own end with a private name, and nobody deletes theirs.
+            if not last.startswith("_"):
+                self._other(lambda: next(reversed(space)), last)
 
     def asked(self, ask: Callable[[], Any], answer: Any) -> None:
         """Watch what a module's own ``__getattr__`` answers: by content, as it may make it anew each time."""
@@ -139,14 +145,24 @@ class Watch:
             return
         if is_a(value, type):
             self.has_values = True
-            heap = [base for base in value.__mro__ if base.__flags__ & _HEAP_TYPE]
-            self.libraries += [(vars(base), dict(vars(base))) for base in heap]
-            for item in chain.from_iterable(vars(base).values() for base in heap):
-                if type(item).__flags__ & _HEAP_TYPE and not is_a(item, type) and dict_of(item):
-                    self.namespace(dict_of(item))  # an accessor of pandas, say, with the class that it makes
-            return
-        if is_a(value, types.FunctionType):
+            heap = [base for base in value.__mro__ if base.__flags__ & HEAP_TYPE]
+            new = [base for base in heap if self._is_new(("library", id(base)), base)]
+            self.libraries += [(vars(base), dict(vars(base))) for base in new]
+            for item in chain.from_iterable(vars(base).values() for base in new):
+                self._held_by_class(item)
+        elif is_a(value, types.FunctionType):
             self._registries_of(value)
+
+    def _held_by_class(self, item: Any) -> None:
+        """Watch what a library's class has: an accessor of pandas, say, with the class that it makes, or a registry."""
+        if type(item) is dict or type(item) is list:
+            if self._is_new(("size", id(item)), item):
+                self.sizes.append((item, len(item)))
+        elif type(item).__flags__ & HEAP_TYPE and not is_a(item, type) and dict_of(item):
+            self.namespace(dict_of(item))
+            if type(item) is functools.singledispatchmethod:
+                # The dict itself: the proxy of it that is shown would be encoded at each hit.
+                self.namespace(gc.get_referents(item.dispatcher.registry)[0])
 
     def _registries_of(self, function: types.FunctionType) -> None:
         """Watch a library's function if it has parts of its own, and the containers in its module that it uses."""
@@ -156,6 +172,7 @@ class Watch:
             self._attributes_of(function)
         for name in function.__code__.co_names:
             container = function.__globals__.get(name, MISSING)
+            self._registries_in(function, name, container)
             if type(container) in {dict, list, tuple}:
                 self.names([Binding(function.__globals__, name, container)])
             if type(container) is dict:
@@ -163,18 +180,25 @@ class Watch:
             elif type(container) is list:
                 self.value(container)
 
+    def _registries_in(self, function: types.FunctionType, name: str, value: Any) -> None:
+        """Watch the registries in a class or object that a library's function uses if the project is in one."""
+        for _, found in registries_of(name, value):
+            if found is not value and registered(found):
+                self.names([Binding(function.__globals__, name, value)])
+                self.namespace(found) if type(found) is dict else self.value(found)
+
     def subclasses(self, cls: type) -> None:
         """Watch which classes derive from a class."""
-        self._other(cls.__subclasses__)
+        self._other(cls.__subclasses__, cls.__subclasses__())
 
     def site_of(self, distribution: Distribution) -> None:
         """Watch the folder that a package lies in which nobody has imported: it may be upgraded before that."""
         site = Path(distribution.info).parent
-        self._other(lambda: site.stat().st_mtime_ns)
+        self._other(lambda: site.stat().st_mtime_ns, site.stat().st_mtime_ns)
 
     def docs(self, holder: Any) -> None:
         """Watch a docstring."""
-        self._other(lambda: holder.__doc__)
+        self._other(lambda: holder.__doc__, holder.__doc__)
 
     def _is_new(self, key: Any, kept: Any) -> bool:
         """Remember that something is watched, and keep it alive, so that its identity is not given away."""
@@ -187,7 +211,7 @@ class Watch:
         self.has_values = True
         self.contents.take_namespace(space)
 
-    def _other(self, ask: Callable[[], Any]) -> None:
+    def _other(self, ask: Callable[[], Any], answer: Any) -> None:
         if self._active:
             self.has_values = True
-            self.others.append((ask, ask()))
+            self.others.append((ask, answer))

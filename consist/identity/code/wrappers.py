@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from consist.identity.annotations import annotations_of, computed_by
 from consist.identity.code.instances import dict_of
 from consist.identity.code.owners import is_a
+from consist.identity.code.textual import is_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +68,10 @@ def _last_wrapped(value: Any) -> Any:
 
 
 def _has_same(source: Any, name: str, held: Any) -> bool:
+    if name == "__annotations__":
+        return _is_same(held, annotations_of(source))
+    if name == "__annotate__" and held is not getattr(source, name, None) and callable(held):
+        return _is_same(computed_by(held, source), annotations_of(source))  # from a worker, it is another function
     if type(source) is type:
         return name in vars(source) and _is_same(held, vars(source)[name])
     return hasattr(source, name) and _is_same(held, getattr(source, name))
@@ -75,4 +81,7 @@ def _is_same(one: Any, other: Any) -> bool:
     """Compare texts, and annotations one by one: a worker that was sent both by value may have two of each."""
     if type(one) is dict and type(other) is dict:
         return one.keys() == other.keys() and all(_is_same(each, other[name]) for name, each in one.items())
+    if type(one) is type(other) and is_alias(one):
+        parts, others = ((get_origin(alias), *get_args(alias)) for alias in (one, other))
+        return len(parts) == len(others) and all(map(_is_same, parts, others))
     return one is other or (type(one) is str and type(other) is str and one == other)

@@ -128,8 +128,9 @@ def _class_named(name: str) -> type:
     module, _, qualname = name.partition(":")
     try:
         found = _looked_up(importlib.import_module(module), qualname)
-    except ImportError as error:
-        raise _unreadable(name, f"its module cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:  # a user's module runs here, and may raise or end anything
+        reason = str(error) if isinstance(error, ImportError) else f"{error!r:.200}"
+        raise _unreadable(name, f"its module cannot be imported: {reason}") from error
     if not isinstance(found, type):
         raise _unreadable(name, "there is no such class")
     return found

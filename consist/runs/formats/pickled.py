@@ -11,6 +11,7 @@ from typing import Any
 
 from consist.arguments import an
 from consist.errors import DamagedError, OutputError
+from consist.runs.formats.plain import BEYOND, HINT
 
 _PROTOCOL = 5
 """Fixed, so that the same value is the same bytes with every Python that we support."""
@@ -33,6 +34,11 @@ def encode(value: Any) -> bytes:
         return pickle.dumps(value, _PROTOCOL)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise OutputError(f"{an(type(value).__qualname__)} cannot be pickled: {error}") from error
+
+
+def refused_too(first: OutputError, pickles: OutputError) -> OutputError:
+    """Say of a value that no format can hold that it cannot be pickled either: to allow that is no way out."""
+    return OutputError(f"{first.message}, and {pickles.message}", hint=HINT if first.hint == BEYOND else first.hint)
 
 
 def decode(data: bytes) -> Any:

@@ -17,7 +17,9 @@ from consist.errors import DamagedError, FormatError, OutputError, UsageError
 from consist.hashing import codec
 
 HINT = "return plain data, bytes, arrays, tables, or the Path of a file that you wrote"
-_APART = "return it by itself or under a name of a dict"
+BEYOND = f"{HINT}; or allow pickle: Tracker(allow_pickle=True); or add a format: consist.register_format"
+"""What to do about a class of which nothing here knows, such as a model of scikit-learn."""
+_APART = 'return it by itself or under a name of a dict, or name the parts of a tuple: outputs=["a", "b"]'
 
 _TUPLE, _SET, _FROZENSET, _INT, _COMPLEX, _TEXT, _NUMPY, _TIME, _OBJECT, _COLLECTED, _PANDAS = range(1, 12)
 
@@ -134,6 +136,10 @@ def _by_part(value: Any) -> codec.ExtType:
     """Take a value apart by the module that knows its class, or say what to return in its place."""
     cls = type(value)
     if cls.__module__.partition(".")[0] == "pathlib":  # in 3.13 `pathlib._local`
+        if cls.__name__.startswith("Pure"):
+            raise OutputError(
+                f"{an(cls.__name__)} is a name without a file, and has no format", hint="make it str(value)"
+            )
         raise TypeError(f"a Path within another value has no format; {_APART}")
     if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _LARGE:
         raise TypeError(f"{an(cls.__name__)} within another value has no format; {_APART}")
@@ -163,7 +169,7 @@ def _cure(value: Any) -> str:
         return "make it value.isoformat(), which is text"
     if cls.__module__.partition(".")[0] == "pandas":
         return f"make it str(value), or list(value) if it holds several, or {HINT}"
-    return HINT
+    return BEYOND
 
 
 def _restore(code: int, data: bytes) -> Any:

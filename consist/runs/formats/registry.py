@@ -225,7 +225,7 @@ def plain_in(item: ArtifactRecord) -> tuple[Any] | None:
         return None
     try:
         return (PLAIN.decode(item.inline),)
-    except ConsistError:  # by another writer: what it is, is for who loads it to say
+    except (ConsistError, ImportError):  # by another writer: what it is, or needs, is for who loads it to say
         return None
 
 

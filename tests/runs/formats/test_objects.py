@@ -241,6 +241,24 @@ def test_a_module_that_is_gone_is_an_error_that_names_it(module, tmp_path):
         plain.decode(data)
 
 
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ("raise KeyError('gone')", r"KeyError\('gone'\)"),
+        ("import sys; sys.exit(3)", r"SystemExit\(3\)"),
+        ("class", "SyntaxError"),
+        ("def __getattr__(name): raise ValueError('mine')", r"ValueError\('mine'\)"),
+    ],
+)
+def test_a_module_that_fails_is_an_error_that_names_it(module, tmp_path, then, said):
+    data = plain.encode([module(HEAD + CLASS).Thing(1)])
+    (tmp_path / "things_of_a_test.py").write_text(then)
+    sys.modules.pop("things_of_a_test")
+    importlib.invalidate_caches()
+    with pytest.raises(errors.OutputError, match=f"Thing cannot be read: its module cannot be imported: {said}"):
+        plain.decode(data)
+
+
 def test_other_methods_and_defaults_are_no_change(module):
     data = plain.encode(module(HEAD + CLASS).Thing(1))
     thing = module(HEAD + CLASS.replace("= 2", "= 3") + "    def total(self): return self.a + self.b\n").Thing

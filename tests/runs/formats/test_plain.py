@@ -15,8 +15,10 @@ import pytest
 
 from consist import errors
 from consist.hashing import codec
+from consist.hashing.hasher import hash_bytes
+from consist.index.records import ArtifactRecord
 from consist.runs.formats import plain
-from consist.runs.formats.registry import format_for
+from consist.runs.formats.registry import format_for, plain_in
 
 ZURICH = "Europe/Zurich"
 TWICE = pd.Timestamp("2020-10-25 02:30")
@@ -199,10 +201,28 @@ def test_pandas_is_imported_for_its_own_values_only():
     assert done.stdout.splitlines() == ["False", f"{pd.Timestamp} True"]
 
 
+@pytest.mark.parametrize("value", [np.float64(0.5), pd.Timestamp("2020-01-01")])
+def test_a_value_of_a_library_that_is_not_here_is_not_shown(monkeypatch, value):
+    made = plain.encode(value)
+    item = ArtifactRecord("value", hash_bytes(made), len(made), "plain", made)
+    assert plain_in(item) == (value,)
+    for library in ("numpy", "pandas"):
+        monkeypatch.setitem(sys.modules, library, None)
+    assert plain_in(item) is None
+
+
 @pytest.mark.parametrize(
     "path", [Path("a"), PurePosixPath("a"), PureWindowsPath("a")], ids=lambda path: type(path).__name__
 )
 @pytest.mark.parametrize("hold", [lambda path: {"a": path}, lambda path: [(path,)]], ids=["dict", "tuple"])
 def test_a_path_within_a_value_is_told_what_to_do(path, hold):
-    with pytest.raises(errors.OutputError, match="a Path within another value has no format; "):
+    told = "a Path within another value has no format; "
+    if not isinstance(path, Path):
+        told = rf"a {type(path).__name__} is a name without a file, and has no format \(make it str\(value\)\)"
+    with pytest.raises(errors.OutputError, match=told):
         plain.encode(hold(path))
+
+
+def test_a_bare_name_of_a_file_is_not_said_to_be_within_another():
+    with pytest.raises(errors.OutputError, match=r"^a PurePosixPath is a name without a file, and has no format"):
+        plain.encode(PurePosixPath("a"))

@@ -7,7 +7,9 @@ import json
 import math
 from typing import Any
 
-_ATOMS = frozenset({str, int, bool, type(None)})
+_ATOMS = frozenset({str, bool, type(None)})
+_SHORT = 2000
+"""Bits of a whole number that Python writes in any case: 640 digits are the lowest limit that can be set."""
 _BASES: dict[type, type] = {
     **dict.fromkeys((collections.Counter, collections.OrderedDict, collections.defaultdict), dict),
     collections.deque: list,
@@ -19,7 +21,13 @@ def json_ready(value: Any) -> Any:
     """Return a value as JSON data.
 
     A tuple or deque becomes a list, a set a sorted list, a dict with other keys than text a list of pairs, bytes
-    ``{"base64": …}``, and what JSON has no number or type for, its text.
+    ``{"base64": …}``, and what JSON has no number or type for, its text: of a whole number with more digits than Python
+    writes (4,300), in hexadecimal.
+
+    Raises
+    ------
+    RecursionError
+        If it nests too deeply.
 
     Examples
     --------
@@ -29,6 +37,8 @@ def json_ready(value: Any) -> Any:
     cls = _BASES.get(type(value), type(value))
     if cls in _ATOMS:
         return value
+    if cls is int:
+        return _whole(value)
     if cls is float:
         return value if math.isfinite(value) else _unbounded(value)
     if cls in {list, tuple}:
@@ -65,6 +75,15 @@ def cell_text(value: Any) -> str:
     return ready if isinstance(ready, str) else json.dumps(ready, ensure_ascii=False)
 
 
+def _whole(value: int) -> int | str:
+    if value.bit_length() > _SHORT:
+        try:
+            str(value)
+        except ValueError:
+            return hex(value)
+    return value
+
+
 def _unbounded(value: float) -> str:
     if math.isnan(value):
         return "NaN"
@@ -72,11 +91,14 @@ def _unbounded(value: float) -> str:
 
 
 def _by_text(value: Any) -> Any:
-    """Return a numpy scalar as what it holds, a time in ISO 8601, anything else as its text."""
+    """Return a numpy scalar as what it holds, a time in ISO 8601, anything else as its text, or its class's name."""
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         inner = value.item()
         return str(value) if type(inner) is type(value) else json_ready(inner)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    try:
+        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    except Exception:  # noqa: BLE001 - a user's class says its text, and may raise anything
+        return f"<{type(value).__qualname__}>"
 
 
 def _json_escape(letter: str) -> str:

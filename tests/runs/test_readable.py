@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consist.cli.readable import json_ready, readable_text
 from consist.cli.text import escape, iso_time
+from consist.runs.readable import json_ready, readable_text
 from consist.runs.sizes import human_seconds
 
 
@@ -25,6 +25,8 @@ from consist.runs.sizes import human_seconds
         (None, None),
         (True, True),
         (2**70, 2**70),
+        (10**4000, 10**4000),
+        ([-(10**5000)], [f"{-(10**5000):#x}"]),
         (1.5, 1.5),
         (float("nan"), "NaN"),
         (float("inf"), "Infinity"),
@@ -109,6 +111,17 @@ class Counter:
     """Called as a class of `collections` is."""
 
     n: int
+
+
+class Silent:
+    """Raises where it is to say its text."""
+
+    def __repr__(self):
+        raise RuntimeError
+
+
+def test_what_cannot_say_its_text_is_its_class():
+    assert json_ready({"a": [Silent()]}) == {"a": ["<Silent>"]}
 
 
 def test_a_class_that_is_called_as_a_container_is_none():
