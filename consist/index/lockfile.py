@@ -18,6 +18,8 @@ _DARWIN = sys.platform == "darwin"
 _FLOCK = "qqihh" if _DARWIN else "hhqqi"
 """``struct flock``: on macOS start, length, process, kind, whence; on Linux kind, whence, start, length, process."""
 
+_FIRST_BYTE = struct.pack(_FLOCK, *((0, 1, 0, fcntl.F_WRLCK, 0) if _DARWIN else (fcntl.F_WRLCK, 0, 0, 1, 0)))
+
 
 def lock_path(path: str) -> str:
     """Return where LMDB keeps the locks and readers of a file."""
@@ -52,10 +54,20 @@ def is_held(lock_path: str) -> bool:
     except OSError:
         return True
     try:
-        wanted = (0, 1, 0, fcntl.F_WRLCK, 0) if _DARWIN else (fcntl.F_WRLCK, 0, 0, 1, 0)
-        found = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *wanted)))
+        return is_held_by_others(descriptor)
     except OSError:
         return True
     finally:
         os.close(descriptor)
+
+
+def is_held_by_others(descriptor: int) -> bool:
+    """Tell whether another process holds a lock of the first byte of a file that is open here.
+
+    Raises
+    ------
+    OSError
+        If that cannot be asked.
+    """
+    found = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, _FIRST_BYTE))
     return bool(found[3 if _DARWIN else 0] != fcntl.F_UNLCK)

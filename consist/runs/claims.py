@@ -5,7 +5,7 @@ signature leads to them. What a function will return is known at its end only: t
 been published by then, and is forgotten.
 
 Only runs of the same step are compared. What another step writes to the path of a step that runs it in threads of its
-own looks the same, and is meant. Of other processes nothing is known here.
+own looks the same, and is meant. Runs of other processes are met in ``elsewhere.py``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ from typing import TYPE_CHECKING
 
 from consist.errors import ConsistError, ConsistWarning, warn
 from consist.runs.context import runs_under_way
-from consist.runs.places import is_in
+from consist.runs.elsewhere import Elsewhere, join
+from consist.runs.places import common_places, is_in
+from consist.store.pathnotes import WROTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from consist.hashing.digest import Digest
     from consist.index.records import ArtifactRecord, RunRecord
+    from consist.store.pathnotes import Note
     from consist.store.store import Store
+
+_HINT = "write to a path of its own, such as one in the run_dir of consist.current_run()"
 
 _lock = threading.Lock()
 _under_way: set[Claim] = set()
@@ -43,6 +49,8 @@ class Claim:
         The runs that it is run in, whose files it may write.
     store : Store
         Where it is recorded.
+    elsewhere : Elsewhere or None
+        How other processes meet it; None if they cannot.
     met : list of Claim
         Runs of the step that ended meanwhile.
     within : list of str
@@ -58,17 +66,27 @@ class Claim:
     paths: set[str]
     around: tuple[str, ...]
     store: Store
+    elsewhere: Elsewhere | None = None
     met: list[Claim] = field(default_factory=list)
     within: list[str] = field(default_factory=list)
     shared: bool = False
     record: RunRecord | None = None
 
 
-def claimed(run: RunRecord, paths: Sequence[tuple[str, str]], store: Store) -> Claim:
+def claimed(
+    run: RunRecord,
+    paths: Sequence[tuple[str, str]],
+    store: Store,
+    signature: Digest | None = None,
+    *,
+    writes: bool = True,
+) -> Claim:
     """Mark a run as under way until `ended`, with the paths that were declared by key."""
     around = tuple([run.run_id for run in runs_under_way()])
     places = {os.path.realpath(path) for _, path in paths} if paths else set()
-    claim = Claim(run.id, run.step, places, around, store)
+    claim = Claim(run.id, run.step, places, around, store, join(run, around, store, signature, writes=writes))
+    if places and claim.elsewhere is not None:
+        claim.elsewhere.declare(places)
     with _lock:
         _under_way.add(claim)
     return claim
@@ -81,6 +99,8 @@ def ended(claim: Claim) -> None:
         claim.met.clear()
         for one in _beside(claim) if claim.paths else ():
             one.met.append(claim)
+    if claim.elsewhere is not None:
+        claim.elsewhere.leave()
 
 
 def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterable[str]) -> list[str]:
@@ -95,14 +115,14 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
     given : iterable of str
         Files and folders that it may hand on as they are.
     """
-    places = {os.path.realpath(output.media["path"]) for output in outputs if "path" in output.media}
+    places = {os.path.realpath(made.media["path"]): made.digest.hex for made in outputs if "path" in made.media}
     if not places and not claim.paths:
         return claim.within  # as of most runs, with nothing in it
     known = [os.path.realpath(path) for path in given]
-    places = {place for place in places if not any(is_in(place, one) for one in known)}
+    places = {place: made for place, made in places.items() if not any(is_in(place, one) for one in known)}
     with _lock:
-        claim.paths |= places
-        common = {one: _common(claim.paths, one.paths) for one in (*claim.met, *_beside(claim))}
+        claim.paths |= places.keys()
+        common = {one: common_places(claim.paths, one.paths) for one in (*claim.met, *_beside(claim))}
         rivals = [one for one, paths in common.items() if paths]
         for one in rivals:
             one.shared = True
@@ -111,9 +131,37 @@ def shared_paths(claim: Claim, outputs: Iterable[ArtifactRecord], given: Iterabl
             _tell_those_around(claim)
     for record, store in published:
         _forget(record, store)
-    hint = "write to a path of its own, such as one in the run_dir of consist.current_run()"
-    told = [f"run {one.run_id} wrote {min(common[one])} at the same time ({hint})" for one in rivals]
-    return [*claim.within, *told]
+    told = [f"run {one.run_id} wrote {min(common[one])} at the same time ({_HINT})" for one in rivals]
+    return [*claim.within, *told, *_shared_elsewhere(claim, places)]
+
+
+def _shared_elsewhere(claim: Claim, places: Mapping[str, str]) -> list[str]:
+    """Do the same about runs of other processes."""
+    if claim.elsewhere is None or not claim.paths:
+        return []
+    try:
+        rivals = claim.elsewhere.wrote({**dict.fromkeys(claim.paths, ""), **places})
+    except OSError as error:
+        return [f"other processes cannot be told which paths it wrote: {error}"]
+    if rivals:
+        with _lock:
+            _tell_those_around(claim)
+    return [f"{rival.told()}{_taken_back(claim, rival.note)} ({_HINT})" for rival in rivals]
+
+
+def _taken_back(claim: Claim, note: Note) -> str:
+    """Forget the run of another process, if it was published; say so where that cannot be."""
+    if note.kind != WROTE:
+        return ""
+    if note.store != claim.store.config.id:
+        return ", and is found in another store"
+    try:
+        record = claim.store.index.get_run(note.run)
+    except ConsistError as error:
+        return f", and could not be forgotten: {error}"
+    if record is not None:
+        _forget(record, claim.store)
+    return ""
 
 
 def was_published(claim: Claim, record: RunRecord) -> None:
@@ -123,13 +171,8 @@ def was_published(claim: Claim, record: RunRecord) -> None:
     with _lock:
         claim.record = record
         shared = claim.shared
-    if shared:
+    if shared or (record.id == claim.run_id and claim.elsewhere is not None and claim.elsewhere.is_shared()):
         _forget(record, claim.store)
-
-
-def _common(some: set[str], others: set[str]) -> set[str]:
-    """Return those paths of some that are one of the others, lie below one, or have one below them."""
-    return {one for one in some if any(is_in(one, other) or is_in(other, one) for other in others)}
 
 
 def _tell_those_around(claim: Claim) -> None:

@@ -127,7 +127,9 @@ def _hydrate(record: RunRecord, request: Request, workshop: Workshop, said: dict
     from consist.runs.hydrate import restore_outputs
 
     paths = request.declared.paths if request.cache.cache_hydration == OUTPUTS_REQUESTED else ()
-    claim = claimed(record, paths, workshop.store)  # what is put in place is written there as by a body
+    # What is put in place is written there as by a body.
+    writes = request.cache.cache_mode != "readonly"
+    claim = claimed(record, paths, workshop.store, record.signature, writes=writes)
     try:
         restore_outputs(request, record, workshop.library, workshop.store.blobs)
     except (DamagedError, BlobNotFoundError) as error:

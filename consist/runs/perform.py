@@ -147,7 +147,7 @@ def run_body(
         restore_inputs(identified.inputs, workshop.library, str(workshop.run_dir))
     writes = request.cache.cache_mode != "readonly"
     logbook = _logbook(identified, workshop, notes, writes=writes)
-    claim = claimed(logbook.draft, request.declared.paths, workshop.store)
+    claim = claimed(logbook.draft, request.declared.paths, workshop.store, identified.signature, writes=writes)
     try:
         return _attempt(identified, workshop, Attempt(logbook, claim), replacing=replacing, writes=writes)
     finally:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from consist.errors import OutputError, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from consist.runs.request import Request
 
 
@@ -47,6 +49,11 @@ def what_is_no_folder(folder: str) -> str | None:
 def is_in(place: str, folder: str) -> bool:
     """Tell whether a path is that of a folder or lies below it; both absolute, links resolved."""
     return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def common_places(some: Iterable[str], others: Iterable[str]) -> set[str]:
+    """Return those paths of some that are one of the others, lie below one, or have one below them."""
+    return {one for one in some if any(is_in(one, other) or is_in(other, one) for other in others)}
 
 
 def written_through(key: str, path: str) -> str:

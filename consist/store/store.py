@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from consist.errors import ConsistWarning, StorageError, StoragePermissionError, warn
 from consist.store.flight import sweep_locks
+from consist.store.pathnotes import path_notes
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
@@ -76,6 +77,7 @@ class Store:
         A store that may only be read does not get it: it waits in the index. Other trouble is warned of, not raised:
         the results are in the store already, and only counts of hits and the like are late.
         """
+        path_notes(self.index.environment.path).close()
         try:
             self.events.flush()
             if (
