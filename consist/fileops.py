@@ -107,7 +107,7 @@ def make_folders(path: str, mode: int = 0o777) -> None:
 
 
 def storage_error(operation: str, path: str, error: OSError) -> StorageError:
-    """Say an `OSError` in our own words.
+    """Say an `OSError` in our own words; `filename` is the path, for who has to know which of several it was.
 
     Examples
     --------
@@ -116,6 +116,12 @@ def storage_error(operation: str, path: str, error: OSError) -> StorageError:
     """
     if isinstance(error, StorageError):
         return error
+    ours = _in_our_words(operation, path, error)
+    ours.filename = path
+    return ours
+
+
+def _in_our_words(operation: str, path: str, error: OSError) -> StorageError:
     reason = error.strerror or str(error) or type(error).__name__
     message = f"cannot {operation} {path}: {reason}"
     if error.errno in _FULL:

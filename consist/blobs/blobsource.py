@@ -179,7 +179,7 @@ class BlobSource:
         BlobNotFoundError, DamagedError, StorageError
             If reading or writing failed; the file is as it was.
         UsageError
-            If the folder does not exist.
+            If it can be no file's path; nothing was read.
         """
         fill = partial(self.copy_into, digest, size=size, seen=seen)
         write_file(path, fill, durable=durable, executable=executable)

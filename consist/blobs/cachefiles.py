@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
     from consist.blobs.posix import OpenFile
 
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Whatever lies in a file's place, opening it leads nowhere else and waits for nobody."""
+_READ = os.O_RDONLY | _SAFELY
+_OPEN = os.O_RDWR | os.O_CREAT | _SAFELY
+ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFELY
 _OWN = 0o700
 
 _TRIES = 100
@@ -124,8 +128,8 @@ def lock_file(path: str) -> CacheFile | None:
 
 
 @contextlib.contextmanager
-def locked_if_free(path: str, flags: int = os.O_RDONLY) -> Iterator[int | None]:
-    """Hold a file that is there, open with these flags; None if somebody else holds it.
+def locked_if_free(path: str, *, make: bool = False) -> Iterator[int | None]:
+    """Hold a file that is there, or with `make` one to read and write; None if somebody else holds it.
 
     Raises
     ------
@@ -134,8 +138,9 @@ def locked_if_free(path: str, flags: int = os.O_RDONLY) -> Iterator[int | None]:
     StorageError
         If it cannot be opened, or not be locked.
     """
-    flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = perform("open", path, os.open, path, flags, 0o600)
+    descriptor = _open(path) if make else perform("open", path, os.open, path, _READ)
+    if descriptor < 0:
+        raise StorageError(f"{path} is a folder", hint="remove it: a file of the cache belongs there")
     _held.add(descriptor)
     try:
         yield descriptor if _is_locked(descriptor, path) and _is_at(descriptor, path) else None
@@ -147,11 +152,11 @@ def remove_free_file(path: str) -> bool:
     """Remove a file of the cache, unless somebody holds it; tell whether it is gone."""
     try:
         with locked_if_free(path) as descriptor:
-            return descriptor is not None and _is_removed(path)
+            return descriptor is not None and is_removed(path)
     except FileNotFoundError:
         return True
     except StorageError:  # nobody can hold what cannot be opened
-        return _is_removed(path)
+        return is_removed(path)
 
 
 @contextlib.contextmanager
@@ -159,7 +164,7 @@ def reading(path: str) -> Iterator[OpenFile | None]:
     """Open a file of the cache for reading, and note that it is in use; None if there is none that can be read."""
     try:
         file = posix.open_for_reading(path)
-    except StorageError:
+    except OSError:
         file = None
     try:
         if file is not None:
@@ -199,7 +204,7 @@ def _open(path: str) -> int:
         make_folder(os.path.dirname(path))
         descriptor = _try_open(path)
     if descriptor < 0:
-        if not _is_removed(path) and os.path.isdir(path):
+        if not is_removed(path) and os.path.isdir(path):
             return -1
         descriptor = perform("open", path, os.open, path, _OPEN, 0o600)
     _held.add(descriptor)
@@ -240,7 +245,7 @@ def _is_at(descriptor: int, path: str) -> bool:
     return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)
 
 
-def _is_removed(path: str) -> bool:
+def is_removed(path: str) -> bool:
     """Remove what is at a path, a folder only if it is empty; tell whether it is gone."""
     remove = os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink
     try:
@@ -254,8 +259,8 @@ def _is_removed(path: str) -> bool:
 
 def _note_use(descriptor: int, path: str) -> None:
     """Give a file today's date, by which the least recently used is found; where that cannot be, do without."""
-    if time.time() - os.fstat(descriptor).st_mtime > _FRESH:
-        with contextlib.suppress(StorageError, FileNotFoundError):
+    with contextlib.suppress(OSError):
+        if time.time() - os.fstat(descriptor).st_mtime > _FRESH:
             perform("utime", path, os.utime, descriptor)
 
 

@@ -17,7 +17,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
-from consist.blobs.cachefiles import locked_if_free, remove_free_file
+from consist.blobs.cachefiles import ADD, is_removed, locked_if_free, read_kept, reading, remove_free_file
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ class Room:
         """
         written = count + files * _BLOCK
         path = f"{self._root}/{SIZE}"
-        with locked_if_free(path, os.O_RDWR | os.O_CREAT) as descriptor:
+        with locked_if_free(path, make=True) as descriptor:
             if descriptor is None:
                 self._leave(written)
                 return
-            known = _parsed(os.pread(descriptor, _DIGITS, 0))
+            known = _parsed(perform("read", path, os.pread, descriptor, _DIGITS, 0))
             total = None if known is None else known + written + self._left()
             if total is None or total > self._limit:
                 total = self._make_room()
@@ -86,7 +86,7 @@ class Room:
     def _leave(self, written: int) -> None:
         """Leave a number for whoever has the lock next: this process may have ended by then."""
         path = f"{self._root}/{LATE}"
-        descriptor = perform("open", path, os.open, path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = perform("open", path, os.open, path, ADD, 0o600)
         try:
             perform("write", path, os.write, descriptor, b"%d\n" % written)
         finally:
@@ -95,15 +95,12 @@ class Room:
     def _left(self) -> int:
         """Take what was left; a number that is written in this very moment is lost, as estimates may."""
         path, taken = f"{self._root}/{LATE}", f"{self._root}/{LATE}.taken"
-        if not os.path.exists(path):  # noqa: PTH110 - as throughout
+        if not os.path.lexists(path):
             return 0
         perform("rename", path, os.rename, path, taken)
-        descriptor = perform("open", taken, os.open, taken, os.O_RDONLY)
-        try:
-            lines = perform("read", taken, os.read, descriptor, 1 << 20).split()
-        finally:
-            os.close(descriptor)
-        perform("unlink", taken, os.unlink, taken)
+        with reading(taken) as file:
+            lines = (read_kept(file, 0, min(file.size, 1 << 20)) or b"").split() if file is not None else []
+        is_removed(taken)
         return sum(int(line) for line in lines if line.isdigit())
 
     def _make_room(self) -> int:

@@ -242,9 +242,14 @@ class LocalBackend:
         temp.seal(mode=_FILE_MODE, durable=self._durable)
 
     def rename(self, temp: posix.TempFile, key: str) -> None:
-        """Give a sealed temp file its key, replacing what may be there."""
+        """Give a sealed temp file its key, replacing what may be there, but for a folder: it may hold anything."""
         target = self.path_of(key)
-        self._into_folder("rename", os.replace, temp.path, target)
+        try:
+            self._into_folder("rename", os.replace, temp.path, target)
+        except StorageError as error:
+            if posix.errno_of(error) != errno.EISDIR:
+                raise
+            raise _folder_in_place(key, target) from error
         temp.published = True
         self._sync_folder_of(target)
 
@@ -256,7 +261,10 @@ class LocalBackend:
         except FileExistsError:
             # A repeated NFS request is told that the link exists which its first try made: two names are the proof.
             if os.lstat(temp.path).st_nlink != 2:  # noqa: PLR2004 - the temp name and the final one
-                raise AlreadyExistsError(f"{key} is there already in {self.url}") from None
+                if not self._is_cleared(key):
+                    raise AlreadyExistsError(f"{key} is there already in {self.url}") from None
+                self._link(temp, key)
+                return
         except StorageError as error:
             if posix.errno_of(error) not in _NO_LINKS:
                 raise
@@ -267,9 +275,27 @@ class LocalBackend:
     def _rename_if_free(self, temp: posix.TempFile, key: str) -> None:
         """Do what `_link` does where the filesystem has no links: look and rename under the lock."""
         with self._locked():
-            if os.path.lexists(self.path_of(key)):
+            if modes.S_ISREG(_mode_of(self.path_of(key))):
                 raise AlreadyExistsError(f"{key} is there already in {self.url}")
             self.rename(temp, key)
+
+    def _is_cleared(self, key: str) -> bool:
+        """Remove what is at a key and no object, such as a FIFO or a link; tell whether there was something.
+
+        Else it would be taken for ever by what nobody can read. Under the lock, so that nobody else has removed it
+        and published there meanwhile.
+        """
+        path = self.path_of(key)
+        mode = _mode_of(path)
+        if not mode or modes.S_ISREG(mode):  # nearly always: somebody was first
+            return False
+        with self._locked():
+            mode = _mode_of(path)
+            if modes.S_ISDIR(mode):  # which may hold anything
+                raise _folder_in_place(key, path)
+            if mode and not modes.S_ISREG(mode):
+                perform("unlink", path, os.unlink, path)
+        return True
 
     def _sync_folder_of(self, target: str) -> None:
         if self._durable:
@@ -346,6 +372,20 @@ class LocalUpload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._temp.__exit__(kind, error, trace)
+
+
+def _mode_of(path: str) -> int:
+    """Return the mode of what is at a path, not of what a link leads to; 0 if nothing is."""
+    try:
+        return os.lstat(path).st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def _folder_in_place(key: str, path: str) -> StorageError:
+    return StorageError(
+        f"cannot write {key}: the folder {path} is in its place", hint="remove it: no folder belongs there"
+    )
 
 
 def _is_text(name: str) -> bool:

@@ -20,11 +20,13 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from consist.blobs import posix
+from consist.blobs.newfile import check_place, no_folder, said_of
 from consist.errors import RefusedError, StorageError, UnsupportedError, UsageError
 from consist.fileops import perform, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -71,6 +73,7 @@ class NewFolder:
         self._around, self._name = os.path.split(target.rstrip("/"))
         if self._name in {"", ".", ".."}:
             raise UsageError(f"{target!r} cannot be the name of a new folder", hint="name one that is not there yet")
+        check_place(target.rstrip("/"))
         self._target = target
         self._replace = replace
         self._left: list[str] = []
@@ -82,7 +85,8 @@ class NewFolder:
             self._check_free()
             self._temp = self._hidden("tmp")
             self._left.append(self._temp)
-            self._enter(self._temp, self._descriptor, os.path.join(self._around, self._temp))
+            with self.said():
+                self._enter(self._temp, self._descriptor, os.path.join(self._around, self._temp))
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -154,6 +158,8 @@ class NewFolder:
         except FileExistsError:
             raise _one_name(shown) from None
         except FileNotFoundError as error:
+            if not self._open:
+                raise no_folder(self._target, self._around or ".") from None
             raise storage_error("mkdir", shown, error) from error
         try:
             descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=around)
@@ -164,6 +170,10 @@ class NewFolder:
     def _go_back(self, depth: int) -> None:
         while len(self._open) > depth:
             os.close(self._open.pop()[1])
+
+    def said(self) -> AbstractContextManager[None]:
+        """Say of errors of the disk that they are about this folder, as `said_of` does."""
+        return said_of(self._target, os.path.join(self._around, self._temp))
 
     # Publishing ----------------------------------------------------------------------------------------------------
 
@@ -245,9 +255,7 @@ class NewFolder:
         try:
             return os.open(self._around or ".", _FOLDER)
         except (FileNotFoundError, NotADirectoryError):
-            raise UsageError(
-                f"cannot write {self._target}: there is no folder {self._around}", hint="make it first"
-            ) from None
+            raise no_folder(self._target, self._around) from None
         except OSError as error:
             raise storage_error("open", self._around, error) from error
 

@@ -207,6 +207,10 @@ def remove_quietly(path: str) -> None:
         perform("unlink", path, os.unlink, path)
 
 
+_NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP})
+"""What opening says of a link, and of a socket on Linux and on macOS."""
+
+
 class OpenFile(NamedTuple):
     """A regular file, open for reading."""
 
@@ -228,7 +232,7 @@ def open_for_reading(path: str) -> OpenFile | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno in _NO_FILE:
             return None
         raise storage_error("read", path, error) from error
     found = os.fstat(descriptor)

@@ -165,7 +165,8 @@ class ReadCache:
             yield files
         finally:
             for file in files.values():
-                file.release()
+                with contextlib.suppress(OSError):  # NFS reports here that something was not written
+                    file.release()
         written = [file.written for file in files.values() if file.is_used]
         if written:
             self._try(self._room.take, len(written), sum(written))
@@ -205,7 +206,7 @@ class ReadCache:
             return
         try:
             change(*args, **kwargs)
-        except (StorageError, FileNotFoundError) as error:
+        except OSError as error:  # ours is one, too
             self._writes = False
             warn(f"the read cache is not written to any more: {error}", ConsistWarning)
 

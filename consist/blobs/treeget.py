@@ -202,7 +202,7 @@ def restore_tree(  # noqa: PLR0913 - three say what and where, the others how
     part = tree.find(within) if within else tree
     if not isinstance(part, Tree):
         raise NotFoundError(f"there is no folder {within!r:.300} in the tree {digest.short}")
-    with NewFolder(target, replace=force) as folder:
+    with NewFolder(target, replace=force) as folder, folder.said():
         files = ((file.path, file, data) for file, data in _fetched(blobs, part.files))
         empty = ((f"{path}/", None, None) for path in part.empty)
         for path, file, data in merge(files, empty, key=lambda entry: entry[0]):

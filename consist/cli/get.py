@@ -131,7 +131,7 @@ def _refuse_target(target: str, *, said: bool) -> None:
     Raises
     ------
     UsageError
-        If the target is spelt as a path of the store, and there is no folder here that it could lie in.
+        If the target is empty, or spelt as a path of the store, and there is no folder here that it could lie in.
     """
     import os
 
@@ -142,6 +142,8 @@ def _refuse_target(target: str, *, said: bool) -> None:
         raise UsageError(
             "get makes files, and - is none", hint="`consist cat PATH --raw` writes to standard output; or name it ./-"
         )
+    if not target:
+        raise UsageError("the target has no name", hint="name a file or a folder; . is this folder")
     if not said and is_store_path(target) and not os.path.isdir(os.path.dirname(target) or "."):  # noqa: PTH112, PTH120 - plain strings
         raise UsageError(
             f"the last argument is the target, and there is no folder here for {target:.200}",

@@ -4,7 +4,7 @@ A folder is restored by ``blobs/treeget.py``; this is for files, and chooses nam
 """
 
 # Paths are plain strings throughout: they come from a command line, and go to the system as they are.
-# ruff: noqa: PTH112, PTH118, PTH120
+# ruff: noqa: PTH112, PTH118
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from consist.blobs.posix import TempFile
+from consist.blobs.newfile import check_place, new_file
 from consist.blobs.treeget import restore_tree
-from consist.errors import RefusedError, StorageError, UsageError
+from consist.errors import RefusedError, StorageError
 from consist.fileops import perform
 from consist.identity.names import is_name
 from consist.store.names import Found, copy_found
@@ -22,6 +22,7 @@ from consist.store.names import Found, copy_found
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consist.blobs.posix import TempFile
     from consist.store.store import Store
 
 
@@ -73,7 +74,9 @@ def restore(
     RefusedError
         If something is there, and `force` is False; or if it is never replaced.
     UsageError
-        If the folder does not exist.
+        If nothing can be there: the folder does not exist, or is none; the name is too long.
+    StorageError
+        If it cannot be written.
     NotFoundError, DamagedError
         If the content is not there, or not what it should be; nothing was written.
     """
@@ -81,13 +84,7 @@ def restore(
         restore_tree(store.blobs, found.tree, target, within=found.inner, force=force, seen=seen)
         return
     check_target(target, force=force)
-    folder = os.path.dirname(target) or "."
-    mode = 0o777 if found.executable else 0o666
-    try:
-        temp = TempFile(os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp"), mode)
-    except FileNotFoundError:
-        raise UsageError(f"cannot write {target}: there is no folder {folder}", hint="make it first") from None
-    with temp:
+    with new_file(target, executable=found.executable) as temp:
         copy_found(store, found, temp, seen)
         temp.seal(mode=None, durable=False)
         if force:
@@ -104,8 +101,10 @@ def check_target(target: str, *, force: bool) -> None:
     ------
     RefusedError
         If a folder, a FIFO, a socket or a device is there; or, without `force`, anything.
+    UsageError
+        If nothing can be there.
     """
-    if not os.path.lexists(target):
+    if not os.path.lexists(check_place(target)):
         return
     try:
         mode = os.stat(target).st_mode  # noqa: PTH116 - plain strings here

@@ -3,17 +3,20 @@
 import errno
 import fcntl
 import os
+import signal
+import socket
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 from consist.blobs.cachefiles import read_kept, reading
 from consist.blobs.readcache import ReadCache
-from consist.errors import DamagedError
+from consist.errors import ConsistWarning, DamagedError
 from consist.hashing.hasher import hash_bytes
 from consist.testing import faults
-from consist.testing.together import in_processes
+from consist.testing.together import fork, in_processes
 
 KIB = 1 << 10
 STORE, OTHER = "0" * 32, "1" * 32
@@ -229,3 +232,63 @@ def test_a_disk_that_fails_while_room_is_made_is_no_error(cache):
     cache.read(5, limit=2 * SIZE)
     assert len(cache.kept(range(6))) == 1
     assert Path(cache.root, "size").stat().st_size == 20
+
+
+def in_the_way(path, kind):
+    """Put what is no file of the cache in the place of one; return what a link leads to."""
+    path.unlink(missing_ok=True)
+    beyond = path.parent.parent / "beyond"
+    if kind == "link":
+        beyond.write_bytes(b"someone's")
+        path.symlink_to(beyond)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    elif kind == "folder":
+        (path / "in").mkdir(parents=True)
+    return beyond
+
+
+def read_some(cache):
+    """Read what is kept and what is not, in a process that is killed if it waits for ever."""
+
+    def work():
+        signal.alarm(30)
+        warnings.simplefilter("ignore")
+        for number in (9, 0, 1, 9):
+            cache.read(number)
+
+    fork(work).result()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "socket", "folder"])
+@pytest.mark.parametrize("name", ["size", "late", "late.taken"])
+def test_whatever_lies_in_the_place_of_its_files_reading_goes_on(cache, name, kind):
+    """With a FIFO called `size` every read failed, by an error of the system's; with one called `late` it hung."""
+    cache.read(9)
+    beyond = in_the_way(cache.root / name, kind)
+    if name == "late.taken":
+        (cache.root / "late").write_bytes(b"5\n")
+    if name == "late":
+        with (cache.root / "size").open("rb") as held:  # so that it is written
+            fcntl.flock(held, fcntl.LOCK_EX)
+            read_some(cache)
+    read_some(cache)
+    if kind == "link":
+        assert beyond.read_bytes() == b"someone's"
+    if kind != "folder":
+        cache.read(5)  # with no warning any more
+        assert cache.estimate() > 0
+        assert not os.path.lexists(cache.root / "late")
+
+
+def test_an_estimate_that_cannot_be_read_stops_no_reading(cache):
+    cache.read(0)
+    with (
+        faults.failing(errno.EIO, name="read") as failed,
+        pytest.warns(ConsistWarning, match=r"not written to any more: cannot read .*/size"),
+    ):
+        cache.read(1)
+    assert failed

@@ -9,7 +9,7 @@ from servers import BUCKET
 
 from consist.blobs.backend import Range
 from consist.blobs.opening import open_backend
-from consist.blobs.remote import RemoteBackend, plain
+from consist.blobs.remote import RemoteBackend, bounds
 from consist.blobs.wrappers import Retrying
 from consist.errors import (
     AlreadyExistsError,
@@ -168,7 +168,7 @@ def test_a_large_object_is_streamed(backend, fake_gcs, root):
 def test_every_request_is_bounded(fake_gcs, monkeypatch):
     import socket
 
-    monkeypatch.setattr(plain, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(bounds, "SILENT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
         options = fake_gcs.options(endpoint_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         backend = RemoteBackend(f"gs://{BUCKET}/silent", options)

@@ -277,6 +277,41 @@ def test_what_was_long_ago_says_nothing_of_now(place, clock):
     assert flaky.left["put"] == 0
 
 
+class Slow(Flaky):
+    """Takes its time before it fails; notes how much was logged at each attempt."""
+
+    def __init__(self, inner, now, seconds, records):
+        super().__init__(inner, 0)
+        self.now = now
+        self.seconds = seconds
+        self.records = records
+        self.logged = []
+
+    def fail(self, method, call):
+        self.logged.append(len(self.records))
+        if self.left[method]:
+            self.now[0] += self.seconds
+        return super().fail(method, call)
+
+
+@pytest.mark.parametrize(("seconds", "logged"), [(120, [0]), (20, [0, 1, 1])])
+def test_an_attempt_in_vain_is_a_part_of_the_silence(place, clock, caplog, seconds, logged):
+    """Silence began with the error: after an attempt of 20 s there was none, and nothing was said for 40."""
+    now, _ = clock
+    slow = Slow(RemoteBackend(place), now, seconds, caplog.records)
+    backend = Retrying(slow)
+    backend.put("blobs/1", b"x")
+    slow.left = dict.fromkeys(slow.left, 10**9)
+    del slow.logged[:]
+    with pytest.raises(UnreachableError, match=rf"no answer, in \w+ attempts? within {max(seconds, 60)} s"):
+        backend.get("blobs/1")
+    assert slow.logged == logged
+    for number in (1, 2):
+        with pytest.raises(UnreachableError, match="cannot put: no answer, "):
+            backend.put("blobs/2", b"x")
+        assert len(slow.logged) == len(logged) + number
+
+
 @pytest.mark.usefixtures("clock")
 def test_who_waits_less_long_is_told_nothing(place, caplog, capsys):
     flaky = Flaky(RemoteBackend(place), 3)

@@ -239,6 +239,22 @@ def test_get_leaves_nothing_behind_when_content_is_damaged(world, call):
     assert list((world.folder / "there").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("", "the target has no name (name a file or a folder; . is this folder)"),
+        ("file/y", "cannot write file/y: file is no folder (choose another name)"),
+        ("n" * 300, f"cannot write {'n' * 80}…: its name is too long (choose a shorter one)"),
+    ],
+)
+@pytest.mark.parametrize("path", ["steps/clean/table", "steps/big/value"])
+def test_get_says_what_is_wrong_with_a_target_and_does_not_send_to_the_store(world, call, path, target, said):
+    (world.folder / "file").write_bytes(b"")
+    for arguments in ((path, target), (path, "--to", target)):
+        answer = call("get", *arguments, "--db-path", world.db_path)
+        assert (answer.code, answer.out, answer.err) == (2, "", f"consist: {said}\n")
+
+
 def test_get_wants_a_folder_that_is_there(world, call):
     answer = call("get", "steps/clean/table", "nowhere/table.csv", "--db-path", world.db_path)
     assert answer.code == 2

@@ -133,6 +133,9 @@ _NO_ANSWER = frozenset(
 """Names of exceptions of botocore, aiohttp, fsspec, requests, google.auth and obstore."""
 _NOBODY = ("kind: ConnectionRefused", "Name or service not known", "nodename nor servname")
 """What obstore says of it, in the words of Linux and macOS."""
+_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
+_TOO_MANY_SAID = os.strerror(errno.EMFILE)
+"""What obstore says of it, whose errors have no number."""
 _DAMAGED_ON_THE_WAY = frozenset({"FlexibleChecksumError", "ChecksumError"})
 _RIGHTS = {
     "get": "read objects (s3:GetObject, storage.objects.get)",
@@ -225,6 +228,7 @@ def raise_ours(doing: Doing, error: Exception) -> NoReturn:
     if names & _DAMAGED_ON_THE_WAY:
         raise UnreachableError(f"{doing}: it arrived damaged", hint="call again; check the network") from error
     _raise_for_plain_http(doing, error)
+    _raise_for_too_many_files(doing, error)
     if names & _NO_ANSWER or _obstore_had_no_answer(error):
         raise UnreachableError(
             f"{doing}: no answer", hint="check the endpoint and the network, then call again"
@@ -240,6 +244,15 @@ def _raise_for_plain_http(doing: Doing, error: Exception) -> None:
         raise StorageError(
             f"{doing}: {asked[0]} does not speak TLS",
             hint=f"if it is a plain server, its endpoint is http://{asked[1]}",
+        ) from error
+
+
+def _raise_for_too_many_files(doing: Doing, error: Exception) -> None:
+    """Say that it is this process that can open no more: it looks as if nobody answered."""
+    if any((isinstance(met, OSError) and met.errno in _TOO_MANY) or _TOO_MANY_SAID in str(met) for met in _met(error)):
+        raise StorageError(
+            f"{doing}: this process has too many files and connections open",
+            hint="raise the limit (`ulimit -n`), or close some",
         ) from error
 
 
@@ -307,14 +320,21 @@ def _obstore_had_no_answer(error: BaseException) -> bool:
 
 def is_nobody(error: BaseException) -> bool:
     """Tell whether a connection was refused, or the name is nobody's: an answer of the network, not a silent server."""
+    return any(
+        (_obstore_had_no_answer(met) and any(said in str(met) for said in _NOBODY))
+        or (isinstance(met, OSError) and met.errno in {errno.ECONNREFUSED, socket.EAI_NONAME})
+        for met in _met(error)
+    )
+
+
+def _met(error: BaseException) -> Iterator[BaseException]:
+    """Yield what `_chain` does, and what botocore met: it raises from nothing, and hands that on beside."""
     for link in _chain(error):
-        if _obstore_had_no_answer(link) and any(said in str(link) for said in _NOBODY):
-            return True
-        given = getattr(link, "kwargs", None)  # botocore raises from nothing, and hands on what it met
-        met = given.get("error") if isinstance(given, dict) else link
-        if isinstance(met, OSError) and met.errno in {errno.ECONNREFUSED, socket.EAI_NONAME}:
-            return True
-    return False
+        yield link
+        given = getattr(link, "kwargs", None)
+        met = given.get("error") if isinstance(given, dict) else None
+        if isinstance(met, BaseException):
+            yield met
 
 
 def brief_cause(error: BaseException) -> ConnectionError | None:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat, Versioned
 from consist.blobs.remote.batches import Failed, gather, is_missing, settle
+from consist.blobs.remote.bounds import bounded
 from consist.blobs.remote.conditional import Conditional
 from consist.blobs.remote.errors import Doing, no_bucket
 from consist.blobs.remote.plain import object_stat
@@ -115,7 +116,7 @@ class Gcs(Conditional):
     async def _call(self, method: str, path: str, *args: str, size: int = 0, **more: Any) -> Any:
         await self.fs._set_session()
         self.fs.session._retry_connection = False  # aiohttp's own, once for a connection that broke
-        return await self.bounded(self.fs._call(method, path, *args, **more), size)
+        return await bounded(self.fs._call(method, path, *args, **more), size)
 
     async def _send(self, method: str, key: str, more: Mapping[str, Any] | None = None) -> Any:
         return await self._call(method, "b/{}/o/{}", self.bucket, self.name(key), **(more or {}))

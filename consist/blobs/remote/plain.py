@@ -5,7 +5,6 @@ It stores and reads. It has neither exclusive creation nor compare-and-swap, sin
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 B = TypeVar("B")
-
-REQUEST_SECONDS = 30.0
-SLOWEST = 64 << 10
-"""Bytes a second: what is sent more slowly than this counts as unanswered."""
 
 _DATES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 """Where drivers put the date of an object; the first that is there counts."""
@@ -175,13 +170,6 @@ class Plain(Strategy):
         from fsspec.asyn import sync
 
         return sync(self.fs.loop, call, *args)  # type: ignore[no-any-return]
-
-    async def bounded(self, awaited: Awaitable[B], size: int = 0) -> B:
-        """Await one request that sends so many bytes, for so long and no longer.
-
-        A driver's own timeouts begin when the answer does: aiohttp waits for ever for the answer to a PUT.
-        """
-        return await asyncio.wait_for(awaited, REQUEST_SECONDS + size / SLOWEST)
 
     def ask_many(self, call: Callable[[A], Awaitable[B]], items: Sequence[A]) -> Sequence[B]:
         """Make many calls in parallel; their answers, or one error for all."""

@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.backend import ObjectStat, Versioned
+from consist.blobs.remote import bounds
 from consist.blobs.remote.batches import AT_ONCE, settle, spread
 from consist.blobs.remote.drivers import installed
 from consist.blobs.remote.errors import answer_of
 from consist.blobs.remote.s3 import PARTS_AT_ONCE, S3Strategy, obstore_config, part_size
-from consist.errors import BlobNotFoundError, ChangedError, StorageError, UnsupportedError
+from consist.errors import (
+    BlobNotFoundError,
+    ChangedError,
+    ConsistError,
+    StorageError,
+    UnreachableError,
+    UnsupportedError,
+)
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -28,10 +36,6 @@ if TYPE_CHECKING:
     from consist.blobs.remote.s3_by_s3fs import S3ByS3fs
     from consist.blobs.remote.strategy import Place
 
-CONNECT = timedelta(seconds=5)
-READ = timedelta(seconds=120)
-"""Without a byte of the answer; then the request counts as unanswered. It runs while a pack is sent: 65 MiB in that
-time is 4.5 Mbit/s."""
 REQUEST = timedelta(hours=1)
 PAGE = 1000
 
@@ -50,14 +54,17 @@ class S3ByObstore(S3Strategy):
                 hint="leave consist_driver out, and s3fs does",
             )
         self._obstore = obstore
-        self._store = self.ask("open", "the store", self._open, dict(config))
+        self._store = self.ask("open", "the store", self._open, dict(config), bounds.SILENT_SECONDS)
+        self._slow = self.ask("open", "the store", self._open, dict(config), bounds.SENDING_SECONDS)
+        """The same for what is large: how long an answer is waited for counts while the request is sent, too."""
         self._second: S3ByS3fs | None = None
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="consist-obstore")
 
-    def _open(self, config: dict[str, Any]) -> Any:
+    def _open(self, config: dict[str, Any], silent: float) -> Any:
         from obstore.store import S3Store
 
-        client: Any = {"connect_timeout": CONNECT, "read_timeout": READ, "timeout": REQUEST, "allow_http": True}
+        client: Any = {"connect_timeout": timedelta(seconds=bounds.CONNECT_SECONDS), "timeout": REQUEST}
+        client |= {"read_timeout": timedelta(seconds=silent), "allow_http": True}
         # No retries of its own: they would multiply, and hide lost answers from the wrapper that retries.
         retries: Any = {"max_retries": 0, "retry_timeout": timedelta(seconds=1)}
         return S3Store(self.bucket, config=config, client_options=client, retry_config=retries)  # type: ignore[arg-type]
@@ -66,14 +73,16 @@ class S3ByObstore(S3Strategy):
 
     def put(self, key: str, data: bytes) -> None:
         """Publish an object whole, in one request."""
-        self.change("put", key, self._obstore.put, self._store, self.name(key), data, use_multipart=False)
+        store = self._sender(key, len(data))
+        self.change("put", key, self._obstore.put, store, self.name(key), data, use_multipart=False)
 
     def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Publish many objects in parallel."""
+        store = self._sender(items[0][0], sum(len(data) for _, data in items)) if items else self._store
 
         def put(item: tuple[str, bytes]) -> None:
             key, data = item
-            self.ask("put", key, self._obstore.put, self._store, self.name(key), data, use_multipart=False)
+            self.ask("put", key, self._obstore.put, store, self.name(key), data, use_multipart=False)
 
         settle(perform("put_many", f"{len(items)} objects", spread, self._pool, put, items))
 
@@ -87,8 +96,8 @@ class S3ByObstore(S3Strategy):
         self._put_parts(key, file, file.stat().st_size)
 
     def _put_parts(self, key: str, source: bytes | Path, size: int) -> None:
-        put, name, part = self._obstore.put, self.name(key), part_size(size)
-        self.change("put", key, put, self._store, name, source, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
+        put, name, part, store = self._obstore.put, self.name(key), part_size(size), self._sender(key, size)
+        self.change("put", key, put, store, name, source, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
 
     def create(self, key: str, data: bytes) -> None:
         """Publish if the key is free."""
@@ -169,6 +178,18 @@ class S3ByObstore(S3Strategy):
                 yield self._stat(meta["path"][start:], meta)
 
     # Requests ------------------------------------------------------------------------------------------------------
+
+    def _sender(self, key: str, size: int) -> Any:
+        """Return the client that sends so many bytes; before many of them, look quickly whether somebody answers."""
+        if size <= bounds.QUICK:
+            return self._store
+        try:
+            self._head(key)
+        except UnreachableError:
+            raise
+        except ConsistError:  # an answer, too
+            pass
+        return self._slow
 
     def _get(self, key: str) -> Versioned:
         found = self._obstore.get(self._store, self.name(key))

@@ -71,6 +71,7 @@ class Retrying(Wrapper):
         self._answered = False
         self._first: _Patience | None = None
         self._silence: _Silence | None = None
+        self._heard_at = -math.inf
 
     @property
     def capabilities(self) -> Capabilities:
@@ -174,7 +175,7 @@ class Retrying(Wrapper):
         patience = self._patience()
         while True:
             try:
-                return self._listen(call, answers=answers)
+                return self._listen(call, patience, answers=answers)
             except UnreachableError as error:
                 self._wait(patience, error)
 
@@ -183,7 +184,7 @@ class Retrying(Wrapper):
         patience = self._patience()
         while True:
             try:
-                return self._listen(call)
+                return self._listen(call, patience)
             except UnreachableError as error:
                 lost = True
                 self._wait(patience, error)
@@ -207,7 +208,7 @@ class Retrying(Wrapper):
         patience = self._patience()
         while True:
             try:
-                found = self._listen(partial(call, [items[position] for position in left]))
+                found = self._listen(partial(call, [items[position] for position in left]), patience)
             except BatchError as error:
                 undone = {left[position] for position in error.undone}
                 answers.update(zip(left, error.answers, strict=True))
@@ -226,8 +227,9 @@ class Retrying(Wrapper):
         self.inner.put_many(items)
         return [None] * len(items)
 
-    def _listen(self, call: Callable[[], T], *, answers: bool = True) -> T:
+    def _listen(self, call: Callable[[], T], patience: _Patience, *, answers: bool = True) -> T:
         """Make a call, and note if somebody was heard: a refusal is an answer, too."""
+        patience.asked = time.monotonic()
         try:
             found = call()
         except _REFUSALS:
@@ -240,6 +242,7 @@ class Retrying(Wrapper):
     def _heard(self) -> None:
         self._answered = True
         self._silence = None
+        self._heard_at = time.monotonic()
 
     def _wait(self, patience: _Patience, error: UnreachableError) -> None:
         """Pause before another attempt, as long as the place has not been silent for too long, whoever asked it.
@@ -249,11 +252,11 @@ class Retrying(Wrapper):
         UnreachableError
             If the time of this operation is up, or that of the silence.
         """
-        now = time.monotonic()
+        began = max(patience.asked, self._heard_at)  # the silence, which the attempt is a part of
         silence = self._silence
-        if silence is None or now - silence.last > self._deadline:  # what was long ago says nothing of now
-            silence = self._silence = _Silence(now, now)
-        silence.last = now
+        if silence is None or began - silence.last > self._deadline:  # what was long ago says nothing of now
+            silence = self._silence = _Silence(began, began)
+        silence.last = time.monotonic()
         patience.wait(error, silence, self.inner.url)
 
     def _patience(self) -> _Patience:
@@ -288,7 +291,7 @@ class _Patience:
         self._seconds = seconds
         self._if_nobody = if_nobody
         self._where = where
-        self._ends = time.monotonic() + seconds
+        self._began = self.asked = time.monotonic()
         self._pause = FIRST_WAIT
         self._attempts = 0
 
@@ -308,10 +311,10 @@ class _Patience:
             self._give_up(error, said, "start the server, or correct the endpoint")
         if self._seconds == 0:
             self._give_up(error, error.message, error.hint)
-        if again > self._ends:
-            self._give_up(
-                error, f"{error.message}, in {self._attempts} attempts within {self._seconds:g} s", error.hint
-            )
+        if again > self._began + self._seconds:
+            tried = f"in {self._attempts} attempts" if self._attempts > 1 else "in one attempt"
+            within = max(self._seconds, math.floor(silence.last - self._began))
+            self._give_up(error, f"{error.message}, {tried} within {within:g} s", error.hint)
         if again > silence.began + self._seconds:
             since = silence.last - silence.began
             self._give_up(error, f"{error.message}, nor anything else for {since:.0f} s", error.hint)
