@@ -102,7 +102,7 @@ def _kept_by_function(function: Any) -> dict[str, Any] | None:
     """Return the dict of annotations in a function of Python 3.14, which nothing shows without making it."""
     if type(function) is not types.FunctionType:
         return None
-    builtins = function.__builtins__  # type: ignore[attr-defined]  # typeshed lacks it
+    builtins: dict[str, Any] = getattr(function, "__builtins__", {})
     others = (function.__globals__, builtins, function.__kwdefaults__, function.__dict__)
     known = set(map(id, others))
     held = gc.get_referents(function)
