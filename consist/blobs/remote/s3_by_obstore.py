@@ -7,6 +7,7 @@ Two things it lacks: a conditional delete, for which s3fs is asked, and working 
 from __future__ import annotations
 
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -30,11 +31,15 @@ from consist.errors import (
 from consist.fileops import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import ParamSpec, TypeVar
 
     from consist.blobs.backend import Range
     from consist.blobs.remote.s3_by_s3fs import S3ByS3fs
     from consist.blobs.remote.strategy import Place
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 REQUEST = timedelta(hours=1)
 PAGE = 1000
@@ -57,6 +62,7 @@ class S3ByObstore(S3Strategy):
         self._store = self.ask("open", "the store", self._open, dict(config), bounds.SILENT_SECONDS)
         self._slow = self.ask("open", "the store", self._open, dict(config), bounds.SENDING_SECONDS)
         """The same for what is large: how long an answer is waited for counts while the request is sent, too."""
+        self._heard = -math.inf  # opening asks nobody
         self._second: S3ByS3fs | None = None
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="consist-obstore")
 
@@ -179,16 +185,33 @@ class S3ByObstore(S3Strategy):
 
     # Requests ------------------------------------------------------------------------------------------------------
 
-    def _sender(self, key: str, size: int) -> Any:
-        """Return the client that sends so many bytes; before many of them, look quickly whether somebody answers."""
-        if size <= bounds.QUICK:
-            return self._store
+    def ask(self, operation: str, key: str, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do as the base does, and note when somebody answered last, be it by a refusal."""
         try:
-            self._head(key)
+            found = super().ask(operation, key, call, *args, **kwargs)
         except UnreachableError:
             raise
-        except ConsistError:  # an answer, too
-            pass
+        except ConsistError:
+            self._heard = time.monotonic()
+            raise
+        self._heard = time.monotonic()
+        return found
+
+    def _sender(self, key: str, size: int) -> Any:
+        """Return the client that sends so many bytes.
+
+        Before many of them, look quickly whether somebody answers, unless somebody did just now: a request more for
+        each pack would be a round trip more.
+        """
+        if size <= bounds.QUICK:
+            return self._store
+        if time.monotonic() - self._heard > bounds.SILENT_SECONDS:
+            try:
+                self._head(key)
+            except UnreachableError:
+                raise
+            except ConsistError:  # an answer, too
+                pass
         return self._slow
 
     def _get(self, key: str) -> Versioned:
