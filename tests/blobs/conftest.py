@@ -12,6 +12,7 @@ import blake3
 import msgpack
 import pytest
 import zstandard
+from faulty import proxy_to
 from fsspec.implementations.memory import MemoryFileSystem
 
 from consist.blobs import blobsource, blobstore, extents, large, largereader, packing
@@ -268,3 +269,16 @@ def make_read_only():
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
 
     return remount
+
+
+@pytest.fixture(params=["s3fs", "obstore"])
+def driver(request):
+    return request.param
+
+
+@pytest.fixture
+def proxy(ministack):
+    """A server between a driver and S3, which can be told to lose, delay and refuse."""
+    with proxy_to(ministack.endpoint) as proxy:
+        yield proxy
+        proxy.answering.set()

@@ -4,7 +4,6 @@ import contextlib
 import uuid
 
 import pytest
-from faulty import proxy_to
 from servers import BUCKET
 
 from consist.blobs.opening import open_backend
@@ -12,20 +11,9 @@ from consist.blobs.remote import RemoteBackend, probe
 from consist.errors import AlreadyExistsError, ConsistWarning, UnsupportedError
 
 
-@pytest.fixture(params=["s3fs", "obstore"])
-def driver(request):
-    return request.param
-
-
 @pytest.fixture
 def root():
     return f"probe/{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def proxy(ministack):
-    with proxy_to(ministack.endpoint) as proxy:
-        yield proxy
 
 
 @pytest.fixture

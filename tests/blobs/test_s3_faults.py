@@ -9,7 +9,7 @@ import traceback
 import uuid
 
 import pytest
-from faulty import Fault, proxy_to
+from faulty import Fault
 from servers import BUCKET
 
 from consist.blobs.backend import Range
@@ -27,17 +27,6 @@ from consist.errors import (
 )
 
 SECRET = "a-secret-that-nobody-may-see"  # noqa: S105 - a made-up one
-
-
-@pytest.fixture(params=["s3fs", "obstore"])
-def driver(request):
-    return request.param
-
-
-@pytest.fixture
-def proxy(ministack):
-    with proxy_to(ministack.endpoint) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import threading
 import uuid
 
 import pytest
-from faulty import proxy_to
 from servers import BUCKET
 
 from consist.blobs.remote import RemoteBackend, bounds
@@ -30,18 +29,6 @@ def quicker(monkeypatch):
         for name in names:
             monkeypatch.setattr(module, name, getattr(module, name) / QUICKER)
     monkeypatch.setattr(Retrying.__init__, "__defaults__", (retrying.DEADLINE,))
-
-
-@pytest.fixture(params=["s3fs", "obstore"])
-def driver(request):
-    return request.param
-
-
-@pytest.fixture
-def proxy(ministack):
-    with proxy_to(ministack.endpoint) as proxy:
-        yield proxy
-        proxy.answering.set()
 
 
 def put_large(backend):

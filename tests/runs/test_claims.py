@@ -13,32 +13,12 @@ import pytest
 import consist
 from consist import CacheOptions, ExecutionOptions
 from consist.errors import UncacheableWarning
-
-
-class Meeting:
-    """Lets two bodies go on only when both have begun, so that they are under way at the same time."""
-
-    def __init__(self) -> None:
-        self.both = threading.Barrier(2, timeout=60)
-        self.first_ended = threading.Event()
-
-
-def write(number: int, meeting, path) -> Path:
-    """Write a file; the second of two waits until the first has been published."""
-    meeting.both.wait()
-    if number == 2:
-        assert meeting.first_ended.wait(60)
-    path.write_text(f"{number}\n")
-    return path
-
-
-def write_only(number: int, meeting, path) -> None:
-    write(number, meeting, path)
+from tests.runs.meeting import Meeting, write, write_only
 
 
 def run_both(tracker, paths, fn=write, **given):
     """Run two configs in threads of their own, each with its path; return what each result and the warnings were."""
-    meeting = Meeting()
+    meeting = Meeting(threading)
 
     def one(number):
         passed = {"meeting": meeting, "path": paths[number - 1]}
@@ -154,7 +134,7 @@ def finished(event, future, answer=None):
 
 
 def test_a_run_that_asked_for_one_of_them_is_not_found_again(tracker, tmp_path):
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(threading)
     passed = ExecutionOptions(runtime_kwargs={"meeting": meeting, "path": path}, runtime_only=["meeting", "path"])
 
     def ask(number):
@@ -205,7 +185,7 @@ def test_what_a_hit_puts_in_place_is_written_there_too(tracker, tmp_path):
 
 def test_each_is_forgotten_where_it_is_recorded(tracker, tmp_path):
     first, second = tracker, consist.Tracker("runs", tmp_path / "two.lmdb", tmp_path / "two.store", durable=False)
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(threading)
     options = ExecutionOptions(runtime_kwargs={"meeting": meeting, "path": path}, runtime_only=["meeting", "path"])
 
     def one(number):
@@ -226,7 +206,7 @@ def test_each_is_forgotten_where_it_is_recorded(tracker, tmp_path):
 
 def test_a_folder_and_a_file_in_it_are_one_place(tracker, tmp_path):
     (tmp_path / "out").mkdir()
-    meeting = Meeting()
+    meeting = Meeting(threading)
 
     def write_there(number, meeting, folder):
         write(number, meeting, folder / "x.csv")
@@ -277,7 +257,7 @@ def test_what_a_run_logged_before_it_failed_was_written_too(tracker, tmp_path):
 
 
 def test_runs_of_different_steps_are_not_compared(tracker, tmp_path):
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(threading)
     options = ExecutionOptions(runtime_kwargs={"meeting": meeting, "path": path}, runtime_only=["meeting", "path"])
 
     def one(number):
@@ -310,7 +290,7 @@ def test_one_that_is_published_after_another_said_so_is_forgotten(tracker, tmp_p
 
 
 def test_a_readonly_run_is_published_nowhere_and_forgotten_nowhere(tracker, tmp_path):
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(threading)
     options = ExecutionOptions(runtime_kwargs={"meeting": meeting, "path": path}, runtime_only=["meeting", "path"])
     tracker.run(pow, config={"base": 2, "exp": 3})
     tracker.close()

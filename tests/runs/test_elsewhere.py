@@ -22,32 +22,11 @@ from consist.runs import claims
 from consist.store.pathnotes import path_notes
 from consist.store.publish import publish
 from consist.testing.together import ChildError, fork
+from tests.runs.meeting import Meeting, write, write_only
 
 HINT = "(write to a path of its own, such as one in the run_dir of consist.current_run())"
 PASSED = ["meeting", "path", "end"]
 READONLY = CacheOptions(cache_mode="readonly")
-
-
-class Meeting:
-    """Lets two bodies go on only when both have begun, and the second end only when the first has been published."""
-
-    def __init__(self) -> None:
-        context = get_context("fork")
-        self.both = context.Barrier(2, timeout=60)
-        self.first_ended = context.Event()
-
-
-def write(number: int, meeting, path) -> Path:
-    """Write a file; the second of two waits until the first has been published."""
-    meeting.both.wait()
-    if number == 2:
-        assert meeting.first_ended.wait(60)
-    path.write_text(f"{number}\n")
-    return path
-
-
-def write_only(number: int, meeting, path) -> None:
-    write(number, meeting, path)
 
 
 def write_the_same(number: int, meeting, path) -> Path:
@@ -102,7 +81,7 @@ def in_both(tracker, call, meeting):
 
 
 def run_both(tracker, paths, fn=write, **given):
-    meeting = Meeting()
+    meeting = Meeting(get_context("fork"))
 
     def call(number):
         path = paths[number - 1]
@@ -144,7 +123,7 @@ def test_whatever_way_it_became_an_output(tracker, tmp_path, fn):
 
 def test_what_was_captured(tracker, tmp_path):
     (tmp_path / "here").mkdir()
-    meeting = Meeting()
+    meeting = Meeting(get_context("fork"))
 
     def call(number):
         given = ExecutionOptions(
@@ -194,7 +173,7 @@ def test_paths_of_their_own_are_found_again(tracker, tmp_path):
 
 def test_what_both_were_given_both_may_return(tracker, tmp_path):
     (tmp_path / "table.csv").write_text("1")
-    meeting = Meeting()
+    meeting = Meeting(get_context("fork"))
 
     def choose(number, table, meeting):
         meeting.both.wait()
@@ -209,7 +188,7 @@ def test_what_both_were_given_both_may_return(tracker, tmp_path):
 
 def test_the_same_signature_with_the_same_content_is_no_conflict(tracker, tmp_path):
     """Two that overwrite: neither waits for the other."""
-    meeting, path = Meeting(), tmp_path / "out.csv"
+    meeting, path = Meeting(get_context("fork")), tmp_path / "out.csv"
 
     def twice(meeting, path, end):
         meeting.both.wait()
@@ -246,7 +225,7 @@ def test_one_after_the_other_is_found_again_and_notes_nothing(tracker, tmp_path)
 
 def test_what_a_run_logged_before_it_failed_was_written_too(tracker, tmp_path):
     path = tmp_path / "out.csv"
-    meeting = Meeting()
+    meeting = Meeting(get_context("fork"))
 
     def one(number):
         try:
@@ -268,7 +247,7 @@ def test_what_a_run_logged_before_it_failed_was_written_too(tracker, tmp_path):
 
 
 def test_runs_of_different_steps_are_compared_if_no_process_comes_from_the_other(tracker, tmp_path):
-    meeting, path = Meeting(), tmp_path / "out.csv"
+    meeting, path = Meeting(get_context("fork")), tmp_path / "out.csv"
 
     def call(number):
         given = options(meeting=meeting, path=path)
@@ -333,7 +312,7 @@ def count_up(number, path, meeting) -> Path:
 
 def test_a_pool_that_writes_one_path_leaves_nothing_wrong(tracker, tmp_path):
     """Three workers write before any of them is read; what is found afterwards is what each config makes."""
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(get_context("fork"))
     meeting.both = get_context("fork").Barrier(3, timeout=60)
 
     def worker(number):
@@ -363,7 +342,7 @@ def write_or_be_killed(number, meeting, path, end):
 @pytest.mark.parametrize("first", [1, 2])
 def test_one_that_is_killed_has_written_what_it_declared(tracker, tmp_path, first):
     """Whichever of the two began first: the one that lives is not cached."""
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(get_context("fork"))
     meeting.both = get_context("fork").Barrier(3, timeout=60)
     began = get_context("fork").Event()
 
@@ -388,7 +367,7 @@ def test_one_that_is_killed_has_written_what_it_declared(tracker, tmp_path, firs
 
 def test_one_that_was_killed_before_is_no_conflict(tracker, tmp_path):
     """Nor is it in the way of whoever runs it again."""
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(get_context("fork"))
 
     def call(number):
         given = options(meeting=meeting, path=path, end=meeting.first_ended)
@@ -443,7 +422,7 @@ def test_what_a_hit_puts_in_place_is_written_there_too(tracker, tmp_path):
 
 
 def test_a_run_that_asked_for_one_of_them_is_not_found_again(tracker, tmp_path):
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(get_context("fork"))
 
     def ask(number, meeting, path):
         given = options(meeting=meeting, path=path)
@@ -459,7 +438,7 @@ def test_a_run_that_asked_for_one_of_them_is_not_found_again(tracker, tmp_path):
 
 
 def test_in_another_store_of_the_index_it_is_told_and_not_forgotten(tracker, tmp_path):
-    path, meeting = tmp_path / "out.csv", Meeting()
+    path, meeting = tmp_path / "out.csv", Meeting(get_context("fork"))
     other = Tracker(tmp_path / "runs", tmp_path / "index.lmdb", tmp_path / "other.store", durable=False)
 
     def call(number):
