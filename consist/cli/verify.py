@@ -44,8 +44,9 @@ def verify(
     Names, sizes, manifests and records are checked in any case; with --read-data the content is, too. A share is one of
     objects, chosen anew each time: 10% a night has read nine tenths of a store after three weeks.
 
-    The store itself is read, not the index; a store without an index can be checked too. What is damaged heals when
-    the step that made it runs again. A damaged pack that no blob needs any more is named, and is no problem.
+    The store itself is read. The index is only asked which runs should have a record there: one that is gone is named,
+    with its run. A store without an index can be checked too, but for that. What is damaged heals when the step that
+    made it runs again. A damaged pack that no blob needs any more is named, and is no problem.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place

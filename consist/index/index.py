@@ -175,6 +175,10 @@ class Index:
         """Remember when the store was known to have the very record that is here: microseconds since 1970."""
         self._bound.write(lambda view: view.put_sealed("confirmed", signature.raw, [at]))
 
+    def doubt(self, signatures: Sequence[Digest]) -> None:
+        """Take back what `confirm` was told of these signatures."""
+        self._bound.write(lambda view: [view.delete("confirmed", each.raw) for each in signatures])
+
     def confirmed(self, signature: Digest) -> int:
         """Return when `confirm` was last told so; 0 if never."""
         found = self._bound.read(lambda view: view.get_sealed("confirmed", signature.raw))

@@ -18,7 +18,7 @@ from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from consist.blobs.backend import ObjectStat
     from consist.blobs.manifest import Manifest
@@ -74,11 +74,24 @@ class Contents:
     unneeded: list[Finding] = field(default_factory=list)
     affected: dict[str, set[bytes]] = field(default_factory=dict)
     _reported: set[bytes] = field(default_factory=set)
+    _absent: set[bytes] = field(default_factory=set)
+
+    def look_for(self, store: Store, digests: Iterable[Digest]) -> None:
+        """Look once more for blobs that were not there, all at once; `size` asks for none of them again."""
+        wanted = list({digest.raw: digest for digest in digests if digest.raw not in self.sizes}.values())
+        keys = [layout.digest_key(area, digest) for digest in wanted for area in (layout.BLOBS, layout.MANIFESTS)]
+        found = store.backend.stat_many(keys) if keys else ()
+        pairs = zip(wanted, found[::2], found[1::2], strict=True)
+        self._absent.update(digest.raw for digest, whole, manifest in pairs if whole is None and manifest is None)
+
+    def is_absent(self, digest: Digest) -> bool:
+        """Tell whether `look_for` did not find a blob."""
+        return digest.raw in self._absent
 
     def size(self, store: Store, digest: Digest) -> int | None:
         """Return the size of a blob, or None if there is none; a writer may have put it since it was looked for."""
         size = self.sizes.get(digest.raw)
-        if size is None:
+        if size is None and not self.is_absent(digest):
             found = store.blobs.stat(digest)
             size = None if found is None else found.size
         return size

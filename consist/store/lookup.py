@@ -7,6 +7,7 @@ publish replaces the record (``store/publish.py``): the store heals by running a
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from consist.errors import (
     ConsistWarning,
     DamagedError,
     DamagedWarning,
+    StorageError,
     UnreachableError,
     warn,
     warn_once,
@@ -24,6 +26,8 @@ from consist.index.marks import FORGET
 from consist.index.records import FORGOTTEN, decode_record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from consist.hashing.digest import Digest
     from consist.index.marks import Mark
     from consist.index.records import RunRecord
@@ -99,10 +103,10 @@ def look(store: Store, signature: Digest, *, validate: bool | str | None = None)
     try:
         record = decode_record(store.backend.get(layout.digest_key(layout.RESULTS, signature)), signature.raw)
     except BlobNotFoundError:
-        known = _known(store, signature)
+        known = known_run(store, signature)
         return known, None if known is None else f"the record of run {known.id} is not in the store any more"
     except DamagedError as error:
-        return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
+        return known_run(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
     if is_forgotten(store, record):
         return record, f"run {record.id} was forgotten: {said_wrong(store, record)}"
     missing = _what_is_not_whole(store, record, validate)
@@ -159,7 +163,8 @@ def said_wrong(store: Store, record: RunRecord) -> str:
     return ": ".join(("somebody said that its result is wrong", *(["; ".join(reasons)] if reasons else [])))
 
 
-def _known(store: Store, signature: Digest) -> RunRecord | None:
+def known_run(store: Store, signature: Digest) -> RunRecord | None:
+    """Return the run that a signature leads to, as the index says; None if there is none, or it is damaged there."""
     try:
         return store.index.find(signature)
     except DamagedError:
@@ -239,6 +244,27 @@ def _take_in_what_is_left(store: Store, record: RunRecord) -> bool:
     return True
 
 
+def let_go(store: Store, known: RunRecord | None, published: RunRecord) -> None:
+    """Take out of the index a run of which the store keeps nothing, now that its signature leads to another one.
+
+    Whoever replaces a record in order keeps a copy of it. If there is none, it was deleted or damaged: a rebuilt index
+    would not have the run, and `verify` would miss its record for ever.
+
+    Parameters
+    ----------
+    store : Store
+        Of both.
+    known : RunRecord or None
+        What the index had for the signature *before* the store was asked: a run that is published later is not meant.
+    published : RunRecord
+        What the store has.
+    """
+    if known is None or known.id == published.id or _take_in_what_is_left(store, known):
+        return
+    if store.backend.stat(layout.run_key(known.id)) is None:  # else its copy is damaged, and the index's the last one
+        store.index.remove_run(known.id)
+
+
 def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
     if len(store.seen) >= _SEEN_LIMIT:
         store.seen.clear()
@@ -247,6 +273,7 @@ def _see(store: Store, signature: Digest, version: tuple[int, float]) -> None:
 
 def _from_store(store: Store, signature: Digest, said: dict[str, str]) -> RunRecord | None:
     """Ask the store itself, which other machines write to, and take what it has into the index."""
+    known = known_run(store, signature)
     try:
         framed = store.backend.get(layout.digest_key(layout.RESULTS, signature))
         record = decode_record(framed, signature.raw)
@@ -257,10 +284,20 @@ def _from_store(store: Store, signature: Digest, said: dict[str, str]) -> RunRec
         warn_once(told, DamagedWarning, signature.hex, said)
         return None
     store.index.put_run(record, framed)
+    let_go(store, known, record)
     if is_forgotten(store, record):  # whoever said so was killed before the record went; publishing replaces it
         return None
     note_published(store, signature)
     return record
+
+
+def note_missing(store: Store, signatures: Sequence[Digest]) -> None:
+    """Remember that the store lacks records that the index has: over a network, too, the next look-up asks for them."""
+    for signature in signatures:
+        store.seen.pop(signature, None)
+    if signatures and not store.backend.capabilities.files:
+        with contextlib.suppress(StorageError):  # an index that may only be read: it is believed for the day
+            store.index.doubt(signatures)
 
 
 def note_published(store: Store, signature: Digest) -> None:

@@ -15,7 +15,7 @@ from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, UnsupportedError
 from consist.index.records import decode_record, encode_record
 from consist.store.latest import note_latest
-from consist.store.lookup import is_forgotten, missing_output, note_published
+from consist.store.lookup import is_forgotten, known_run, let_go, missing_output, note_published
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -52,11 +52,12 @@ def publish(store: Store, record: RunRecord, *, overwrite: bool = False) -> RunR
     framed = encode_record(record)
     key = _key(record)
     for _ in range(_ATTEMPTS):
+        known = known_run(store, _signature(record))
         try:
             store.backend.create(key, framed)
         except AlreadyExistsError:
             try:
-                winner = _meet(store, record, framed, overwrite=overwrite)
+                winner = _meet(store, record, framed, known, overwrite=overwrite)
             except (ChangedError, BlobNotFoundError):
                 continue  # somebody replaced or removed it between our look and our write: look again
             if winner is None:
@@ -64,6 +65,7 @@ def publish(store: Store, record: RunRecord, *, overwrite: bool = False) -> RunR
                 note_latest(store, record)
             return winner or record
         store.index.put_run(record, framed)
+        let_go(store, known, record)
         note_published(store, _signature(record))
         note_latest(store, record)
         return record
@@ -89,8 +91,13 @@ def _copy(store: Store, record: RunRecord) -> bytes:
     return framed
 
 
-def _meet(store: Store, record: RunRecord, framed: bytes, *, overwrite: bool) -> RunRecord | None:
-    """Settle with the record that is there: return it if it stays, or replace it and return None."""
+def _meet(
+    store: Store, record: RunRecord, framed: bytes, known: RunRecord | None, *, overwrite: bool
+) -> RunRecord | None:
+    """Settle with the record that is there: return it if it stays, or replace it and return None.
+
+    `known` is what the index had for the signature. Where the store's record is damaged it may be the last copy.
+    """
     data, version = store.backend.get_versioned(_key(record))
     try:
         existing = decode_record(data, record.frame_key)
@@ -102,26 +109,20 @@ def _meet(store: Store, record: RunRecord, framed: bytes, *, overwrite: bool) ->
     if existing is not None and not overwrite and not forgotten and missing_output(store, existing) is None:
         keep(store, record.without_signature())
         store.index.put_run(existing, data)
+        let_go(store, known, existing)
         return existing
     if not store.backend.capabilities.replace:
         raise UnsupportedError(
             f"{store.backend.url} has no compare-and-swap, so the published record cannot be replaced",
             hint="use a store on a place that has it: a local folder has",
         )
-    superseded = existing or _known(store, record)
+    superseded = existing or known
     if superseded is not None:
+        let_go(store, known, superseded)
         # The index lets go before the store does: killed after the replacement, it would lead to the old run for ever.
         keep(store, superseded.forgotten() if forgotten else superseded.without_signature())
     store.backend.replace(_key(record), framed, if_match=version)
     return None
-
-
-def _known(store: Store, record: RunRecord) -> RunRecord | None:
-    """Return the index's record of a signature whose record in the store is damaged: it may be the last copy."""
-    try:
-        return store.index.find(record.signature) if record.signature is not None else None
-    except DamagedError:
-        return None
 
 
 def _settle(store: Store, record: RunRecord, framed: bytes) -> None:

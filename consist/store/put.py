@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
 from consist.identity.names import as_text, check_name
@@ -146,13 +147,16 @@ def _kept(store: Store, output: ArtifactRecord, began: int, machine: Mapping[str
 
 
 def _earlier(store: Store, output: ArtifactRecord) -> RunRecord | None:
-    """Find a pinned run that put this very content under this very name."""
+    """Find a pinned run that put this very content under this very name; one whose record is gone is let go of."""
     for edge in store.index.producers(output.digest):
         record = store.index.get_run(edge.run_id) if edge.key == output.key else None
         if record is None or record.step != STEP or record.signature is not None:
             continue
         if (record.outputs[0].format, record.outputs[0].executable) != (output.format, output.executable):
             continue  # the list of a tree, put as a file; or the same file before it became executable
-        if store.index.marks(record.id, "pin"):
+        if not store.index.marks(record.id, "pin"):
+            continue
+        if store.backend.stat(layout.run_key(record.id)) is not None:
             return record
+        store.index.remove_run(record.id)  # else no other machine would ever know that this was put
     return None

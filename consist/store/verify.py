@@ -1,4 +1,4 @@
-"""Is everything there, and is it what it says? Reads the store itself, not the index."""
+"""Is everything there, and is it what it says? Reads the store itself; the index says which records should be there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from consist.hashing.hasher import hash_bytes
 from consist.index.records import TREE, RunRecord, decode_events, decode_record
 from consist.store.config import load
 from consist.store.contents import Finding, look_at_contents, object_key
+from consist.store.expected import Expected, what_to_do
+from consist.store.lookup import note_missing
 from consist.store.needing import Needing
 
 if TYPE_CHECKING:
@@ -69,20 +71,33 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
     Returns
     -------
     Verified
-        Its findings name exactly what is damaged; of a folder, each file. Objects that nothing refers to and
-        temporary files are no damage.
+        Its findings name exactly what is damaged; of a folder, each file. Also named are the records that the index
+        says should be there and are not, with what they need. Objects that nothing refers to and temporary files are
+        no damage.
     """
+    expected = Expected(store.index)
     findings: list[Finding] = [*_config(store)]
     contents = look_at_contents(store, share=read_data, seen=seen)
     findings.extend(contents.findings)
     records = 0
     trees: set[Digest] = set()
     needing = Needing(set().union(*contents.affected.values()))
-    for key, record in _records(store, findings):
-        records += 1
+
+    def look_at(key: str, record: RunRecord) -> None:
         needing.look_at(record)
         findings.extend(_outputs(store, key, record, contents))
         findings.extend(_trees(store, record, contents, trees, needing))
+
+    for key, record in _records(store, findings):
+        records += 1
+        expected.meet(record.id)
+        look_at(key, record)
+    for missing in expected.missing(store):
+        note_missing(store, [record.signature for _, record in missing if record.signature is not None])
+        contents.look_for(store, [output.digest for _, record in missing for output in record.outputs])
+        for key, record in missing:
+            findings.append(Finding(key, f"missing; {what_to_do(record)}"))
+            look_at(key, record)
     findings.extend(_framed(store, layout.LOG, decode_events))
     findings.extend(_framed(store, layout.LATEST, _check_pointer))
     return Verified(
@@ -148,7 +163,7 @@ def _trees(
 ) -> Iterator[Finding]:
     """Check the folders that a run made, each once. One that is not whole is noted, so that its run heals it."""
     for output in record.outputs:
-        if output.format != TREE or output.digest in done:
+        if output.format != TREE or output.digest in done or contents.is_absent(output.digest):
             continue
         done.add(output.digest)
         try:

@@ -59,6 +59,23 @@ def scale(number, factor):
     return number * factor
 
 
+def test_a_record_that_is_gone_is_named_until_its_step_runs_again(bucket, call):
+    with consist.create_tracker() as tracker:
+        runs = [tracker.run(scale, config={"number": 7, "factor": factor}).run.id for factor in (2, 3)]
+        signature = tracker.store.index.get_run(runs[0]).signature.hex
+        tracker.store.backend.delete(f"results/{signature[:2]}/{signature[2:]}")
+    answer = call("verify", "--json")
+    assert answer.code == 1
+    (found,) = json.loads(answer.out)["findings"]
+    assert found["key"] == f"results/{signature[:2]}/{signature[2:]}"
+    assert f"run {runs[0]} (step scale): its next call executes it again" in found["problem"]
+    with consist.create_tracker() as tracker:
+        hits = [tracker.run(scale, config={"number": 7, "factor": factor}).cache_hit for factor in (2, 3)]
+    assert hits == [False, True]
+    assert call("verify").code == 0
+    assert bucket() >= {"results"}
+
+
 def test_why_on_a_machine_that_has_the_bucket_and_nothing_else(bucket, call, tmp_path, monkeypatch):
     """Without an index it says what to do; with one it says what the machine says that made the runs."""
     with consist.create_tracker() as tracker:

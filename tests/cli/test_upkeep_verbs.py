@@ -45,6 +45,23 @@ def test_verify_names_a_missing_blob(world, call):
     assert world.runs["big"].id in problem
 
 
+@pytest.mark.parametrize("name", ["clean", "fail"])
+def test_verify_names_a_record_that_the_index_knows(world, call, ask, name):
+    run = world.runs[name]
+    signature = json.loads(ask("show", run.id, "--json").out)["run"]["signature"]
+    key = f"runs/{run.id}" if signature is None else f"results/{signature[:2]}/{signature[2:]}"
+    (world.store / key).unlink()
+    answer = call("verify", "--db-path", world.db_path)
+    assert answer.code == 1
+    at, problem = answer.lines[0].split("\t")
+    assert at == key
+    assert problem.startswith(f"missing; the index knows it as the record of run {run.id} (step {name})")
+    assert answer.lines[1].endswith(": 1 problem found")
+    assert call("verify", "--db-path", world.folder / "none", "--store", world.store).code == 0, "nobody knows of it"
+    assert call("index", "rebuild", "--db-path", world.db_path).code == 0
+    assert call("verify", "--db-path", world.db_path).code == 0
+
+
 def test_verify_sees_a_changed_byte_only_when_it_reads(world, call):
     path = world.blob(DIGEST)
     path.chmod(0o600)

@@ -139,7 +139,7 @@ def test_bytes_appended_are_found_in_every_object(by_hand, filled, check):
 
 
 def test_a_blob_that_is_gone_is_found_and_each_run_that_needs_it_is_named(by_hand, filled, check):
-    """A record or a batch that is gone leaves nothing that could miss it: then there is a run less, and no damage."""
+    """A record or a batch that is gone nothing misses but an index that knew it (`test_expected.py`)."""
     whole = check()
     for key in objects(by_hand, filled):
         good = (filled / key).read_bytes()
