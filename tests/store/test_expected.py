@@ -204,6 +204,27 @@ def test_a_signature_that_leads_to_another_whole_run_lacks_nothing(make_store, b
     assert named(here) == set()
 
 
+def test_a_copy_that_is_damaged_is_named_and_not_where_the_record_was(make_store, by_hand):
+    here, there = make_store(), make_store(db="other.lmdb")
+    record = by_hand.record(here, signature=by_hand.signature())
+    publish(here, record)
+    marking.forget(there, record)
+    by_hand.overwrite(here.backend.path_of(f"runs/{record.id}"), b"?")
+    assert here.index.find(by_hand.signature()) == record
+    assert named(here) == {f"runs/{record.id}"}
+
+
+def test_a_run_that_the_index_takes_for_replaced_lacks_nothing(store, by_hand):
+    """Of two threads, the one that read the older record may be the last to tell the index."""
+    older, newer = (by_hand.record(store, signature=by_hand.signature()) for _ in range(2))
+    publish(store, older)
+    framed = store.index.framed(older.id)
+    publish(store, newer, overwrite=True)
+    store.index.put_run(older, framed)
+    assert store.index.get_run(newer.id).signature is None
+    assert named(store) == set()
+
+
 def test_a_store_that_was_moved_lacks_nothing(tracker, root, tmp_path, make_store):
     root.rename(tmp_path / "elsewhere")
     tracker.store.index.close()
@@ -338,6 +359,18 @@ def test_an_index_keeps_what_the_store_keeps_a_copy_of(make_store, by_hand):
     assert here.index.get_run(old.id) == old.without_signature()
     assert [mark.text for mark in here.index.marks(old.id, "pin")] == ["mine"]
     assert named(here) == set()
+
+
+def test_an_index_keeps_the_last_copy_of_what_is_damaged_in_the_store(make_store, by_hand):
+    here, there = make_store(), make_store(db="other.lmdb")
+    old = by_hand.record(here, signature=by_hand.signature())
+    publish(here, old)
+    newer = by_hand.record(there, signature=by_hand.signature())
+    publish(there, newer, overwrite=True)
+    by_hand.overwrite(here.backend.path_of(f"runs/{old.id}"), b"?")
+    assert find(here, by_hand.signature()) == newer
+    assert here.index.get_run(old.id) == old.without_signature()
+    assert named(here) == {f"runs/{old.id}"}
 
 
 # What it costs --------------------------------------------------------------------------------------------------------
