@@ -195,9 +195,10 @@ class LargeBlobs:
                     return manifest.size
             untold = manifest.size - file.size
             file.begin_again()
-            self.copy(digest, file.write)
-            seen(untold)
-            return manifest.size
+            size = self.copy(digest, file.write)  # None if the manifest went meanwhile, as it does before its packs
+            if size is not None:
+                seen(untold)
+            return size
         return self.copy(digest, telling(file.write, seen))
 
     def stat(self, digest: Digest) -> ObjectStat | None:
