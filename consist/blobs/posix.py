@@ -207,6 +207,18 @@ def remove_quietly(path: str) -> None:
         perform("unlink", path, os.unlink, path)
 
 
+def try_to_remove(path: str) -> bool:
+    """Remove what is at a path, a folder only if it is empty; tell whether it is gone."""
+    remove = os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink  # noqa: PTH112, PTH114
+    try:
+        perform("unlink", path, remove, path)
+    except FileNotFoundError:
+        return True
+    except StorageError:
+        return False
+    return True
+
+
 _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP})
 """What opening says of a link, and of a socket on Linux and on macOS."""
 
