@@ -1,7 +1,7 @@
 """POSIX file primitives with the care that a store needs: whole writes, syncs, temp files, reads without surprises.
 
 Every call that changes a file passes through `consist.fileops.perform`. Nothing here knows of keys or digests; what
-makes a safe *publish* out of these is ``local.py``.
+makes a safe *publish* out of these is ``publishing.py``.
 """
 
 from __future__ import annotations
