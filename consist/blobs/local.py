@@ -14,6 +14,7 @@ is in ``publishing.py``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat as modes
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from consist.blobs import layout, posix
 from consist.blobs.backend import Capabilities, ObjectStat, Versioned, require_version
 from consist.blobs.publishing import PRIVATE, Publisher
-from consist.errors import BlobNotFoundError, ChangedError, UsageError
+from consist.errors import BlobNotFoundError, ChangedError, StorageError, UsageError
 from consist.fileops import perform, storage_error
 from consist.hashing.hasher import hash_bytes
 
@@ -137,19 +138,8 @@ class LocalBackend:
     def sweep(self, older_than: float) -> int:
         """Remove temp files and half-made folders of killed writers that are `older_than` seconds old or older."""
         left_over = self._left_over()
-        if not left_over:
-            return 0
-        now = self._clock()
-        count = 0
-        for path in left_over:
-            with contextlib.suppress(FileNotFoundError):
-                found = os.lstat(path)
-                if now - found.st_mtime < older_than:
-                    continue
-                remove = os.rmdir if modes.S_ISDIR(found.st_mode) else os.unlink
-                perform("unlink", path, remove, path)
-                count += 1
-        return count
+        now = self._clock() if left_over else 0.0
+        return sum(_swept(path, now - older_than) for path in left_over)
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -272,6 +262,22 @@ class LocalUpload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._temp.__exit__(kind, error, trace)
+
+
+def _swept(path: str, before: float) -> bool:
+    """Remove a left-over that was last changed until then; tell whether it went."""
+    try:
+        found = os.lstat(path)
+        if found.st_mtime > before:
+            return False
+        perform("unlink", path, os.rmdir if modes.S_ISDIR(found.st_mode) else os.unlink, path)
+    except FileNotFoundError:
+        return False
+    except StorageError as error:
+        if posix.errno_of(error) != errno.ENOTEMPTY:  # a folder of somebody's: those of writers are empty
+            raise
+        return False
+    return True
 
 
 def _is_text(name: str) -> bool:

@@ -535,6 +535,19 @@ def test_sweep_removes_what_is_old_enough_by_the_filesystems_clock(root):
     assert backend.get(KEY) == b"x"
 
 
+@pytest.mark.parametrize("name", ["tmp/kept", "tmp-kept"])
+def test_sweep_leaves_a_folder_with_something_in_it_and_removes_the_others(root, name):
+    """No writer of ours leaves one: somebody put it there, and must not keep what is left over from going."""
+    backend = LocalBackend(str(root), durable=False)
+    leave(root / name / "precious", age=7_200)
+    os.utime(root / name, (0, 0))
+    for number in range(8):  # before and after it, in whatever order they are listed
+        leave(root / "tmp" / str(number), age=7_200)
+        leave(root / f"tmp-{number}", age=7_200, folder=True)
+    assert backend.sweep(3_600) == 16
+    assert (root / name / "precious").read_bytes() == b"half"
+
+
 def test_sweep_does_not_ask_this_machines_clock(root, monkeypatch):
     backend = LocalBackend(str(root), durable=False)
     leave(root / "tmp" / "young", age=60)
