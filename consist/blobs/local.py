@@ -13,7 +13,6 @@ is in ``publishing.py``.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat as modes
@@ -191,12 +190,17 @@ class LocalBackend:
                 key = f"{folder}/{name}" if folder else name
                 if name.startswith(".") or not _is_text(name) or _is_own(key):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(key)
-                elif entry.is_file(follow_symlinks=False):
-                    with contextlib.suppress(FileNotFoundError):
-                        found = entry.stat(follow_symlinks=False)
-                        yield ObjectStat(key, found.st_size, found.st_mtime)
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(key)
+                        continue
+                    found = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise storage_error("list", entry.path, error) from error
+                if modes.S_ISREG(found.st_mode):
+                    yield ObjectStat(key, found.st_size, found.st_mtime)
 
     def path_of(self, key: str) -> str:
         """Return the local path of a key."""

@@ -555,6 +555,22 @@ def test_sweep_does_not_ask_this_machines_clock(root, monkeypatch):
     assert backend.sweep(3_600) == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+def test_a_folder_whose_names_may_be_read_and_no_more_is_our_own_error(tmp_path):
+    root = tmp_path / "store"
+    LocalBackend(str(root), durable=False).put(KEY, b"x")
+    for path in (root, root / "blobs", tmp_path, *tmp_path.parents[:-1]):
+        path.chmod(path.stat().st_mode | 0o055)
+    (root / KEY).parent.chmod(0o744)
+
+    def look():
+        os.setuid(65_534)
+        with pytest.raises(StoragePermissionError, match=r"cannot list .*/blobs/.*: Permission denied"):
+            list(LocalBackend(str(root)).list("blobs"))
+
+    fork(look).result()
+
+
 def test_list_passes_over_strangers(root):
     backend = LocalBackend(str(root), durable=False)
     backend.put(KEY, b"x")
