@@ -99,10 +99,12 @@ def look(store: Store, signature: Digest, *, validate: bool | str | None = None)
     try:
         record = decode_record(store.backend.get(layout.digest_key(layout.RESULTS, signature)), signature.raw)
     except BlobNotFoundError:
-        known = _known(store, signature)
+        known = known_to_index(store, signature)
         return known, None if known is None else f"the record of run {known.id} is not in the store any more"
     except DamagedError as error:
-        return _known(store, signature), f"the record of signature {signature.short} is damaged ({error.message})"
+        return known_to_index(
+            store, signature
+        ), f"the record of signature {signature.short} is damaged ({error.message})"
     if is_forgotten(store, record):
         return record, f"run {record.id} was forgotten: {said_wrong(store, record)}"
     missing = _what_is_not_whole(store, record, validate)
@@ -159,7 +161,8 @@ def said_wrong(store: Store, record: RunRecord) -> str:
     return ": ".join(("somebody said that its result is wrong", *(["; ".join(reasons)] if reasons else [])))
 
 
-def _known(store: Store, signature: Digest) -> RunRecord | None:
+def known_to_index(store: Store, signature: Digest) -> RunRecord | None:
+    """Return the run that the index has of a signature; one whose record is damaged there is none."""
     try:
         return store.index.find(signature)
     except DamagedError:

@@ -15,7 +15,7 @@ from consist.blobs import layout
 from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, UnsupportedError
 from consist.index.records import decode_record, encode_record
 from consist.store.latest import note_latest
-from consist.store.lookup import is_forgotten, missing_output, note_published
+from consist.store.lookup import is_forgotten, known_to_index, missing_output, note_published
 
 if TYPE_CHECKING:
     from consist.hashing.digest import Digest
@@ -108,20 +108,12 @@ def _meet(store: Store, record: RunRecord, framed: bytes, *, overwrite: bool) ->
             f"{store.backend.url} has no compare-and-swap, so the published record cannot be replaced",
             hint="use a store on a place that has it: a local folder has",
         )
-    superseded = existing or _known(store, record)
+    superseded = existing or known_to_index(store, _signature(record))  # it may be the last copy of what is damaged
     if superseded is not None:
         # The index lets go before the store does: killed after the replacement, it would lead to the old run for ever.
         keep(store, superseded.forgotten() if forgotten else superseded.without_signature())
     store.backend.replace(_key(record), framed, if_match=version)
     return None
-
-
-def _known(store: Store, record: RunRecord) -> RunRecord | None:
-    """Return the index's record of a signature whose record in the store is damaged: it may be the last copy."""
-    try:
-        return store.index.find(record.signature) if record.signature is not None else None
-    except DamagedError:
-        return None
 
 
 def _settle(store: Store, record: RunRecord, framed: bytes) -> None:
