@@ -102,9 +102,8 @@ def look(store: Store, signature: Digest, *, validate: bool | str | None = None)
         known = known_to_index(store, signature)
         return known, None if known is None else f"the record of run {known.id} is not in the store any more"
     except DamagedError as error:
-        return known_to_index(
-            store, signature
-        ), f"the record of signature {signature.short} is damaged ({error.message})"
+        damage = f"the record of signature {signature.short} is damaged ({error.message})"
+        return known_to_index(store, signature), damage
     if is_forgotten(store, record):
         return record, f"run {record.id} was forgotten: {said_wrong(store, record)}"
     missing = _what_is_not_whole(store, record, validate)
