@@ -13,6 +13,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat as modes
 import time
 from typing import TYPE_CHECKING
 
@@ -189,12 +190,14 @@ def make_folder(path: str) -> None:
 
 
 def _open(path: str) -> int:
-    """Open a file for its holder; one that was shut is none of the cache's, and goes."""
-    try:
-        return open_lock(path, _MODE, make_folder)
-    except StoragePermissionError:
-        posix.try_to_remove(path)
-        return open_lock(path, _MODE, make_folder)
+    """Open a file for its holder; one that was shut, and a FIFO, are none of the cache's, and go."""
+    with contextlib.suppress(StoragePermissionError):
+        descriptor = open_lock(path, _MODE, make_folder)
+        if modes.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        close_lock(descriptor)
+    posix.try_to_remove(path)
+    return open_lock(path, _MODE, make_folder)
 
 
 def _is_locked(descriptor: int, path: str) -> bool:

@@ -16,7 +16,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import stat as modes
 from typing import TYPE_CHECKING
 
 from consist.blobs import posix
@@ -38,7 +37,7 @@ _held: set[int] = set()
 
 
 def open_lock(path: str, mode: int, make_folder: Callable[[str], object]) -> int:
-    """Open the file of a lock, made if need be; what lies there and is none is removed, if that can be.
+    """Open the file of a lock, made if need be; a link, a socket or an empty folder in its place is removed.
 
     Parameters
     ----------
@@ -64,25 +63,18 @@ def open_lock(path: str, mode: int, make_folder: Callable[[str], object]) -> int
     except FileNotFoundError:
         make_folder(os.path.dirname(path))
         descriptor = _opened(path, mode)
-    if descriptor is None:
-        posix.try_to_remove(path)
-        descriptor = perform("open", path, os.open, path, _OPEN, mode)
-    note_held(descriptor)
+    _held.add(descriptor)
     return descriptor
 
 
-def _opened(path: str, mode: int) -> int | None:
-    """Open a regular file, made if nothing is there; None if something else is."""
+def _opened(path: str, mode: int) -> int:
     try:
-        descriptor = perform("open", path, os.open, path, _OPEN, mode)
+        return perform("open", path, os.open, path, _OPEN, mode)
     except StorageError as error:
-        if posix.errno_of(error) in _FOREIGN:
-            return None
-        raise
-    if modes.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return None
+        if posix.errno_of(error) not in _FOREIGN:
+            raise
+    posix.try_to_remove(path)
+    return perform("open", path, os.open, path, _OPEN, mode)
 
 
 def note_held(descriptor: int) -> None:
@@ -108,10 +100,11 @@ def is_at(descriptor: int, path: str) -> bool:
 def close_lock(descriptor: int) -> None:
     """Free a lock, and close its file."""
     _held.discard(descriptor)
-    # Said aloud: a process forked meanwhile may hold a copy, and closing ours alone would not free the lock.
-    with contextlib.suppress(OSError):
+    try:
+        # Said aloud: a process forked meanwhile may hold a copy, and closing ours alone would not free the lock.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _close_copies() -> None:
