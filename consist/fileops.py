@@ -2,7 +2,7 @@
 
 Each operation is `perform`-ed under a name, so that a test can stop a writer before and after every single one
 (``tests/crash``) and so that an `OSError` becomes one of our own errors in one place. This module decides nothing
-about *which* operations make a safe write; that is ``blobs/local.py`` and ``index/environment.py``.
+about *which* operations make a safe write; that is ``blobs/publishing.py`` and ``index/environment.py``.
 
 Reading does not pass here: a reader that is killed leaves nothing behind.
 """

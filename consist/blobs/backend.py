@@ -1,6 +1,6 @@
 """The `Backend` port: what consist asks of a place that keeps objects. Nothing else touches one.
 
-An adapter implements `Backend` for one kind of place (``local.py``, ``remote.py``); a wrapper implements it on top of
+An adapter implements `Backend` for one kind of place (``local.py``, ``remote/``); a wrapper implements it on top of
 another backend. ``consist.testing.BackendSuite`` is the port's contract as a test.
 
 What holds for every method

@@ -129,7 +129,7 @@ class BlobSource:
         return self._first(digest, size, lambda kind: kind.read(digest))
 
     def read_parts(self, digest: Digest, parts: Sequence[slice], *, size: int | None = None) -> list[bytes]:
-        """Return parts of a blob, in their order; of a large one all chunks that they touch in one batch of requests.
+        """Return parts of a blob, in their order; of a large one chunks are fetched in batches of up to 128 MiB.
 
         Parameters
         ----------

@@ -1,12 +1,11 @@
 """The files of a read cache: opened, locked and mended. What they hold, and whether that is right, others decide.
 
-A file is its own lock. It is written by whoever holds it with `flock`, which the kernel takes back when the holder
-dies, and unlinked only by a holder; whoever then gets the lock of the unlinked file notices that the name leads
-elsewhere, and tries again. Readers take no lock, since all that they read is compared with a digest.
+A file is its own lock (``lockedfiles.py``), and written by its holder alone. Readers take no lock, since all that they
+read is compared with a digest.
 """
 
 # Paths are plain strings in this layer: pathlib costs more than some of the calls.
-# ruff: noqa: PTH112, PTH114, PTH120
+# ruff: noqa: PTH112, PTH120
 
 from __future__ import annotations
 
@@ -19,7 +18,8 @@ import time
 from typing import TYPE_CHECKING
 
 from consist.blobs import posix
-from consist.errors import StorageError
+from consist.blobs.lockedfiles import SAFELY, close_lock, is_at, is_held, note_held, open_lock
+from consist.errors import StorageError, StoragePermissionError
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -27,24 +27,16 @@ if TYPE_CHECKING:
 
     from consist.blobs.posix import OpenFile
 
-_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""Whatever lies in a file's place, opening it leads nowhere else and waits for nobody."""
-_READ = os.O_RDONLY | _SAFELY
-_OPEN = os.O_RDWR | os.O_CREAT | _SAFELY
-ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFELY
+_READ = os.O_RDONLY | SAFELY
+ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND | SAFELY
 _OWN = 0o700
+_MODE = 0o600
 
 _TRIES = 100
 """More than a file can be unlinked by others in a row, and fewer than for ever."""
 
 _FRESH = 3600.0
 """Seconds for which a file counts as used just now: so long a reader need not write its date again."""
-
-_FOREIGN = frozenset({errno.ELOOP, errno.EISDIR, errno.EACCES, errno.ENXIO})
-"""What opening says of a link, a folder, a file that was shut, a socket: none is the cache's."""
-
-_held: set[int] = set()
-"""Locked files of this process, so that a forked child can close its copies: a lock must not outlive its holder."""
 
 
 class CacheFile:
@@ -90,13 +82,13 @@ class CacheFile:
 
     def release(self) -> None:
         """Let go of it; a file that nothing was written to is removed."""
-        if self._descriptor not in _held:  # this is a child forked meanwhile: the lock is its parent's
+        if not is_held(self._descriptor):  # this is a child forked meanwhile: the lock is its parent's
             return
         try:
             if not self.is_used and not os.fstat(self._descriptor).st_size:
                 posix.remove_quietly(self._path)
         finally:
-            _close(self._descriptor)
+            close_lock(self._descriptor)
 
 
 def lock_file(path: str) -> CacheFile | None:
@@ -113,17 +105,20 @@ def lock_file(path: str) -> CacheFile | None:
         If it cannot be made or locked.
     """
     for _ in range(_TRIES):
-        descriptor = _open(path)
-        if descriptor < 0:
-            break
+        try:
+            descriptor = _open(path)
+        except StorageError as error:
+            if posix.errno_of(error) == errno.EISDIR:
+                break
+            raise
         try:
             perform("lock", path, fcntl.flock, descriptor, fcntl.LOCK_EX)
-            if _is_at(descriptor, path):
+            if is_at(descriptor, path):
                 return CacheFile(path, descriptor)
         except BaseException:
-            _close(descriptor)
+            close_lock(descriptor)
             raise
-        _close(descriptor)
+        close_lock(descriptor)
     return None
 
 
@@ -139,24 +134,22 @@ def locked_if_free(path: str, *, make: bool = False) -> Iterator[int | None]:
         If it cannot be opened, or not be locked.
     """
     descriptor = _open(path) if make else perform("open", path, os.open, path, _READ)
-    if descriptor < 0:
-        raise StorageError(f"{path} is a folder", hint="remove it: a file of the cache belongs there")
-    _held.add(descriptor)
+    note_held(descriptor)
     try:
-        yield descriptor if _is_locked(descriptor, path) and _is_at(descriptor, path) else None
+        yield descriptor if _is_locked(descriptor, path) and is_at(descriptor, path) else None
     finally:
-        _close(descriptor)
+        close_lock(descriptor)
 
 
 def remove_free_file(path: str) -> bool:
     """Remove a file of the cache, unless somebody holds it; tell whether it is gone."""
     try:
         with locked_if_free(path) as descriptor:
-            return descriptor is not None and is_removed(path)
+            return descriptor is not None and posix.try_to_remove(path)
     except FileNotFoundError:
         return True
     except StorageError:  # nobody can hold what cannot be opened
-        return is_removed(path)
+        return posix.try_to_remove(path)
 
 
 @contextlib.contextmanager
@@ -197,32 +190,14 @@ def make_folder(path: str) -> None:
 
 
 def _open(path: str) -> int:
-    """Open a file for its holder; what lies there and is none of the cache's is removed, if that can be: else -1."""
-    try:
-        descriptor = _try_open(path)
-    except FileNotFoundError:
-        make_folder(os.path.dirname(path))
-        descriptor = _try_open(path)
-    if descriptor < 0:
-        if not is_removed(path) and os.path.isdir(path):
-            return -1
-        descriptor = perform("open", path, os.open, path, _OPEN, 0o600)
-    _held.add(descriptor)
-    return descriptor
-
-
-def _try_open(path: str) -> int:
-    """Open a regular file, made if nothing is there; -1 if something else is."""
-    try:
-        descriptor = perform("open", path, os.open, path, _OPEN, 0o600)
-    except StorageError as error:
-        if posix.errno_of(error) in _FOREIGN:
-            return -1
-        raise
-    if modes.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return -1
+    """Open a file for its holder; one that was shut, and a FIFO, are none of the cache's, and go."""
+    with contextlib.suppress(StoragePermissionError):
+        descriptor = open_lock(path, _MODE, make_folder)
+        if modes.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        close_lock(descriptor)
+    posix.try_to_remove(path)
+    return open_lock(path, _MODE, make_folder)
 
 
 def _is_locked(descriptor: int, path: str) -> bool:
@@ -232,28 +207,6 @@ def _is_locked(descriptor: int, path: str) -> bool:
         if isinstance(error.__cause__, BlockingIOError):
             return False
         raise
-    return True
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    """Tell whether an open file is still the one under its name."""
-    try:
-        named = os.lstat(path)
-    except OSError:
-        return False
-    held = os.fstat(descriptor)
-    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)
-
-
-def is_removed(path: str) -> bool:
-    """Remove what is at a path, a folder only if it is empty; tell whether it is gone."""
-    remove = os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink
-    try:
-        perform("unlink", path, remove, path)
-    except FileNotFoundError:
-        return True
-    except StorageError:
-        return False
     return True
 
 
@@ -270,21 +223,3 @@ def _is_hole(descriptor: int, start: int, length: int) -> bool:
         return os.lseek(descriptor, start, os.SEEK_DATA) >= start + length
     except OSError as error:
         return error.errno == errno.ENXIO  # nothing but a hole up to the end; others cannot tell, and it is read
-
-
-def _close(descriptor: int) -> None:
-    _held.discard(descriptor)
-    # Said aloud: a process forked meanwhile may hold a copy, and closing ours alone would not free the lock.
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
-
-
-def _close_copies() -> None:
-    for descriptor in _held:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_close_copies)

@@ -16,8 +16,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from consist.blobs import layout
-from consist.blobs.cachefiles import ADD, is_removed, locked_if_free, read_kept, reading, remove_free_file
+from consist.blobs import layout, posix
+from consist.blobs.cachefiles import ADD, locked_if_free, read_kept, reading, remove_free_file
 from consist.fileops import perform
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Room:
         perform("rename", path, os.rename, path, taken)
         with reading(taken) as file:
             lines = (read_kept(file, 0, min(file.size, 1 << 20)) or b"").split() if file is not None else []
-        is_removed(taken)
+        posix.try_to_remove(taken)
         return sum(int(line) for line in lines if line.isdigit())
 
     def _make_room(self) -> int:

@@ -19,9 +19,7 @@ _FIRST = 64 << 10
 """Bytes read at first: most content is small, and room for 1 MiB takes a fifth of the time of putting a small file."""
 
 
-def copy_hashed(
-    read_into: Callable[[memoryview], int], write: Callable[[memoryview], object], *, head: bytes = b""
-) -> Hashed:
+def copy_hashed(read_into: Callable[[memoryview], int], write: Callable[[memoryview], object]) -> Hashed:
     """Copy to the end of the content and say what it was.
 
     A thread of its own hashes while this one reads and writes: for 1 GiB of cached random bytes that took 1.1 x
@@ -34,8 +32,6 @@ def copy_hashed(
         Fills a buffer with what comes next and returns how many bytes; less than the buffer holds only at the end.
     write : callable
         Takes each piece; it must not keep it.
-    head : bytes
-        The first `BLOCK` bytes, if they were read already.
 
     Returns
     -------
@@ -50,9 +46,8 @@ def copy_hashed(
     (7, b'content')
     """
     hasher = Hasher(threads=1)
-    first = memoryview(head) if head else buffer(BLOCK)
-    if not head:
-        first = first[: read_into(first)]
+    first = buffer(BLOCK)
+    first = first[: read_into(first)]
     hasher.update(first)
     write(first)
     if len(first) < BLOCK:  # most blobs are small, and a thread is not worth its while for one piece

@@ -164,8 +164,9 @@ class _Scanner:
             names = _names(place)
             if path and not names:
                 self.result.empty.append(path)
+            within = (*around, identity)
             for name in names:
-                self._name(_joined(path, name, place), f"{place}/{name}", (*around, identity), to_come)
+                self._name(_joined(path, name, place), f"{place}/{name}", within, to_come)
 
     def _name(self, path: str, place: str, around: tuple[tuple[int, int], ...], to_come: list[Any]) -> None:
         found = self._look(place, follow=self._follow)

@@ -159,21 +159,20 @@ class LargeBlobs:
             return None
         from concurrent.futures import ThreadPoolExecutor
 
-        from consist.blobs.largereader import LOCAL_WINDOW, REMOTE_WINDOW, windows
+        from consist.blobs.largereader import windows
 
-        size = LOCAL_WINDOW if self._backend.capabilities.files else REMOTE_WINDOW
         cache = self._cache if cached else None
         fetcher = self._fetcher(manifest, cache)
         hasher = Hasher(threads=1)
         with ThreadPoolExecutor(1, thread_name_prefix="consist-hash") as hashing:
-            for window in windows(fetcher, size, checked=cache is not None):
+            for window in windows(fetcher, self._window, checked=cache is not None):
                 hashed = hashing.submit(_update, hasher, window)
                 _write(window, write)
                 hashed.result()
                 window.clear()  # let go of before the next is waited for
         if hasher.result().digest != digest:
             self._forget(digest)
-            for _ in windows(fetcher, size):
+            for _ in windows(fetcher, self._window):
                 pass
             raise self._other_content(digest)
         return manifest.size
@@ -195,9 +194,10 @@ class LargeBlobs:
                     return manifest.size
             untold = manifest.size - file.size
             file.begin_again()
-            self.copy(digest, file.write)
-            seen(untold)
-            return manifest.size
+            size = self.copy(digest, file.write)  # None if the manifest went meanwhile, as it does before its packs
+            if size is not None:
+                seen(untold)
+            return size
         return self.copy(digest, telling(file.write, seen))
 
     def stat(self, digest: Digest) -> ObjectStat | None:

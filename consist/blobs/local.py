@@ -4,15 +4,15 @@ Content-named objects are written to ``tmp/``, synced, and renamed to their key:
 replacing is harmless and heals. Control objects are linked to their key instead, which fails if the key is taken, so
 exactly one of many writers wins. Compare-and-swap and deletion hold one lock file for the store.
 
-It is not a lock manager for readers: they never wait, since nothing is ever changed in place.
+It is not a lock manager for readers: they never wait, since nothing is ever changed in place. How a file gets its key
+is in ``publishing.py``.
 """
 
 # Paths are plain strings in this layer: pathlib costs more than some of the calls.
-# ruff: noqa: PTH100, PTH120
+# ruff: noqa: PTH100
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat as modes
@@ -20,36 +20,20 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import layout, posix
 from consist.blobs.backend import Capabilities, ObjectStat, Versioned, require_version
-from consist.blobs.folders import Folders, exclusive_lock, random_name
-from consist.errors import (
-    AlreadyExistsError,
-    BlobNotFoundError,
-    ChangedError,
-    SettingsError,
-    StorageError,
-    UsageError,
-)
+from consist.blobs.publishing import PRIVATE, Publisher
+from consist.errors import BlobNotFoundError, ChangedError, StorageError, UsageError
 from consist.fileops import perform, storage_error
 from consist.hashing.hasher import hash_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
     from consist.blobs.backend import Range
 
-PRIVATE = "private"
-GROUP_READ = "group-read"
-GROUP = "group"
-_FOLDER_MODES = {PRIVATE: 0o700, GROUP_READ: 0o2750, GROUP: 0o2770}
-_LOCK_MODES = {PRIVATE: 0o600, GROUP_READ: 0o600, GROUP: 0o660}
-_EVERYTHING = Capabilities(create=True, replace=True, files=True)  # frozen, and asked for twice by every hit
-_FILE_MODE = 0o444
 
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV})
-"""What `link` answers on filesystems without hard links (FAT, SMB, some FUSE), or without them across folders (AFS)."""
+_EVERYTHING = Capabilities(create=True, replace=True, files=True)  # frozen, and asked for twice by every hit
 
 
 class LocalBackend:
@@ -84,14 +68,8 @@ class LocalBackend:
     """
 
     def __init__(self, root: str, *, durable: bool = True, sharing: str = PRIVATE) -> None:
-        if sharing not in _FOLDER_MODES:
-            raise SettingsError(f"sharing is one of {', '.join(_FOLDER_MODES)}, not {sharing!r}")
         self._root = os.path.abspath(root)
-        self._temp = f"{self._root}/{layout.TEMP}"
-        self._lock = f"{self._root}/{layout.LOCK}"
-        self._durable = durable
-        self._sharing = sharing
-        self._folders = Folders(self._root, _FOLDER_MODES[sharing], durable=durable)
+        self._publisher = Publisher(self._root, durable=durable, sharing=sharing)
 
     @property
     def url(self) -> str:
@@ -121,23 +99,23 @@ class LocalBackend:
 
     def upload(self) -> LocalUpload:
         """Begin a content-named object of any size."""
-        return LocalUpload(self, self._new_temp())
+        return LocalUpload(self._publisher)
 
     def create(self, key: str, data: bytes) -> None:
         """Publish a control object if the key is free, otherwise `AlreadyExistsError`."""
-        with self._new_temp() as temp:
+        with self._publisher.new_temp() as temp:
             temp.write(data)
-            self.seal(temp)
-            self._link(temp, key)
+            self._publisher.seal(temp)
+            self._publisher.link(temp, key)
 
     def replace(self, key: str, data: bytes, *, if_match: str) -> None:
         """Publish a control object if the key still holds the version `if_match`, otherwise `ChangedError`."""
-        with self._new_temp() as temp:
+        with self._publisher.new_temp() as temp:
             temp.write(data)
-            self.seal(temp)
-            with self._locked():  # for the look and the rename only: the slow part is done
+            self._publisher.seal(temp)
+            with self._publisher.locked():  # for the look and the rename only: the slow part is done
                 require_version(self, key, if_match)
-                self.rename(temp, key)
+                self._publisher.rename(temp, key)
 
     def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Remove an object; with `if_match` only that version of it, otherwise `ChangedError`.
@@ -146,7 +124,7 @@ class LocalBackend:
         """
         path = self.path_of(key)
         try:
-            with self._locked():
+            with self._publisher.locked():
                 if if_match is not None:
                     require_version(self, key, if_match)
                 perform("unlink", path, os.unlink, path)
@@ -154,25 +132,13 @@ class LocalBackend:
             if if_match is not None:
                 raise ChangedError(f"{key} in {self.url} is gone") from None
             return
-        if self._durable:
-            posix.sync_folder(os.path.dirname(path))
+        self._publisher.sync_folder_of(key)
 
     def sweep(self, older_than: float) -> int:
         """Remove temp files and half-made folders of killed writers that are `older_than` seconds old or older."""
         left_over = self._left_over()
-        if not left_over:
-            return 0
-        now = self._clock()
-        count = 0
-        for path in left_over:
-            with contextlib.suppress(FileNotFoundError):
-                found = os.lstat(path)
-                if now - found.st_mtime < older_than:
-                    continue
-                remove = os.rmdir if modes.S_ISDIR(found.st_mode) else os.unlink
-                perform("unlink", path, remove, path)
-                count += 1
-        return count
+        now = self._clock() if left_over else 0.0
+        return sum(_swept(path, now - older_than) for path in left_over)
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -224,90 +190,21 @@ class LocalBackend:
                 key = f"{folder}/{name}" if folder else name
                 if name.startswith(".") or not _is_text(name) or _is_own(key):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(key)
-                elif entry.is_file(follow_symlinks=False):
-                    with contextlib.suppress(FileNotFoundError):
-                        found = entry.stat(follow_symlinks=False)
-                        yield ObjectStat(key, found.st_size, found.st_mtime)
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(key)
+                        continue
+                    found = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise storage_error("list", entry.path, error) from error
+                if modes.S_ISREG(found.st_mode):
+                    yield ObjectStat(key, found.st_size, found.st_mtime)
 
     def path_of(self, key: str) -> str:
         """Return the local path of a key."""
         return f"{self._root}/{key}"
-
-    # Steps of a publish; `LocalUpload` uses the first two ----------------------------------------------------------
-
-    def seal(self, temp: posix.TempFile) -> None:
-        """Finish a temp file: read-only, on disk, closed."""
-        temp.seal(mode=_FILE_MODE, durable=self._durable)
-
-    def rename(self, temp: posix.TempFile, key: str) -> None:
-        """Give a sealed temp file its key, replacing what may be there, but for a folder: it may hold anything."""
-        target = self.path_of(key)
-        try:
-            self._into_folder("rename", os.replace, temp.path, target)
-        except StorageError as error:
-            if posix.errno_of(error) != errno.EISDIR:
-                raise
-            raise _folder_in_place(key, target) from error
-        temp.published = True
-        self._sync_folder_of(target)
-
-    def _link(self, temp: posix.TempFile, key: str) -> None:
-        """Give a sealed temp file its key if that is free; the kernel decides among many."""
-        target = self.path_of(key)
-        try:
-            self._into_folder("link", os.link, temp.path, target)
-        except FileExistsError:
-            # A repeated NFS request is told that the link exists which its first try made: two names are the proof.
-            if os.lstat(temp.path).st_nlink != 2:  # noqa: PLR2004 - the temp name and the final one
-                if not self._is_cleared(key):
-                    raise AlreadyExistsError(f"{key} is there already in {self.url}") from None
-                self._link(temp, key)
-                return
-        except StorageError as error:
-            if posix.errno_of(error) not in _NO_LINKS:
-                raise
-            self._rename_if_free(temp, key)
-            return
-        self._sync_folder_of(target)
-
-    def _rename_if_free(self, temp: posix.TempFile, key: str) -> None:
-        """Do what `_link` does where the filesystem has no links: look and rename under the lock."""
-        with self._locked():
-            if modes.S_ISREG(_mode_of(self.path_of(key))):
-                raise AlreadyExistsError(f"{key} is there already in {self.url}")
-            self.rename(temp, key)
-
-    def _is_cleared(self, key: str) -> bool:
-        """Remove what is at a key and no object, such as a FIFO or a link; tell whether there was something.
-
-        Else it would be taken for ever by what nobody can read. Under the lock, so that nobody else has removed it
-        and published there meanwhile.
-        """
-        path = self.path_of(key)
-        mode = _mode_of(path)
-        if not mode or modes.S_ISREG(mode):  # nearly always: somebody was first
-            return False
-        with self._locked():
-            mode = _mode_of(path)
-            if modes.S_ISDIR(mode):  # which may hold anything
-                raise _folder_in_place(key, path)
-            if mode and not modes.S_ISREG(mode):
-                perform("unlink", path, os.unlink, path)
-        return True
-
-    def _sync_folder_of(self, target: str) -> None:
-        if self._durable:
-            posix.sync_folder(os.path.dirname(target))
-
-    def _into_folder(self, operation: str, call: Callable[[str, str], None], source: str, target: str) -> None:
-        """Rename or link into a folder that is nearly always there: try first, make it if not."""
-        self._folders.within(target.rpartition("/")[0], lambda: perform(operation, target, call, source, target))
-
-    def _new_temp(self) -> posix.TempFile:
-        path = f"{self._temp}/{random_name()}"
-        return self._folders.within(self._temp, lambda: posix.TempFile(path))
 
     # Looking -------------------------------------------------------------------------------------------------------
 
@@ -321,9 +218,6 @@ class LocalBackend:
             raise storage_error("read", self.path_of(key), error) from error
         finally:
             os.close(file.descriptor)
-
-    def _locked(self) -> AbstractContextManager[None]:
-        return exclusive_lock(self._lock, _LOCK_MODES[self._sharing])
 
     def _entries(self, folder: str) -> Sequence[os.DirEntry[str]]:
         """Read one folder at once, so that no descriptor stays open while the caller works; none if it is gone."""
@@ -343,18 +237,18 @@ class LocalBackend:
 
     def _clock(self) -> float:
         """Ask the filesystem what time it is: a file server's clock is not ours."""
-        with self._new_temp() as probe:
+        with self._publisher.new_temp() as probe:
             return os.lstat(probe.path).st_mtime
 
 
 class LocalUpload:
     """An object on its way into a `LocalBackend`: a temp file that `publish` renames."""
 
-    __slots__ = ("_backend", "_temp")
+    __slots__ = ("_publisher", "_temp")
 
-    def __init__(self, backend: LocalBackend, temp: posix.TempFile) -> None:
-        self._backend = backend
-        self._temp = temp
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._temp = publisher.new_temp()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add the next piece."""
@@ -362,8 +256,8 @@ class LocalUpload:
 
     def publish(self, key: str) -> None:
         """Make it visible under `key`, whole."""
-        self._backend.seal(self._temp)
-        self._backend.rename(self._temp, key)
+        self._publisher.seal(self._temp)
+        self._publisher.rename(self._temp, key)
 
     def __enter__(self) -> Self:
         return self
@@ -374,18 +268,20 @@ class LocalUpload:
         self._temp.__exit__(kind, error, trace)
 
 
-def _mode_of(path: str) -> int:
-    """Return the mode of what is at a path, not of what a link leads to; 0 if nothing is."""
+def _swept(path: str, before: float) -> bool:
+    """Remove a left-over that was last changed until then; tell whether it went."""
     try:
-        return os.lstat(path).st_mode
+        found = os.lstat(path)
+        if found.st_mtime > before:
+            return False
+        perform("unlink", path, os.rmdir if modes.S_ISDIR(found.st_mode) else os.unlink, path)
     except FileNotFoundError:
-        return 0
-
-
-def _folder_in_place(key: str, path: str) -> StorageError:
-    return StorageError(
-        f"cannot write {key}: the folder {path} is in its place", hint="remove it: no folder belongs there"
-    )
+        return False
+    except StorageError as error:
+        if posix.errno_of(error) != errno.ENOTEMPTY:  # a folder of somebody's: those of writers are empty
+            raise
+        return False
+    return True
 
 
 def _is_text(name: str) -> bool:

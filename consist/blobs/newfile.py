@@ -93,7 +93,7 @@ def check_place(path: object) -> str:
     Raises
     ------
     UsageError
-        If it is none: empty, not text, in a file, too long.
+        If it is none: empty, not text, not what the system can encode, in a file, too long.
     """
     target = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(target, str) or not target:
@@ -107,6 +107,10 @@ def check_place(path: object) -> str:
     except NotADirectoryError:
         bare = target.rstrip("/")
         raise no_folder(target, bare if os.path.lexists(bare) else os.path.dirname(bare) or ".") from None
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"cannot write {target!a:.200}: no name can be written so", hint="choose another name"
+        ) from None
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise storage_error("look at", target, error) from error

@@ -203,7 +203,7 @@ class NewFolder:
         try:
             self._rename(self._name, aside)
             published = self._rename_if_free()
-        except FileNotFoundError:  # somebody else took it away
+        except FileNotFoundError:  # somebody else took the old one away
             return False
         except BaseException:
             with contextlib.suppress(StorageError, FileNotFoundError):  # the first error is the one to report
@@ -217,6 +217,8 @@ class NewFolder:
             self._rename(self._temp, self._name)
         except FileExistsError:
             return False
+        except FileNotFoundError as error:  # somebody removed what is on its way
+            raise storage_error("rename", self._target, error) from error
         except StorageError as error:
             if posix.errno_of(error) not in _TAKEN:
                 raise

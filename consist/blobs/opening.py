@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs.local import LocalBackend
-from consist.blobs.urls import clean_url, is_remote, normalise_url
+from consist.blobs.urls import clean_url, is_remote
 from consist.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import Backend
     from consist.blobs.remote.probe import Memory
-
-__all__ = ["normalise_url", "open_backend"]
 
 
 def open_backend(

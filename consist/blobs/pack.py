@@ -251,7 +251,7 @@ def _spans(directory: Directory) -> list[list[tuple[Piece, bytes]]]:
     spans: list[list[tuple[Piece, bytes]]] = []
     room = 0
     for piece, seal in zip(directory.pieces, directory.seals, strict=True):
-        if piece.stored > room:
+        if not spans or piece.stored > room:
             spans.append([])
             room = max(PIECE, piece.stored)
         room -= piece.stored

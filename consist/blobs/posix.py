@@ -1,7 +1,7 @@
 """POSIX file primitives with the care that a store needs: whole writes, syncs, temp files, reads without surprises.
 
 Every call that changes a file passes through `consist.fileops.perform`. Nothing here knows of keys or digests; what
-makes a safe *publish* out of these is ``local.py``.
+makes a safe *publish* out of these is ``publishing.py``.
 """
 
 from __future__ import annotations
@@ -205,6 +205,18 @@ def remove_quietly(path: str) -> None:
     """Remove a temp file; if that fails too, it is left for a sweep, and the first error is the one to report."""
     with contextlib.suppress(StorageError, FileNotFoundError):
         perform("unlink", path, os.unlink, path)
+
+
+def try_to_remove(path: str) -> bool:
+    """Remove what is at a path, a folder only if it is empty; tell whether it is gone."""
+    remove = os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink  # noqa: PTH112, PTH114
+    try:
+        perform("unlink", path, remove, path)
+    except FileNotFoundError:
+        return True
+    except StorageError:
+        return False
+    return True
 
 
 _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP})

@@ -74,9 +74,7 @@ def open_source(backend: Backend, key: str) -> Source:
     return FileSource(file)
 
 
-def copy_object(
-    backend: Backend, key: str, write: Callable[[memoryview], object], *, size: int | None = None
-) -> Hashed:
+def copy_object(backend: Backend, key: str, write: Callable[[memoryview], object]) -> Hashed:
     """Read an object from start to end into `write`; over a network by large requests, some at once.
 
     Parameters
@@ -87,13 +85,11 @@ def copy_object(
         Which object.
     write : callable
         Takes the pieces, in order.
-    size : int, optional
-        Its bytes, where they are known: saves a request.
 
     Returns
     -------
     Hashed
-        Digest and size of what was read, which is less than `size` if the object was cut short.
+        Digest and size of what was read.
 
     Raises
     ------
@@ -104,22 +100,20 @@ def copy_object(
         with contextlib.closing(open_source(backend, key)) as source:
             return _copy_source(source, write)
     hasher = Hasher()
-    for piece in _pieces(backend, key, size):
+    for piece in _pieces(backend, key):
         hasher.update(piece)
         write(memoryview(piece))
     return hasher.result()
 
 
-def _pieces(backend: Backend, key: str, size: int | None) -> Iterator[bytes | memoryview]:
-    """Yield what a remote object has, in order."""
-    start = 0
-    if size is None:
-        first = backend.get_range(key, 0, PIECE)
-        yield first
-        if len(first) < PIECE:
-            return
-        start, size = PIECE, RangeSource(backend, key).size()
-    starts = range(start, size, PIECE)
+def _pieces(backend: Backend, key: str) -> Iterator[bytes | memoryview]:
+    """Yield what a remote object has, in order; how much that is, is asked only if it is more than a piece."""
+    first = backend.get_range(key, 0, PIECE)
+    yield first
+    if len(first) < PIECE:
+        return
+    size = RangeSource(backend, key).size()
+    starts = range(PIECE, size, PIECE)
     for number in range(0, len(starts), AT_ONCE):
         at_once = starts[number : number + AT_ONCE]
         yield from backend.get_ranges([Range(key, begin, min(PIECE, size - begin)) for begin in at_once])

@@ -43,7 +43,9 @@ class SeekableReader(io.RawIOBase, abc.ABC):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go elsewhere; nothing is read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}.get(whence)
+        if base is None:
+            raise ValueError(f"cannot seek from whence {whence!r}: it is 0, 1 or 2")
         if base + offset < 0:
             raise ValueError(f"cannot seek to {base + offset}, before the start")
         self._position = base + offset

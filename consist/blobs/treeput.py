@@ -15,7 +15,6 @@ import stat
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from consist.blobs import layout
 from consist.blobs.folderscan import FOLLOW, REFUSE, scan, unreadable
 from consist.blobs.tree import TreeFile, decode_tree, encode_tree, make_tree
 from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError, UsageError
@@ -176,7 +175,7 @@ class _Keeper:
         self._earlier = earlier
         self._local = blobs.backend.capabilities.files
         self._flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
-        self._batch: dict[Digest, bytes] = {}
+        self._batch: dict[Hashed, bytes] = {}
         self._bytes = 0
 
     def keep(self, file: FoundFile) -> Hashed:
@@ -194,20 +193,10 @@ class _Keeper:
 
     def flush(self) -> None:
         """Put what is gathered."""
-        if not self._batch:
-            return
-        keys = {digest: layout.digest_key(layout.BLOBS, digest) for digest in self._batch}
-        there = self._blobs.backend.stat_many(list(keys.values()))
-        wanted = [
-            (keys[digest], data)
-            for (digest, data), found in zip(self._batch.items(), there, strict=True)
-            if found is None or found.size != len(data) or digest in self._blobs.suspects
-        ]
-        self._blobs.backend.put_many(wanted)
-        for digest in self._batch:
-            self._blobs.suspects.discard(digest)
-        self._batch.clear()
-        self._bytes = 0
+        if self._batch:
+            self._blobs.whole.put_missing(self._batch)
+            self._batch.clear()
+            self._bytes = 0
 
     def _read_once(self, place: str, like: Like) -> Hashed | None:
         """Put what a file holds; None if it was another file, or had other content, before or after."""
@@ -230,8 +219,8 @@ class _Keeper:
         if self._local:
             return Hashed(*self._blobs.put_bytes(data)[:2])
         hashed = Hashed(hash_bytes(data), len(data))
-        if hashed.digest not in self._batch:
-            self._batch[hashed.digest] = data
+        if hashed not in self._batch:
+            self._batch[hashed] = data
             self._bytes += len(data)
         if len(self._batch) == BATCH_FILES or self._bytes >= BATCH_BYTES:
             self.flush()

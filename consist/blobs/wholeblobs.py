@@ -14,7 +14,7 @@ from consist.errors import BlobNotFoundError, DamagedError
 from consist.hashing.hasher import Hashed, hash_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableSet, Sequence
+    from collections.abc import Callable, Iterator, Mapping, MutableSet, Sequence
 
     from consist.blobs.backend import Backend, ObjectStat
     from consist.blobs.posix import Growing
@@ -56,11 +56,22 @@ class WholeBlobs:
         hashed = [Hashed(hash_bytes(data), len(data)) for data in contents]
         new = dict(zip(hashed, contents, strict=True))
         if self._backend.capabilities.files:  # asking is cheap, and rewriting what is there is not
-            new = {found: data for found, data in new.items() if not self._is_there(found)}
-        self._backend.put_many([(_key(found.digest), data) for found, data in new.items()])
-        for found in new:
-            self._suspects.discard(found.digest)
+            self.put_missing(new)
+        else:
+            self._put_all(new)
         return hashed
+
+    def put_missing(self, contents: Mapping[Hashed, bytes]) -> None:
+        """Keep those of many contents that are not there whole, or suspect: all are asked for in one batch."""
+        there = self._backend.stat_many([_key(hashed.digest) for hashed in contents])
+        sizes = [None if found is None else found.size for found in there]
+        self._put_all(
+            {
+                hashed: data
+                for (hashed, data), size in zip(contents.items(), sizes, strict=True)
+                if size != hashed.size or hashed.digest in self._suspects
+            }
+        )
 
     def open(self, digest: Digest) -> BinaryIO | None:
         """Open a blob as a seekable file, checked as far as ``reader.py`` says; None if there is none."""
@@ -172,6 +183,11 @@ class WholeBlobs:
             return cache.whole(layout.BLOBS, digest, parse, fetch, most=SMALL)
         except DamagedError:
             raise self._damaged(digest) from None
+
+    def _put_all(self, contents: Mapping[Hashed, bytes]) -> None:
+        self._backend.put_many([(_key(hashed.digest), data) for hashed, data in contents.items()])
+        for hashed in contents:
+            self._suspects.discard(hashed.digest)
 
     def _is_there(self, hashed: Hashed) -> bool:
         """Tell whether a put may be left out: a truncated object is caught by its size, a flipped bit by a reader."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of, one_of
 from consist.blobs.encoding import AUTO, COMPRESSIONS
-from consist.blobs.opening import normalise_url
+from consist.blobs.urls import normalise_url
 from consist.runs.blocks import Blocks
 from consist.runs.execute import execute
 from consist.runs.hooks import NO_HOOKS, Hooks

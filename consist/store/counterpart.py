@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consist.errors import DamagedError
 from consist.index.records import ARTIFACT
+from consist.store.asked import known_runs
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -65,8 +65,5 @@ class Counterparts:
 
     def _made(self, run_id: str) -> RunRecord | None:
         if run_id not in self._above:
-            try:
-                self._above[run_id] = self._store.index.get_run(run_id)
-            except DamagedError:  # as if it were not there, as in lists
-                self._above[run_id] = None
+            self._above[run_id] = next(known_runs(self._store, [run_id]), None)
         return self._above[run_id]

@@ -13,8 +13,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from consist.arguments import COUNT, check, shown
-from consist.errors import DamagedError, UsageError
+from consist.errors import UsageError
 from consist.index.records import COMPLETED, FAILED, FORGOTTEN
+from consist.store.lookup import known_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ def find_records(store: Store, wanted: Wanted) -> Iterator[RunRecord]:
     """
     since, until = wanted.since, wanted.until
     if wanted.signature is not None:
-        published = _published(store, wanted.signature)
+        published = known_run(store, wanted.signature)
         if published is None:
             return iter(())
         since = max(published.started, published.started if since is None else since)
@@ -103,13 +104,6 @@ def _fits(record: RunRecord, wanted: Wanted) -> bool:
     return (wanted.signature is None or record.signature == wanted.signature) and all(
         condition.fits(record.facet) for condition in wanted.facet
     )
-
-
-def _published(store: Store, signature: Digest) -> RunRecord | None:
-    try:
-        return store.index.find(signature)
-    except DamagedError:
-        return None
 
 
 def moment(value: object) -> int:

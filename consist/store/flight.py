@@ -1,9 +1,7 @@
 """Single flight: of all threads and processes of a machine that want one signature, one executes.
 
-A lock is a file named by the signature, held with `flock`, which the kernel takes back when its holder dies, however
-it dies. The holder unlinks the file before it lets go; whoever then gets the lock of the unlinked file notices that
-the name leads elsewhere, and tries again. So no two can hold one name, and nothing is left behind but the empty file
-of a holder that was killed, which `sweep_locks` removes.
+A lock is a file named by the signature, as ``blobs/lockedfiles.py`` has them. Its holder unlinks it before letting go;
+the empty file of one that was killed is removed by `sweep_locks`.
 
 The lock saves work. It is not what makes results right: the record is created once, whoever else executes.
 """
@@ -14,10 +12,12 @@ import contextlib
 import fcntl
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consist.blobs import posix
 from consist.blobs.folders import Folders
+from consist.blobs.lockedfiles import SAFELY, close_lock, is_at, is_held, open_lock
 from consist.errors import StorageError, StoragePermissionError, notice
 from consist.fileops import perform
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consist.hashing.digest import Digest
-
-
-_descriptors: set[int] = set()
-"""Lock files that this process has open, so that a forked child can close its copies."""
 
 
 READ_ONLY = 'CacheOptions(cache_mode="readonly")'
@@ -67,7 +63,7 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
     try:
         yield
     finally:
-        if descriptor in _descriptors:  # else this is a child forked meanwhile: the lock is its parent's
+        if is_held(descriptor):  # else this is a child forked meanwhile: the lock is its parent's
             _release(descriptor, path)
 
 
@@ -94,12 +90,12 @@ def sweep_locks(folder: str) -> int:
 def _remove_if_free(path: str) -> bool:
     """Take a lock that nobody holds, as `_acquire` would, and give it back at once, file and all."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | SAFELY)
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_at(descriptor, path):
+        if is_at(descriptor, path):
             perform("unlink", path, os.unlink, path)
             return True
     except OSError:
@@ -114,12 +110,12 @@ def _acquire(path: str, *, shared: bool, step: str) -> int:
         descriptor = _open(path, shared=shared)
         try:
             perform("lock", path, _lock, descriptor, step)
-            if _is_at(descriptor, path):
+            if is_at(descriptor, path):
                 return descriptor
         except BaseException:
-            _close(descriptor)
+            close_lock(descriptor)
             raise
-        _close(descriptor)
+        close_lock(descriptor)
 
 
 def _lock(descriptor: int, step: str) -> None:
@@ -167,18 +163,12 @@ def _release(descriptor: int, path: str) -> None:
     except (FileNotFoundError, StorageError):
         pass
     finally:
-        _close(descriptor)
+        close_lock(descriptor)
 
 
 def _open(path: str, *, shared: bool) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     mode = 0o660 if shared else 0o600
-    try:
-        descriptor = perform("open", path, os.open, path, flags, mode)
-    except FileNotFoundError:
-        _make_folder(os.path.dirname(path), shared=shared)  # noqa: PTH120 - strings throughout
-        descriptor = perform("open", path, os.open, path, flags, mode)
-    _descriptors.add(descriptor)
+    descriptor = open_lock(path, mode, partial(_make_folder, shared=shared))
     if shared:
         found = os.fstat(descriptor)
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:  # the umask took its share
@@ -191,33 +181,3 @@ def _make_folder(folder: str, *, shared: bool) -> None:
         Folders(os.path.dirname(folder), 0o2770, durable=False).make(folder)  # noqa: PTH120 - the same
     else:
         perform("mkdir", folder, os.makedirs, folder, 0o700, exist_ok=True)
-
-
-def _close(descriptor: int) -> None:
-    _descriptors.discard(descriptor)
-    try:
-        # Said aloud: a child forked meanwhile may hold a copy, and closing ours alone would not free the lock.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-    finally:
-        os.close(descriptor)
-
-
-def _close_copies() -> None:
-    """Close a forked child's copies: a lock must not outlive its holder in a child that knows nothing of it."""
-    for descriptor in _descriptors:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    _descriptors.clear()
-
-
-os.register_at_fork(after_in_child=_close_copies)
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    """Tell whether the locked file is still the one under its name."""
-    try:
-        named = os.stat(path)  # noqa: PTH116 - the same
-    except FileNotFoundError:
-        return False
-    held = os.fstat(descriptor)
-    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)

@@ -15,10 +15,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from consist.blobs.tree import Child, Tree
-from consist.errors import BlobNotFoundError, DamagedError, RunNotFoundError
+from consist.errors import RunNotFoundError
 from consist.hashing.digest import Digest, parse_prefix
 from consist.index.records import COMPLETED, SCENARIO, TREE
-from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, near_step, parse_path
+from consist.store.asked import known_runs
+from consist.store.names import AREAS, BLOBS, RUNS, STEPS, find_output, find_run, near_step, no_blob, parse_path
 from consist.store.unknown import or_elsewhere
 
 if TYPE_CHECKING:
@@ -186,11 +187,7 @@ def _newest_with_each(store: Store, step: str, newest: int | None) -> Iterator[R
         keys = {output.key for output in row.outputs}
         if row.status != COMPLETED or keys <= seen:
             continue
-        try:
-            run = store.index.get_run(row.id)
-        except DamagedError:  # `runs` passes over such a record as well
-            continue
-        if run is not None:
+        for run in known_runs(store, [row.id]):
             seen |= keys
             yield run
 
@@ -313,4 +310,4 @@ def _some(entries: Iterator[Entry], place: Place) -> Iterator[Entry]:
         yield first
         yield from entries
     elif place.name:
-        raise BlobNotFoundError(f"no blob's digest begins with {place.name!r}", hint="`consist ls blobs` lists them")
+        raise no_blob(place.name)

@@ -20,7 +20,7 @@ from consist.identity.signature import signature as signature_of
 from consist.index.logobject import MAX_EVENT_TEXT
 from consist.index.marks import PIN
 from consist.index.records import FAILED, Event, decode_record
-from consist.store.asked import all_askers
+from consist.store.asked import all_askers, known_runs
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
@@ -119,16 +119,9 @@ def pin(store: Store, record: RunRecord, reason: str = "") -> bool:
 
 def pinned_runs(store: Store, **chosen: Unpack[Filters]) -> Iterator[RunRecord]:
     """Yield the runs that are pinned, the newest first, by the filters of `Index.runs`: there are few of them."""
-    found = (_whole(store, run_id) for run_id in {run_id for run_id, _ in store.index.marked(PIN)})
-    known = sorted((run for run in found if run is not None), key=lambda run: (run.started, run.id), reverse=True)
+    found = known_runs(store, {run_id for run_id, _ in store.index.marked(PIN)})
+    known = sorted(found, key=lambda run: (run.started, run.id), reverse=True)
     return (run for run in known if _fits(store, run, chosen))
-
-
-def _whole(store: Store, run_id: str) -> RunRecord | None:
-    try:
-        return store.index.get_run(run_id)
-    except DamagedError:  # left out, as lists do
-        return None
 
 
 def _fits(store: Store, run: RunRecord, chosen: Filters) -> bool:

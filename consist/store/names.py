@@ -344,7 +344,7 @@ def _blob(store: Store, prefix: str) -> Found:
     sizes = {entry.digest: entry.size for entry in itertools.islice(store.index.blobs(prefix), _SHOWN)}
     sizes.update((digest, found.size) for digest, found in itertools.islice(store.blobs.list(prefix), _SHOWN))
     if not sizes:
-        raise _no_blob(prefix)
+        raise no_blob(prefix)
     if len(sizes) > 1:
         some = ", ".join(digest.short for digest in sorted(sizes)[:_SHOWN])
         raise AmbiguousPrefixError(f"{prefix!r} begins the digests of several blobs: {some}", hint="type more of it")
@@ -360,11 +360,12 @@ def _whole_name(store: Store, digest: Digest) -> Found:
         return Found(digest, len(inline), digest.hex, inline)
     there = store.blobs.stat(digest, size=None if known is None else known.size)
     if there is None:
-        raise _no_blob(digest.hex)
+        raise no_blob(digest.hex)
     return Found(digest, there.size, digest.hex)
 
 
-def _no_blob(prefix: str) -> BlobNotFoundError:
+def no_blob(prefix: str) -> BlobNotFoundError:
+    """Return the error for what begins the digest of no blob."""
     return BlobNotFoundError(f"no blob's digest begins with {prefix!r}", hint="`consist ls blobs` lists them")
 
 

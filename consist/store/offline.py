@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import layout
 from consist.blobs.cachefiles import lock_file, read_kept, reading
-from consist.blobs.opening import normalise_url
+from consist.blobs.urls import normalise_url
 from consist.errors import ConsistWarning, DamagedError, StorageError, UnreachableError, warn
 from consist.hashing.hasher import hash_bytes
 from consist.index.stores import known

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
-from consist.blobs.opening import normalise_url, open_backend
-from consist.blobs.urls import is_remote
+from consist.blobs.opening import open_backend
+from consist.blobs.urls import is_remote, normalise_url
 from consist.errors import (
     ConsistWarning,
     NotFoundError,

@@ -88,6 +88,7 @@ def _copy(store: Store, record: RunRecord) -> bytes:
         with contextlib.suppress(DamagedError):
             decode_record(found, record.frame_key)
             return found
+        store.backend.put(key, framed)
     return framed
 
 

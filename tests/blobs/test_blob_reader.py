@@ -193,6 +193,13 @@ def test_it_lets_go_of_its_file(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == count  # noqa: PTH208
 
 
+@pytest.mark.parametrize("whence", [-1, 3, 4])
+def test_a_place_that_there_is_not_is_no_place_to_seek_from(blobs, whence):
+    """3 and 4 are Linux's, for data and holes: `io` hands them on."""
+    with blobs.open(DIGEST) as stream, pytest.raises(ValueError, match="whence"):
+        stream.seek(0, whence)
+
+
 def test_seeking_before_the_start_is_refused(blobs):
     with blobs.open(DIGEST) as stream, pytest.raises(ValueError, match="before the start"):
         stream.seek(-1 - len(DATA), io.SEEK_END)

@@ -95,6 +95,12 @@ def test_a_pack_without_chunks_can_be_read(place):
     assert verify_pack(place.backend, ref)[1] == frozenset()
 
 
+@pytest.mark.parametrize("chunks", [[b""], [b"", b"x"], [b"x", b""]])
+def test_an_empty_chunk_may_lie_anywhere(place, chunks):
+    ref, _ = written(place.backend, chunks)
+    assert verify_pack(place.backend, ref) == (rows_of(chunks), frozenset())
+
+
 def test_nothing_is_visible_before_it_is_published_and_nothing_is_left_of_what_is_discarded(place):
     writer = PackWriter(place.backend)
     writer.add(bytes(32), 0, os.urandom(100_000), 100_000)

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 
 import blake3
 import pytest
@@ -162,6 +163,28 @@ def test_a_damaged_pack_is_named_and_the_file_is_as_it_was(folder, tmp_path, har
     assert (tmp_path / "file").read_bytes() == b"as it was"
     assert digest in folder.suspects
     assert sum(told) <= len(CONTENT)
+
+
+@pytest.mark.parametrize("left", ["nothing", "the whole object"])
+def test_a_blob_that_is_deleted_while_it_is_sent_is_never_an_empty_file(folder, tmp_path, left):
+    """Manifest first, then packs, as deletion goes: the file that was begun holds nothing that may be handed out."""
+    digest = folder.put_bytes(CONTENT).digest
+    if left != "nothing":
+        folder.backend.put(f"blobs/{digest.hex[:2]}/{digest.hex[2:]}", CONTENT)
+
+    def delete(_count):
+        if (tmp_path / "store" / "manifests").exists():
+            shutil.rmtree(tmp_path / "store" / "manifests")
+            shutil.rmtree(tmp_path / "store" / "packs")
+
+    (tmp_path / "file").write_bytes(b"as it was")
+    if left == "nothing":
+        with pytest.raises(BlobNotFoundError, match=digest.short):
+            folder.get(digest, tmp_path / "file", size=len(CONTENT), seen=delete)
+        assert (tmp_path / "file").read_bytes() == b"as it was"
+    else:
+        folder.get(digest, tmp_path / "file", size=len(CONTENT), seen=delete)
+        assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_a_file_that_cannot_be_read_back_is_an_error_of_storage(folder, tmp_path, monkeypatch):

@@ -535,11 +535,40 @@ def test_sweep_removes_what_is_old_enough_by_the_filesystems_clock(root):
     assert backend.get(KEY) == b"x"
 
 
+@pytest.mark.parametrize("name", ["tmp/kept", "tmp-kept"])
+def test_sweep_leaves_a_folder_with_something_in_it_and_removes_the_others(root, name):
+    """No writer of ours leaves one: somebody put it there, and must not keep what is left over from going."""
+    backend = LocalBackend(str(root), durable=False)
+    leave(root / name / "precious", age=7_200)
+    os.utime(root / name, (0, 0))
+    for number in range(8):  # before and after it, in whatever order they are listed
+        leave(root / "tmp" / str(number), age=7_200)
+        leave(root / f"tmp-{number}", age=7_200, folder=True)
+    assert backend.sweep(3_600) == 16
+    assert (root / name / "precious").read_bytes() == b"half"
+
+
 def test_sweep_does_not_ask_this_machines_clock(root, monkeypatch):
     backend = LocalBackend(str(root), durable=False)
     leave(root / "tmp" / "young", age=60)
     monkeypatch.setattr(time, "time", lambda: 4e9)
     assert backend.sweep(3_600) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+def test_a_folder_whose_names_may_be_read_and_no_more_is_our_own_error(tmp_path):
+    root = tmp_path / "store"
+    LocalBackend(str(root), durable=False).put(KEY, b"x")
+    for path in (root, root / "blobs", tmp_path, *tmp_path.parents[:-1]):
+        path.chmod(path.stat().st_mode | 0o055)
+    (root / KEY).parent.chmod(0o744)
+
+    def look():
+        os.setuid(65_534)
+        with pytest.raises(StoragePermissionError, match=r"cannot list .*/blobs/.*: Permission denied"):
+            list(LocalBackend(str(root)).list("blobs"))
+
+    fork(look).result()
 
 
 def test_list_passes_over_strangers(root):

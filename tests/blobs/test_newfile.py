@@ -47,6 +47,7 @@ def deeds(blobs, around):
 NONE = {
     "empty": ("", "path is ''|cannot be the name"),
     "nul": ("{}/a\0b", "no name has a NUL in it"),
+    "no text": ("{}/a\ud800b", "no name can be written so"),
     "in a file": ("{}/file/y", "cannot write .*/file/y: .*/file is no folder"),
     "below a file": ("{}/file/y/z", "cannot write .*/file/y/z: there is no folder .*/file/y"),
     "a file's name with a slash": ("{}/file/", "file/? is (no folder|there already)"),

@@ -11,8 +11,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from consist.blobs.local import LocalBackend
-from consist.blobs.opening import normalise_url, open_backend
+from consist.blobs.opening import open_backend
 from consist.blobs.remote import RemoteBackend
+from consist.blobs.urls import normalise_url
 from consist.errors import SettingsError
 
 

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consist.blobs import largeparts
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.wrappers import Counting
+from consist.blobs.wrappers.base import Wrapper
 from consist.errors import BlobNotFoundError, DamagedError
 from consist.hashing.hasher import hash_bytes
 from consist.testing import Fault, FaultyBackend
@@ -23,6 +25,18 @@ PARTS = st.lists(st.builds(slice, POSITIONS, POSITIONS), max_size=6)
 @pytest.fixture
 def asked(place):
     return FaultyBackend(place.backend, [])
+
+
+class Noting(Wrapper):
+    """Notes how many bytes each batch asks for."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.batches = []
+
+    def get_ranges(self, ranges):
+        self.batches.append(sum(wanted.length for wanted in ranges))
+        return super().get_ranges(ranges)
 
 
 def requests(asked):
@@ -67,6 +81,27 @@ def test_what_is_touched_twice_is_fetched_once(place, small):
     parts = [slice(100, 110), slice(105, 120), slice(100, 110), slice(0, 0)]
     assert small.store(often).read_parts(digest, parts, size=SIZE) == [DATA[part] for part in parts]
     assert (often.read, often.calls) == (once.read, once.calls)
+
+
+def test_no_more_is_in_memory_at_once_than_it_may_be(place, small, monkeypatch):
+    """A byte here and a byte there of all of a blob, in whatever order, is a few batches of few bytes."""
+    digest = small.store(place.backend).put_bytes(DATA).digest
+    parts = [slice(at, at + 1) for at in range(0, SIZE, 50)]
+    random.shuffle(parts)
+    noting = Noting(place.backend)
+    monkeypatch.setattr(largeparts, "AT_ONCE", 12_000)
+    assert small.store(noting).read_parts(digest, parts, size=SIZE) == [DATA[part] for part in parts]
+    assert max(noting.batches) <= 12_000
+    assert SIZE <= sum(noting.batches) <= SIZE + len(noting.batches) * small.chunking.max
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(parts=PARTS, at_once=st.integers(0, SIZE))
+def test_parts_in_several_batches_are_slices_too(place, small, parts, at_once):
+    digest = small.store(place.backend).put_bytes(DATA).digest
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(largeparts, "AT_ONCE", at_once)
+        assert small.store(place.backend).read_parts(digest, parts, size=SIZE) == [DATA[part] for part in parts]
 
 
 def test_no_parts_ask_for_nothing_but_the_manifest(place, small, asked):

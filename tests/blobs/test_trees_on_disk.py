@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import stat
 import tracemalloc
@@ -15,7 +16,7 @@ import pytest
 from blake3 import blake3
 from fsspec.implementations.memory import MemoryFileSystem
 
-from consist import errors
+from consist import errors, fileops
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.newfolder import NewFolder
 from consist.blobs.opening import open_backend
@@ -518,8 +519,6 @@ def test_a_link_that_somebody_puts_there_meanwhile_leads_nowhere(tmp_path, made)
     put = put_tree(blobs, str(made))
     with faults.recorded() as operations:
         restore_tree(blobs, put.digest, str(tmp_path / "clean"))
-    from consist import fileops
-
     for at in range(len(operations)):
         own = tmp_path / f"own{at}"
         own.mkdir()
@@ -575,6 +574,29 @@ def test_a_folder_that_comes_again_and_again_is_replaced_or_told(tmp_path):
         (target / "older").write_text("x")
         folder.publish()
     assert look(tmp_path) == {"target": "folder", "target/a": (b"new", False)}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_folder_is_put_back_if_the_one_that_is_to_replace_it_is_gone(tmp_path, when):
+    """Somebody removes what is on its way, before the old one was moved aside or after it."""
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "old").write_text("old")
+
+    def meddle(moment, operation, _path):
+        if (moment, operation) == (when, "rename"):
+            for temp in tmp_path.glob(".consist-*.tmp"):
+                shutil.rmtree(temp)
+
+    with NewFolder(str(target), replace=True) as folder:
+        folder.file("a", lambda file: file.write(b"new"), executable=False)
+        fileops.set_tap(meddle)
+        try:
+            with pytest.raises(errors.StorageError, match=r"rename .*target: No such file"):
+                folder.publish()
+        finally:
+            fileops.set_tap(None)
+    assert look(tmp_path) == {"target": "folder", "target/old": (b"old", False)}
 
 
 @pytest.mark.parametrize("moment", faults.MOMENTS)

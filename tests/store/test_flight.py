@@ -290,6 +290,36 @@ def test_no_descriptor_leaks(folder):
     assert len(os.listdir("/dev/fd")) == before
 
 
+@pytest.mark.parametrize("what", ["a file", "nothing", "a folder"])
+def test_a_link_in_the_place_of_a_lock_leads_nowhere(folder, tmp_path, what):
+    """In a folder that a group shares anybody of it can put one there: what it leads to is not theirs to open."""
+    other = tmp_path / "other"
+    if what == "a folder":
+        other.mkdir(mode=0o700)
+    elif what == "a file":
+        other.write_text("mine")
+        other.chmod(0o600)
+    os.makedirs(folder)  # noqa: PTH103 - as throughout
+    os.symlink(other, f"{folder}/{ONE.hex}")  # noqa: PTH211 - as throughout
+    with single_flight(folder, ONE, shared=True):
+        assert is_locked(folder, ONE)
+        assert not os.path.islink(f"{folder}/{ONE.hex}")  # noqa: PTH114 - as throughout
+    assert os.listdir(folder) == []
+    if what == "nothing":
+        assert not other.exists()
+    else:
+        assert stat.S_IMODE(other.stat().st_mode) == (0o600 if what == "a file" else 0o700)
+
+
+def test_a_folder_in_the_place_of_a_lock_is_said(folder):
+    os.makedirs(f"{folder}/{ONE.hex}/within")  # noqa: PTH103 - as throughout
+    with pytest.raises(errors.StorageError, match="Is a directory"), single_flight(folder, ONE):
+        pass
+    os.rmdir(f"{folder}/{ONE.hex}/within")  # noqa: PTH106 - as throughout
+    with single_flight(folder, ONE):  # an empty one goes
+        assert is_locked(folder, ONE)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become two users of one group")
 def test_a_group_shares_its_locks(tmp_path, folder):
     shared = tmp_path / "store"

@@ -290,6 +290,15 @@ def test_kept_runs_lead_nowhere(store, make, by_hand, tmp_path, signature):
     assert store.index.framed(run.id) == (tmp_path / "store/runs" / run.id).read_bytes()
 
 
+def test_a_copy_that_was_damaged_is_written_anew(store, make, by_hand, tmp_path, signature):
+    """It was written by somebody who died then; once the record is replaced it is all that is left of the run."""
+    first, second = make(store, "first"), make(store, "second")
+    publish(store, first)
+    store.backend.put(f"runs/{first.id}", b"no record")
+    publish(store, second, overwrite=True)
+    assert in_store(by_hand, tmp_path) == {"results": second.id, f"runs/{first.id}": first.id}
+
+
 def test_a_run_without_a_signature_cannot_be_published(store, make):
     with pytest.raises(ValueError, match="kept, not published"):
         publish(store, make(store, "x").without_signature())
