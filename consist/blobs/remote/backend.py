@@ -17,7 +17,6 @@ from consist.blobs.remote.choose import choose
 from consist.blobs.remote.drivers import refuse_likely_slips, require_driver
 from consist.blobs.remote.s3 import DRIVER
 from consist.blobs.remote.strategy import Place, Strategy
-from consist.blobs.spool import Spool
 from consist.blobs.urls import strip_user_info
 from consist.errors import ConsistWarning, UnsupportedError, UsageError, warn_once
 
@@ -241,7 +240,9 @@ class RemoteUpload:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
-        self._spool = Spool(strategy.in_memory)
+        self._spool = strategy.spool()
+        self._is_read = False
+        """Perhaps: a request that was given up may go on sending."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add the next piece."""
@@ -250,10 +251,14 @@ class RemoteUpload:
     def publish(self, key: str) -> None:
         """Send it."""
         path = self._spool.path
-        if path is None:
-            self._strategy.put_large(key, self._spool.data())
-        else:
-            self._strategy.put_file(key, path)
+        try:
+            if path is None:
+                self._strategy.put_large(key, self._spool.pieces())
+            else:
+                self._strategy.put_file(key, path)
+        except BaseException:
+            self._is_read = True
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -261,7 +266,7 @@ class RemoteUpload:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spool.close()
+        self._spool.close(again=not self._is_read)
 
 
 def _require_range(start: int, length: int) -> None:

@@ -50,10 +50,6 @@ class Conditional(Plain):
 
         self.change_many("put_many", put, items)
 
-    def put_large(self, key: str, data: bytes) -> None:
-        """Publish an object of any size out of memory."""
-        self.change("put", key, self.run, self._put_large, key, data)
-
     def put_file(self, key: str, path: str) -> None:
         """Publish a large file, with little of it in memory."""
         self.change("put", key, self.run, self._put_file, key, path)
@@ -102,9 +98,6 @@ class Conditional(Plain):
 
     async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
         raise NotImplementedError
-
-    async def _put_large(self, key: str, data: bytes) -> None:
-        await self._put(key, data)
 
     async def _put_file(self, key: str, path: str) -> None:
         raise NotImplementedError

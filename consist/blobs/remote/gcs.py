@@ -44,7 +44,7 @@ class Gcs(Conditional):
 
     if_free: ClassVar[Mapping[str, str]] = {"ifGenerationMatch": "0"}
     in_memory = 8 << 20
-    """As for s3fs: 2 GiB sent out of memory took 297 MiB of it."""
+    """It copies what it sends: 2 GiB sent out of memory took 297 MiB of it."""
     if_version = "ifGenerationMatch"
     no_version = "1"
 

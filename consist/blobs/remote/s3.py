@@ -6,17 +6,20 @@ The drivers are ``s3_by_s3fs.py`` and ``s3_by_obstore.py``; this imports neither
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
 from consist.blobs.remote.batches import Failed, is_missing, settle
 from consist.blobs.remote.errors import Doing, answer_of, no_bucket
+from consist.blobs.remote.parts import PART, Parts, SharedRoom
 from consist.blobs.remote.rights import is_forbidden, reads_but_does_not_list
 from consist.blobs.remote.strategy import Strategy
+from consist.blobs.spool import Spool
 from consist.errors import BlobNotFoundError, ConsistError, SettingsError, StorageError, StoragePermissionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from consist.blobs.backend import ObjectStat, Range
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
 DRIVER = "consist_driver"
 """The storage option that names the driver: ``"s3fs"`` or ``"obstore"``. Without it consist chooses."""
 
-PART = 8 << 20
-"""Bytes of a part of a multipart upload, of which `PARTS_AT_ONCE` are in memory: 600 MiB then took 129 MiB of memory
-where the driver's own defaults took 1.07 GiB."""
 PARTS_AT_ONCE = 4
 MOST_PARTS = 10_000
 
@@ -142,6 +142,7 @@ class S3Strategy(Strategy):
         super().__init__(place)
         check_endpoint(self.endpoint)
         self.bucket, _, self.folder = place.url.partition("://")[2].partition("/")
+        self._room = SharedRoom()
         self._bucket_is_there = False
         self._reads_but_does_not_list = False
 
@@ -156,6 +157,27 @@ class S3Strategy(Strategy):
     def server(self) -> str:
         """The endpoint, without user-info; AWS is the empty string."""
         return self.endpoint.rpartition("@")[2].rpartition("://")[2]
+
+    def spool(self) -> Spool:
+        """Return what gathers an upload in pieces of the size of a part."""
+        return Spool(self.in_memory, Parts(self._room.get()))
+
+    def put_large(self, key: str, pieces: Sequence[bytes | bytearray]) -> None:
+        """Publish an object out of memory: in parts, or in one request if it would be less than two of them."""
+        if sum(map(len, pieces)) < 2 * PART:
+            self.put(key, b"".join(pieces))
+        else:
+            self.put_parts(key, iter(pieces))
+
+    def put_file(self, key: str, path: str) -> None:
+        """Publish a large file in parts, a few of them in memory."""
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a plain path
+            size = os.fstat(stream.fileno()).st_size
+            self.put_parts(key, iter(partial(stream.read, part_size(size)), b""))
+
+    def put_parts(self, key: str, parts: Iterator[bytes | bytearray]) -> None:
+        """Publish an object in parts, some of them at once; no part is kept for longer than it is sent."""
+        raise NotImplementedError
 
     def name(self, key: str) -> str:
         """Return the name of a key in the bucket."""

@@ -10,7 +10,6 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
@@ -19,7 +18,8 @@ from consist.blobs.remote import bounds
 from consist.blobs.remote.batches import AT_ONCE, settle, spread
 from consist.blobs.remote.drivers import installed
 from consist.blobs.remote.errors import answer_of
-from consist.blobs.remote.s3 import PARTS_AT_ONCE, S3Strategy, obstore_config, part_size
+from consist.blobs.remote.parts import PART
+from consist.blobs.remote.s3 import PARTS_AT_ONCE, S3Strategy, obstore_config
 from consist.errors import (
     BlobNotFoundError,
     ChangedError,
@@ -92,18 +92,10 @@ class S3ByObstore(S3Strategy):
 
         settle(perform("put_many", f"{len(items)} objects", spread, self._pool, put, items))
 
-    def put_large(self, key: str, data: bytes) -> None:
-        """Publish an object in parts, if it is large enough for several."""
-        self._put_parts(key, data, len(data))
-
-    def put_file(self, key: str, path: str) -> None:
-        """Publish a large file in parts, a few of them in memory."""
-        file = Path(path)
-        self._put_parts(key, file, file.stat().st_size)
-
-    def _put_parts(self, key: str, source: bytes | Path, size: int) -> None:
-        put, name, part, store = self._obstore.put, self.name(key), part_size(size), self._sender(key, size)
-        self.change("put", key, put, store, name, source, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
+    def put_parts(self, key: str, parts: Iterator[bytes | bytearray]) -> None:
+        """Publish in parts, of which obstore makes no copy. What it is given as one object it copies twice."""
+        put, name, store = self._obstore.put, self.name(key), self._sender(key, PART)
+        self.change("put", key, put, store, name, parts, chunk_size=PART, max_concurrency=PARTS_AT_ONCE)
 
     def create(self, key: str, data: bytes) -> None:
         """Publish if the key is free."""

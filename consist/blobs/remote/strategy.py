@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from consist.blobs.remote.errors import Doing, raise_ours
-from consist.blobs.spool import IN_MEMORY
+from consist.blobs.spool import IN_MEMORY, Spool
 from consist.errors import AlreadyExistsError, ConsistError, UnsupportedError
 from consist.fileops import perform
 
@@ -118,9 +118,13 @@ class Strategy(abc.ABC):
     def put(self, key: str, data: bytes) -> None:
         """Publish an object whole, replacing what may be there."""
 
-    def put_large(self, key: str, data: bytes) -> None:
-        """Publish an object of any size out of memory; in several requests at once where that is quicker."""
-        self.put(key, data)
+    def spool(self) -> Spool:
+        """Return what gathers an upload until it is sent."""
+        return Spool(self.in_memory)
+
+    def put_large(self, key: str, pieces: Sequence[bytes | bytearray]) -> None:
+        """Publish an object out of what `spool` had in memory; in several requests at once where that is quicker."""
+        self.put(key, b"".join(pieces))
 
     @abc.abstractmethod
     def put_file(self, key: str, path: str) -> None:

@@ -102,7 +102,7 @@ def read(stream: BinaryIO) -> tuple[Any, dict[str, Any]]:
 @contextlib.contextmanager
 def reading(spool: Spool) -> Iterator[tuple[int, BinaryIO]]:
     """Open what was spooled: its size, and a stream of it."""
-    stream: BinaryIO = io.BytesIO(spool.data()) if spool.path is None else open(spool.path, "rb")  # noqa: PTH123, SIM115 - closed below
+    stream: BinaryIO = io.BytesIO(*spool.pieces()) if spool.path is None else open(spool.path, "rb")  # noqa: PTH123, SIM115 - closed below
     with stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -151,7 +151,7 @@ def _read_file(spool: Spool) -> tuple[Any, dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(spool.path or pa.BufferReader(spool.data()), memory_map=True) as file:
+        with pq.ParquetFile(spool.path or pa.BufferReader(*spool.pieces()), memory_map=True) as file:
             about = _about(file.schema_arrow.metadata or {})
             stored = file.read()
         schema = pa.ipc.read_schema(pa.py_buffer(about["schema"]))
