@@ -11,6 +11,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from consist.blobs.requests import REQUEST, at_seam
 from consist.blobs.seekable import SeekableReader
 
 if TYPE_CHECKING:
@@ -59,9 +60,19 @@ def windows(fetcher: Fetcher, size: int, *, checked: bool = True) -> Iterator[li
 def _window_ends(fetcher: Fetcher, size: int) -> Iterator[tuple[int, int]]:
     first, count = 0, len(fetcher.manifest.chunks)
     while first < count:
-        end = window_end(fetcher, first, size)
+        end = _drawn_back(fetcher, first, window_end(fetcher, first, size), size)
         yield first, end
         first = end
+
+
+def _drawn_back(fetcher: Fetcher, first: int, end: int, size: int) -> int:
+    """Let a window end where its last request does, if that is not too far from where it would."""
+    chunks = fetcher.manifest.chunks
+    if size >= REQUEST and end < len(chunks):
+        for number in range(end, (first + end) // 2, -1):
+            if at_seam(chunks[number - 1], chunks[number], size):
+                return number
+    return end
 
 
 def window_end(fetcher: Fetcher, first: int, size: int) -> int:

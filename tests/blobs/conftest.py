@@ -15,7 +15,7 @@ import zstandard
 from faulty import proxy_to
 from fsspec.implementations.memory import MemoryFileSystem
 
-from consist.blobs import blobsource, blobstore, extents, large, largereader, packing
+from consist.blobs import blobsource, blobstore, large, largereader, packing, requests
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.hashing.chunker import Chunker, Chunking
@@ -204,8 +204,9 @@ def small(monkeypatch):
         (large, "WINDOW", Small.window),
         (largereader, "LOCAL_WINDOW", Small.window),
         (largereader, "REMOTE_WINDOW", Small.window),
-        (extents, "GAP", 100),
-        (extents, "REQUEST", 4 << 10),
+        (requests, "GAP", 100),
+        (requests, "REQUEST", 4 << 10),
+        (requests, "LEAST", 256),
     ):
         assert hasattr(module, name)
         monkeypatch.setattr(module, name, value)

@@ -157,6 +157,61 @@ def test_no_request_is_larger_than_the_limit(layout):
     assert layout.requests() == [5], "eight chunks of 500 bytes in each 4 KiB"
 
 
+def test_requests_end_where_the_parts_of_a_pack_do(place, layout, monkeypatch):
+    asked = []
+    get_ranges = type(place.backend).get_ranges
+    monkeypatch.setattr(
+        type(place.backend), "get_ranges", lambda self, ranges: asked.extend(ranges) or get_ranges(self, ranges)
+    )
+    for number in range(60):
+        layout.add(chunk(number, 300))
+    assert [bytes(piece) for piece in layout.fetcher().chunks(20, 60)] == layout.content[20:]
+    assert [(start, start + length) for _, start, length in asked] == [
+        (6000, 2 * REQUEST),
+        (2 * REQUEST, 3 * REQUEST),
+        (3 * REQUEST, 4 * REQUEST),
+        (4 * REQUEST, 18_000),
+    ]
+
+
+def test_windows_end_where_requests_do(layout):
+    """Of 64 MiB packs a window is half of one, and the next begins with the other half."""
+    window = 2 * REQUEST
+    for pack in range(3):
+        while len(layout.packs[pack]) < 2 * window:
+            layout.add(chunk(len(layout.content), 700))
+        layout.new_pack()
+    fetcher = layout.fetcher()
+    first = 0
+    for pieces in windows(fetcher, window):
+        chunks = [fetcher.manifest.chunks[number] for number in range(first, first + len(pieces))]
+        assert len({(found.pack, found.offset // window) for found in chunks}) == 1
+        assert [bytes(piece) for piece in pieces] == layout.content[first : first + len(pieces)]
+        first += len(pieces)
+    assert first == len(layout.content)
+
+
+def test_windows_stay_large_where_packs_alternate(layout):
+    layout.new_pack()
+    for number in range(60):
+        layout.add(chunk(number, 500), pack=number % 2)
+    sizes = [sum(map(len, pieces)) for pieces in windows(layout.fetcher(), 2 * REQUEST)]
+    assert sum(sizes) == 60 * 500
+    assert min(sizes[:-1]) >= REQUEST
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.999])
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_pack_that_was_cut_short_is_noticed_at_every_seam(place, layout, kept, checked):
+    for number in range(40):
+        layout.add(chunk(number, 500))
+    fetcher = layout.fetcher()
+    (key,) = place.packs()
+    place.harm(key, lambda data: data[: int(len(data) * kept)])
+    with pytest.raises(DamagedError):
+        fetcher.chunks(0, 40, checked=checked)
+
+
 def test_a_chunk_larger_than_the_limit_is_a_request(layout):
     for number in range(3):
         layout.add(chunk(number, REQUEST + 1))
