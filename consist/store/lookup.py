@@ -40,7 +40,12 @@ _SEEN_LIMIT = 100_000
 
 
 def find(
-    store: Store, signature: Digest, *, validate: bool | str | None = None, said: dict[str, str] | None = None
+    store: Store,
+    signature: Digest,
+    *,
+    validate: bool | str | None = None,
+    said: dict[str, str] | None = None,
+    index_only: bool = False,
 ) -> RunRecord | None:
     """Return the completed run of a signature, or None.
 
@@ -55,6 +60,9 @@ def find(
         each, and compare it with its digest. Else as `missing_output` does.
     said : dict of str to str, optional
         What was said before, by what it is about: whoever looks a second time for the same call hands it on.
+    index_only : bool
+        Do not ask the store for what the index does not have, nor whether that index is still there: for who will look
+        a second time.
 
     Raises
     ------
@@ -62,7 +70,9 @@ def find(
         If the store cannot be read. Damage is no error: it is warned of, and a miss.
     """
     said = {} if said is None else said
-    record = _from_index(store, signature, said) or _from_store(store, signature, said)
+    record = _from_index(store, signature, said, hint=index_only)
+    if record is None and not index_only:
+        record = _from_store(store, signature, said)
     if record is None:
         return None
     missing = _what_is_not_whole(store, record, validate)
@@ -166,9 +176,9 @@ def _known(store: Store, signature: Digest) -> RunRecord | None:
         return None
 
 
-def _from_index(store: Store, signature: Digest, said: dict[str, str]) -> RunRecord | None:
+def _from_index(store: Store, signature: Digest, said: dict[str, str], *, hint: bool) -> RunRecord | None:
     try:
-        record = store.index.find(signature)
+        record = store.index.find(signature, hint=hint)
     except DamagedError as error:
         warn_once(
             f"the index has a damaged record ({error.message}); the store is asked", DamagedWarning, "index", said
