@@ -81,8 +81,12 @@ class Flight:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor in _descriptors:  # else this is a child forked meanwhile: the lock is its parent's
-            _release(self._descriptor, self._path)
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor in _descriptors:  # else this is a child forked meanwhile: the lock is its parent's
+            _release(descriptor, self._path)
+
+    def __del__(self) -> None:  # who is interrupted before the block begins must not wait for himself the next time
+        self.__exit__()
 
 
 def sweep_locks(folder: str) -> int:
