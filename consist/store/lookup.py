@@ -61,8 +61,7 @@ def find(
     said : dict of str to str, optional
         What was said before, by what it is about: whoever looks a second time for the same call hands it on.
     index_only : bool
-        Do not ask the store for what the index does not have, nor whether that index is still there: for who will look
-        a second time.
+        Do not ask the store for what the index does not have: for who will look a second time.
 
     Raises
     ------
@@ -70,7 +69,7 @@ def find(
         If the store cannot be read. Damage is no error: it is warned of, and a miss.
     """
     said = {} if said is None else said
-    record = _from_index(store, signature, said, hint=index_only)
+    record = _from_index(store, signature, said)
     if record is None and not index_only:
         record = _from_store(store, signature, said)
     if record is None:
@@ -176,9 +175,9 @@ def _known(store: Store, signature: Digest) -> RunRecord | None:
         return None
 
 
-def _from_index(store: Store, signature: Digest, said: dict[str, str], *, hint: bool) -> RunRecord | None:
+def _from_index(store: Store, signature: Digest, said: dict[str, str]) -> RunRecord | None:
     try:
-        record = store.index.find(signature, hint=hint)
+        record = store.index.find(signature, hint=True)  # if that file was deleted, the store knows
     except DamagedError as error:
         warn_once(
             f"the index has a damaged record ({error.message}); the store is asked", DamagedWarning, "index", said
