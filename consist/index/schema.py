@@ -1,4 +1,4 @@
-"""Tables, keys and values of the index, as bytes. The twin of the index chapter of ``docs/format.md``.
+"""Tables, keys and values of the index, as bytes. The twin of ``docs/format-index.md``.
 
 Every table but ``files`` and ``meta`` is per store: its keys begin with the 4-byte number that ``meta`` maps to the
 store's id. Keys sort as people expect (names by their letters, times by date), are prefix-free, and fit LMDB's 511
