@@ -203,8 +203,10 @@ def sync_folder(path: str) -> None:
 
 def remove_quietly(path: str) -> None:
     """Remove a temp file; if that fails too, it is left for a sweep, and the first error is the one to report."""
-    with contextlib.suppress(StorageError, FileNotFoundError):
+    try:  # noqa: SIM105 - on the way of every miss
         perform("unlink", path, os.unlink, path)
+    except (StorageError, FileNotFoundError):
+        pass
 
 
 def try_to_remove(path: str) -> bool:

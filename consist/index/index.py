@@ -156,8 +156,8 @@ class Index:
 
     # -- runs: looking up ---------------------------------------------------------------------------------------
 
-    def find(self, signature: Digest) -> RunRecord | None:
-        """Return the run that a signature leads to, or None.
+    def find(self, signature: Digest, *, hint: bool = False) -> RunRecord | None:
+        """Return the run that a signature leads to, or None; with `hint`, None is no more than that, as for `fetch`.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Index:
             If its bytes do not match their check; `unlink` takes them out.
         """
         raw = signature.raw
-        data = self._environment.fetch("results", self._store, raw)
+        data = self._environment.fetch("results", self._store, raw, hint=hint)
         if data is None:
             return None
         known = self._records.get(raw, data)

@@ -142,6 +142,7 @@ def stamp(at: int) -> bytes:
         raise UsageError(f"a time of {at} µs does not fit 64 bits") from error
 
 
+@lru_cache(256)
 def run_key(run_id: str) -> bytes:
     """Encode a run id.
 
@@ -222,8 +223,12 @@ def is_sealed(table: str, key: bytes, data: bytes) -> bool:
 
 
 def _check(table: str, key: bytes, body: bytes) -> bytes:
-    head = table.encode() + b"\x00" + len(key).to_bytes(2, "big")
-    return domain_raw(_DOMAIN, head + key + body)[:CHECK_SIZE]
+    return domain_raw(_DOMAIN, _head(table, len(key)) + key + body)[:CHECK_SIZE]
+
+
+@lru_cache(1024)
+def _head(table: str, key_size: int) -> bytes:
+    return table.encode() + b"\x00" + key_size.to_bytes(2, "big")
 
 
 def after(prefix: bytes) -> bytes | None:

@@ -15,6 +15,7 @@ from consist.errors import ConsistError, DamagedError
 from consist.hashing.codec import unpack
 from consist.hashing.frame import Kind, decode_frame
 from consist.index import lookup
+from consist.index.memo import Memo
 from consist.index.outline import ENDED, STARTED, STEP
 from consist.index.schema import name, start_of, suffix_run
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _PAGE = 1024
 _MOST = 1 << 63
+
+_counted: Memo[list[Any]] = Memo(max_entries=1000)
+"""What is kept of a step, by its key with the store's number: a run mostly finds what the last one left."""
 
 
 class StepSums(NamedTuple):
@@ -61,23 +65,32 @@ def count(view: View, record: RunRecord, change: int) -> None:
     """Count a run in (1) whose entries were put, or out (-1) whose entries were deleted."""
     key = name(record.step)
     try:
-        known = view.get_sealed("steps", key) or [record.step, 0, {}, 0, 0, 0]
-        known[1] += change
+        step, runs, *sums = _known(view, key) or [record.step, 0, {}, 0, 0, 0]
+        runs += change
     except DamagedError:
-        known = [record.step, sum(1 for _ in view.scan("by_step", key))]
-    if known[1] <= 0:
+        step, runs, sums = record.step, sum(1 for _ in view.scan("by_step", key)), []
+    if runs <= 0:
         view.delete("steps", key)
         return
-    view.put_sealed("steps", key, _changed(known, record, change))
+    value = [step, runs, *_changed(sums, record, change)]
+    _counted.put(view.prefix + key, view.put_sealed("steps", key, value), value)
 
 
-def _changed(known: list[Any], record: RunRecord, change: int) -> list[Any]:
-    """Return the value of a step with a run more or less; without sums, if they are not known or too large."""
-    step, runs, *sums = known
+def _known(view: View, key: bytes) -> list[Any] | None:
+    """Return the value of a step, not to be changed."""
+    data = view.get("steps", key)
+    if data is None:
+        return None
+    known = _counted.get(view.prefix + key, data)
+    return known if known is not None else view.unseal("steps", key, data)
+
+
+def _changed(sums: list[Any], record: RunRecord, change: int) -> list[Any]:
+    """Return the sums of a step with a run more or less; none, if they are not known or too large."""
     if not sums:
-        return known
+        return []
     ended, outputs, size, spent = sums
-    ended[record.status] = ended.get(record.status, 0) + change
+    ended = {**ended, record.status: ended.get(record.status, 0) + change}
     if not ended[record.status]:
         del ended[record.status]
     for output in record.outputs:
@@ -85,7 +98,7 @@ def _changed(known: list[Any], record: RunRecord, change: int) -> list[Any]:
         size += change * output.content_size
     spent += change * (record.ended - record.started)
     fits = -_MOST < outputs < _MOST and -_MOST < size < _MOST and -_MOST < spent < _MOST
-    return [step, runs, ended, outputs, size, spent] if fits else [step, runs]
+    return [ended, outputs, size, spent] if fits else []
 
 
 def steps(view: View) -> list[tuple[str, StepSums | None]]:

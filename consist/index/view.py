@@ -35,9 +35,9 @@ class View(NamedTuple):
         """Put bytes under a key, over what was there."""
         self.txn.put(self.prefix + key, data, db=getattr(self.tables, table))
 
-    def put_new(self, table: str, key: bytes) -> bool:
-        """Put a key of which only being there counts; tell whether it was not there."""
-        return self.txn.put(self.prefix + key, b"", overwrite=False, db=getattr(self.tables, table))
+    def put_new(self, table: str, key: bytes, data: bytes = b"") -> bool:
+        """Put bytes under a key if it is not there; tell whether it was not: one look, not one and another."""
+        return self.txn.put(self.prefix + key, data, overwrite=False, db=getattr(self.tables, table))
 
     def delete(self, table: str, key: bytes) -> bool:
         """Delete a key; tell whether it was there."""
@@ -54,9 +54,17 @@ class View(NamedTuple):
         data = self.get(table, key)
         return None if data is None else unseal(table, self.prefix + key, data)
 
-    def put_sealed(self, table: str, key: bytes, value: Any) -> None:
-        """Put plain data under a key, with its check."""
-        self.put(table, key, seal(table, self.prefix + key, value))
+    def put_sealed(self, table: str, key: bytes, value: Any) -> bytes:
+        """Put plain data under a key, with its check; return the bytes."""
+        key = self.prefix + key
+        data = seal(table, key, value)
+        self.txn.put(key, data, db=getattr(self.tables, table))
+        return data
+
+    def put_new_sealed(self, table: str, key: bytes, value: Any) -> bool:
+        """Put plain data under a key, with its check, if it is not there; tell whether it was not."""
+        key = self.prefix + key
+        return self.txn.put(key, seal(table, key, value), overwrite=False, db=getattr(self.tables, table))
 
     def unseal(self, table: str, key: bytes, data: bytes) -> Any:
         """Check and decode a value that `scan` gave."""

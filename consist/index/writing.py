@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from consist.hashing.digest import Digest
     from consist.index.marks import Change
-    from consist.index.records import RunRecord
+    from consist.index.records import ArtifactRecord, RunRecord
     from consist.index.view import View
 
 _BATCH_RUNS = 4000  # random keys touch a page each, which a commit writes: 20 % faster than 1,000, and 0.2 s
@@ -73,8 +73,9 @@ def put_run(view: View, record: RunRecord, framed: bytes) -> None:
     if record.signature is None:
         view.put("runs", key, BY_RECORD + framed)
     else:
-        _free_signature(view, record.signature)
-        view.put("results", record.signature.raw, framed)
+        if not view.put_new("results", record.signature.raw, framed):
+            _free_signature(view, record.signature)
+            view.put("results", record.signature.raw, framed)
         view.put("runs", key, BY_SIGNATURE + record.signature.raw)
     _put_entries(view, record, changes)
 
@@ -220,10 +221,16 @@ def _put_entries(view: View, record: RunRecord, changes: list[Change]) -> None:
     for table, key, names in _edges(record, end):
         view.put_sealed(table, key, names)
     for output in record.outputs:
-        known = _sealed_or_none(view, "blobs", output.digest.raw)
-        inline = output.inline is not None and (known is None or known[1])
-        confirmed = max(record.ended, known[2] if known is not None else 0)
-        view.put_sealed("blobs", output.digest.raw, [output.size, inline, confirmed])
+        _put_blob(view, output, record.ended)
+
+
+def _put_blob(view: View, output: ArtifactRecord, ended: int) -> None:
+    """Note what is known of an output's content; of one that was known, it is not inline if it ever was not."""
+    raw, inline = output.digest.raw, output.inline is not None
+    if view.put_new_sealed("blobs", raw, [output.size, inline, ended]):
+        return
+    _, was_inline, confirmed = _sealed_or_none(view, "blobs", raw) or (0, True, 0)
+    view.put_sealed("blobs", raw, [output.size, inline and was_inline, max(ended, confirmed)])
 
 
 def _delete_entries(view: View, record: RunRecord) -> None:

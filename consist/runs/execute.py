@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, warn_once
+from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, StorageError, warn_once
 from consist.runs.context import note_found, runs_under_way
 from consist.runs.declared import compared_with_found, refused, settle
 from consist.runs.onhit import given_again
@@ -52,14 +52,22 @@ def execute(request: Request, workshop: Workshop) -> RunResult:
     if signature is None or mode in {"off", "overwrite"}:
         return run_body(identified, workshop)
     said: dict[str, str] = {}
-    hit, _ = _look_up(identified, workshop, said)
+    hit, _ = _look_up(identified, workshop, said, index_only=True)
     if hit is not None:
         return hit
     if mode == "readonly" or _is_under_way_around_us(signature):
-        return run_body(identified, workshop, notes=tuple(said.values()))
+        hit, _ = _look_up(identified, workshop, said)
+        return hit or run_body(identified, workshop, notes=tuple(said.values()))
     shared = workshop.store.config.sharing == GROUP
-    with single_flight(workshop.store.locks, signature, shared=shared, step=request.step):
-        # Whoever held the lock before us may have published what we want.
+    try:
+        flight = single_flight(workshop.store.locks, signature, shared=shared, step=request.step)
+    except StorageError:  # who may only read the store can find what is in it all the same
+        hit, _ = _look_up(identified, workshop, said)
+        if hit is None:
+            raise
+        return hit
+    with flight:
+        # The store is asked once, here: whoever held the lock before us may have published what we want.
         hit, falls_short = _look_up(identified, workshop, said)
         return hit or run_body(identified, workshop, replacing=falls_short, notes=tuple(said.values()))
 
@@ -78,7 +86,9 @@ def _identified(request: Request, workshop: Workshop) -> Identified:
     return identify(request, workshop.store.files)
 
 
-def _look_up(identified: Identified, workshop: Workshop, said: dict[str, str]) -> tuple[RunResult | None, bool]:
+def _look_up(
+    identified: Identified, workshop: Workshop, said: dict[str, str], *, index_only: bool = False
+) -> tuple[RunResult | None, bool]:
     """Return the result of an earlier run, if there is one that is all that the caller wants of a hit.
 
     What is found damaged is warned of once a call: `said` has what the first look said to the second.
@@ -93,7 +103,7 @@ def _look_up(identified: Identified, workshop: Workshop, said: dict[str, str]) -
     request, signature = identified.request, identified.signature
     assert signature is not None  # noqa: S101 - for the type checker; the caller asked
     cache, declared = request.cache, request.declared
-    record = find(workshop.store, signature, validate=cache.validate_cached_outputs, said=said)
+    record = find(workshop.store, signature, validate=cache.validate_cached_outputs, said=said, index_only=index_only)
     if record is None:
         return None, False
     if (declared.keys or declared.paths) and not _delivers(record, request):

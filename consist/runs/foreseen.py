@@ -8,10 +8,11 @@ no extension, and named by itself, is refused.
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ForwardRef
 
 from consist.errors import OutputError
-from consist.runs.bind import asked_by, function_of, named_in
+from consist.identity.annotations import annotations_of
+from consist.runs.bind import function_of, named_in
 from consist.runs.formats.registry import may_have_format
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def _promised_class(fn: Callable[..., Any]) -> type | None:
     called = function_of(fn)
     if hasattr(called, "__wrapped__"):
         return None  # the annotations are those of the function within, the value is the wrapper's
-    found = asked_by(called).get("return")
+    found = annotations_of(called).get("return")
+    if type(found) is ForwardRef:
+        found = found.__forward_arg__
     if isinstance(found, (type, str, NoneType)) and found in _PLAIN:
         return None
     if isinstance(found, str):

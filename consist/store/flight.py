@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from consist.blobs import posix
 from consist.blobs.folders import Folders
@@ -22,8 +22,6 @@ from consist.errors import StorageError, StoragePermissionError, notice
 from consist.fileops import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from consist.hashing.digest import Digest
 
 
@@ -34,9 +32,8 @@ SAID_AFTER = 5.0
 """Seconds of waiting after which it is said, once, for whom."""
 
 
-@contextlib.contextmanager
-def single_flight(folder: str, signature: Digest, *, shared: bool = False, step: str = "") -> Iterator[None]:
-    """Hold the lock of a signature; wait while another thread or process holds it.
+def single_flight(folder: str, signature: Digest, *, shared: bool = False, step: str = "") -> Flight:
+    """Take the lock of a signature; wait while another thread or process holds it.
 
     Parameters
     ----------
@@ -49,6 +46,11 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
     step : str
         What is about to be executed, for who waits to be told.
 
+    Returns
+    -------
+    Flight
+        Its ``with`` block holds the lock to its end.
+
     Raises
     ------
     StorageError
@@ -56,15 +58,31 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
     """
     path = f"{folder}/{signature.hex}"
     try:
-        descriptor = _acquire(path, shared=shared, step=step)
+        return Flight(_acquire(path, shared=shared, step=step), path)
     except StoragePermissionError as error:
         hint = f"who may only read it: {READ_ONLY}; else choose another folder, or get rights"
         raise StoragePermissionError(error.message, hint=hint) from error
-    try:
-        yield
-    finally:
+
+
+class Flight:
+    """The lock of a signature, held until its ``with`` block ends. Made by `single_flight`."""
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
         if is_held(descriptor):  # else this is a child forked meanwhile: the lock is its parent's
-            _release(descriptor, path)
+            _release(descriptor, self._path)
+
+    def __del__(self) -> None:  # who is interrupted before the block begins must not wait for himself the next time
+        self.__exit__()
 
 
 def sweep_locks(folder: str) -> int:

@@ -44,7 +44,12 @@ _SEEN_LIMIT = 100_000
 
 
 def find(
-    store: Store, signature: Digest, *, validate: bool | str | None = None, said: dict[str, str] | None = None
+    store: Store,
+    signature: Digest,
+    *,
+    validate: bool | str | None = None,
+    said: dict[str, str] | None = None,
+    index_only: bool = False,
 ) -> RunRecord | None:
     """Return the completed run of a signature, or None.
 
@@ -59,6 +64,8 @@ def find(
         each, and compare it with its digest. Else as `missing_output` does.
     said : dict of str to str, optional
         What was said before, by what it is about: whoever looks a second time for the same call hands it on.
+    index_only : bool
+        Do not ask the store for what the index does not have: for who will look a second time.
 
     Raises
     ------
@@ -66,7 +73,9 @@ def find(
         If the store cannot be read. Damage is no error: it is warned of, and a miss.
     """
     said = {} if said is None else said
-    record = _from_index(store, signature, said) or _from_store(store, signature, said)
+    record = _from_index(store, signature, said)
+    if record is None and not index_only:
+        record = _from_store(store, signature, said)
     if record is None:
         return None
     missing = _what_is_not_whole(store, record, validate)
@@ -173,7 +182,7 @@ def known_run(store: Store, signature: Digest) -> RunRecord | None:
 
 def _from_index(store: Store, signature: Digest, said: dict[str, str]) -> RunRecord | None:
     try:
-        record = store.index.find(signature)
+        record = store.index.find(signature, hint=True)  # if that file was deleted, the store knows
     except DamagedError as error:
         warn_once(
             f"the index has a damaged record ({error.message}); the store is asked", DamagedWarning, "index", said

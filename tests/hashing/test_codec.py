@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from consist.errors import DamagedError, UsageError
 from consist.hashing import codec
 from consist.hashing.codec import ExtType, pack, pack_before, unpack, unpack_apart
+from consist.testing.together import in_threads
 
 scalars = (
     st.none()
@@ -168,3 +169,22 @@ def test_a_list_that_is_cut_short_or_goes_on_is_damaged(size):
             unpack_apart(data[:end])
     with pytest.raises(DamagedError):
         unpack_apart(data + b"x")
+
+
+def test_what_could_not_be_encoded_leaves_nothing_in_what_is_encoded_next():
+    with pytest.raises(UsageError):
+        pack([b"x" * 5000, {"deep": [object()]}])
+    assert pack([1, "a"]) == msgpack.packb([1, "a"])
+
+
+def test_encoding_within_encoding():
+    """A default may encode by itself, as formats of values in values do."""
+    assert unpack(pack([{1, 2}, "b"], default=lambda value: pack(sorted(value)))) == [pack([1, 2]), "b"]
+
+
+def test_threads_encode_at_the_same_time():
+    values = [{"number": number, "text": "x" * number} for number in range(300)]
+    expected = [msgpack.packb(value) for value in values]
+    made = []
+    in_threads([lambda: made.append([pack(value) for value in values])] * 8)
+    assert made == [expected] * 8

@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from consist.index import writing
+from consist.index.records import encode_record
 from consist.index.schema import name
 from consist.index.stepsums import StepSums
 
@@ -43,3 +45,28 @@ def test_a_forgotten_run_is_counted_as_that(index, make, put):
     put(index, run)
     put(index, dataclasses.replace(run, signature=None, status="forgotten"))
     assert index.step_sums() == [("clean", StepSums("clean", 1, {"forgotten": 1}, 1, 1, 500, run.started))]
+
+
+def test_a_write_that_is_undone_counts_nothing(index, make, put):
+    put(index, make(1, outputs=["x"]))
+
+    class GaveUpError(Exception):
+        pass
+
+    def count_and_give_up(view):
+        record = make(2)
+        writing.put_run(view, record, encode_record(record))
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        index._bound.write(count_and_give_up)
+    put(index, make(3))
+    assert dict(index.step_sums())["clean"].runs == 2
+
+
+def test_sums_that_another_process_changed_meanwhile_are_counted_on(index, make, put):
+    put(index, make(1))
+    key = name("clean")
+    index._bound.write(lambda view: view.put_sealed("steps", key, ["clean", 7, {"completed": 7}, 0, 0, 0]))
+    put(index, make(2))
+    assert dict(index.step_sums())["clean"].runs == 8

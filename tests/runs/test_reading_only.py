@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import consist
-from consist import CacheOptions, errors
+from consist import CacheOptions, errors, fileops
 
 READONLY = CacheOptions(cache_mode="readonly")
 
@@ -161,3 +162,23 @@ def test_a_tracker_that_is_disabled_takes_the_same(tmp_path):
         disabled.scenario("s", cache_options=READONLY) as scenario,
     ):
         assert scenario.run(pow, name="power", config={"base": 2, "exp": 3}).value == 8
+
+
+def test_who_cannot_lock_finds_what_is_in_the_store_and_else_is_told(tmp_path, tracker):
+    first = tracker.run(pow, name="power", config={"base": 2, "exp": 5})
+    other = consist.Tracker(run_dir=tmp_path / "runs", db_path=tmp_path / "other.lmdb", store=tracker.store_url)
+
+    def refuse(moment, operation, path):
+        if "/locks" in path and operation in {"open", "mkdir"}:
+            raise OSError(errno.EACCES, "Permission denied", path)
+
+    with other:
+        other.store  # noqa: B018 - opened while it may be written
+        fileops.set_tap(refuse)
+        try:
+            found = other.run(pow, name="power", config={"base": 2, "exp": 5})
+            with pytest.raises(errors.StoragePermissionError, match="Permission denied"):
+                other.run(pow, name="power", config={"base": 2, "exp": 6})
+        finally:
+            fileops.set_tap(None)
+    assert (found.cache_hit, found.run.id, found.value) == (True, first.run.id, 32)

@@ -233,6 +233,15 @@ def test_a_child_forked_within_does_not_free_its_parents_lock(folder):
     assert not is_locked(folder, ONE)
 
 
+def test_a_lock_whose_block_never_began_is_freed(folder):
+    """Ctrl-C may come between the two."""
+    taken = single_flight(folder, ONE)
+    assert is_locked(folder, ONE)
+    del taken
+    assert not is_locked(folder, ONE)
+    assert os.listdir(folder) == []
+
+
 def test_a_waiter_whose_file_was_unlinked_looks_again(folder):
     """Three at one name: the second got the file that the first unlinked, and must not think that it holds the name."""
     inside = []
