@@ -62,8 +62,8 @@ def requests_of(extent: Extent) -> list[tuple[int, int]]:
 
     Examples
     --------
-    >>> [(start >> 20, length >> 20) for start, length in requests_of(Extent(0, 2 << 20, 31 << 20, ()))]
-    [(2, 14), (16, 17)]
+    >>> [(start >> 20, length >> 20) for start, length in requests_of(Extent(0, 2 << 20, 31_000_000, ()))]
+    [(2, 14), (16, 15)]
     """
     stop = extent.start + extent.length
     seams = range((extent.start // REQUEST + 1) * REQUEST, stop, REQUEST)
