@@ -8,6 +8,9 @@ Starts SeaweedFS (of the development packages) on this machine, so the network i
 a driver's own rate is left: of many objects beneath the port, and of one large blob, cut and packed, beside plain
 objects of 8 MiB that are as much together. Each case is measured in turn with the bare driver, round by round, at the
 same concurrency. Printed are the medians of the rounds and the median of the rounds' ratios.
+
+The server works on the same cores, so that what consist takes of them is taken from the server, too. With `--apart` it
+has one for itself, as if it were another machine, and consist and the bare driver have the others.
 """
 
 from __future__ import annotations
@@ -219,6 +222,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["small", "large", "blob"], help="one kind of work alone")
     parser.add_argument("--count", type=int, default=2000, help="small objects (default 2000)")
     parser.add_argument("--size", type=int, default=1024, help="MiB of large content (default 1024)")
+    parser.add_argument("--apart", action="store_true", help="give the server a core of its own")
     parser.add_argument("--requests", action="store_true", help="count requests, and time nothing")
     parser.add_argument("--memory", action="store_true", help="say how much memory one blob of --size takes")
     arguments = parser.parse_args()
@@ -241,7 +245,12 @@ def main() -> None:
     }
     measures = {name: partial(rows, work=work, rounds=arguments.rounds) for name, work in many.items()}
     measures["blob"] = partial(blob_rows, size=size, rounds=arguments.rounds)
+    servers_core, *others = sorted(os.sched_getaffinity(0))
+    if arguments.apart:
+        os.sched_setaffinity(0, {servers_core})  # what is started inherits it
     with tempfile.TemporaryDirectory() as name, contextlib.contextmanager(start_seaweedfs)(Path(name)) as server:
+        if arguments.apart:
+            os.sched_setaffinity(0, others)
         for measure in [measures[arguments.only]] if arguments.only else measures.values():
             for driver in [arguments.driver] if arguments.driver else ("obstore", "s3fs"):
                 print("\n".join(measure(server, driver)), flush=True)

@@ -2,7 +2,7 @@
 
 import io
 import os
-import time
+import threading
 
 import blake3
 import pytest
@@ -14,20 +14,10 @@ from consist.hashing.hasher import BLOCK, Hasher
 DATA = os.urandom(11 * BLOCK + 5)
 
 
-class SlowHasher(Hasher):
-    def update(self, data):
-        time.sleep(0.005)
-        super().update(data)
-
-
-def copied(data, *, wait=0.0):
+def copied(data, read=None, write=int):
+    """Copy; `write` is told of each piece that was written."""
     source, target = io.BytesIO(data), io.BytesIO()
-
-    def write(piece):
-        time.sleep(wait)
-        target.write(piece)
-
-    hashed = copy_hashed(filler(source), write)
+    hashed = copy_hashed(read or filler(source), lambda piece: write(target.write(piece)))
     assert target.getvalue() == data
     return hashed
 
@@ -40,12 +30,46 @@ def test_digest_and_size_of_what_was_written(size):
 
 
 def test_a_buffer_is_not_filled_again_before_it_was_hashed(monkeypatch):
-    monkeypatch.setattr(copying, "Hasher", SlowHasher)
-    assert copied(DATA).digest.raw == blake3.blake3(DATA).digest()
+    """Hashing stands still until the reader has filled all the buffers that it may without it."""
+    go_on = threading.Semaphore(0)
+
+    class Waiting(Hasher):
+        def update(self, data):
+            if self.result().size:  # the first piece is hashed by the thread that reads
+                assert go_on.acquire(timeout=30)
+            super().update(data)
+
+    fill, filled = filler(io.BytesIO(DATA)), []
+
+    def read(room):
+        filled.append(fill(room))
+        if len(filled) > copying._BUFFERS:
+            go_on.release()
+        if not filled[-1]:
+            go_on.release(copying._BUFFERS)
+        return filled[-1]
+
+    monkeypatch.setattr(copying, "Hasher", Waiting)
+    assert copied(DATA, read).digest.raw == blake3.blake3(DATA).digest()
 
 
-def test_writing_may_be_the_slower_one():
-    assert copied(DATA, wait=0.005).digest.raw == blake3.blake3(DATA).digest()
+def test_writing_may_be_the_slower_one(monkeypatch):
+    """Each piece is hashed before the next one is written."""
+    hashed = threading.Semaphore(0)
+
+    class Telling(Hasher):
+        def update(self, data):
+            super().update(data)
+            hashed.release()
+
+    pieces = []
+
+    def write(size):
+        assert not pieces or hashed.acquire(timeout=30)
+        pieces.append(size)
+
+    monkeypatch.setattr(copying, "Hasher", Telling)
+    assert copied(DATA, write=write).digest.raw == blake3.blake3(DATA).digest()
 
 
 def test_what_goes_wrong_in_hashing_is_not_lost(monkeypatch):

@@ -1,7 +1,7 @@
 """S3 by obstore: the fast driver, in native code. It is not ``obstore.fsspec``, which ignores exclusive creation.
 
 Two things it lacks: a conditional delete, for which s3fs is asked, and working in a forked child, where it hangs
-(``s3.choose`` then takes s3fs).
+(``choose.py`` then takes s3fs).
 """
 
 from __future__ import annotations
