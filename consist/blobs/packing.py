@@ -1,7 +1,8 @@
 """From chunks to packs: a chunk that the store has is named again, one that it has not is written.
 
 `Packing` takes the chunks of a content, some at a time, in order, from one thread. Each full pack goes to a thread of
-its own for publishing, so that the disk or the network is busy while the next one is filled. A published pack is
+its own for publishing, so that the disk or the network is busy while the next one is filled; that one goes on its way
+as soon as it is full, too. A published pack is
 entered in the chunk table at once: an upload that was interrupted goes on from there.
 
 It does not read, cut or digest the content: ``large.py`` does. The manifest is published by ``largeblobs.py``, which
@@ -10,6 +11,7 @@ knows whether it is wanted.
 
 from __future__ import annotations
 
+from collections import ChainMap, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from consist.blobs.chunktable import ChunkTable
     from consist.blobs.pack import Sealed
     from consist.hashing.digest import Digest
+
+_PACKS = 2
+"""Packs that there are of a content at once: on their way, or being filled. Each takes room. While one waits for the
+last of its parts the other keeps the network busy: a put of 1 GiB to S3 took 0.9 of the time so."""
 
 _ENCODERS = 2
 """Threads that compress: zstd lets go of the interpreter, and a CSV went from 0.43 to 0.8 GB/s."""
@@ -105,9 +111,9 @@ class Packing:
         self._writer: PackWriter | None = None
         self._number = -1
         self._filling: dict[bytes, Chunk] = {}
-        self._sealed: dict[bytes, Chunk] = {}
-        self._publishing: Future[None] | None = None
-        self._publisher = ThreadPoolExecutor(1, thread_name_prefix="consist-publish")
+        self._sealed: deque[dict[bytes, Chunk]] = deque(maxlen=_PACKS)
+        self._publishing: deque[Future[None]] = deque()
+        self._publisher = ThreadPoolExecutor(_PACKS, thread_name_prefix="consist-publish")
         self._encoders = ThreadPoolExecutor(_ENCODERS, thread_name_prefix="consist-encode")
         self.written: list[PackRef] = []
         """Packs that this content made."""
@@ -122,7 +128,7 @@ class Packing:
         digests : sequence of bytes
             Theirs, in their order.
         """
-        here = self._sealed | self._filling  # by now: a pack may be sealed and forgotten before the window ends
+        here = dict(ChainMap(self._filling, *self._sealed))  # by now: a pack may be published before the window ends
         known = self._reuse.find([digest for digest in dict.fromkeys(digests) if digest not in here])
         have = known.keys() | here.keys()
         new = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in have}
@@ -139,7 +145,7 @@ class Packing:
         """Publish the last pack and wait until all are; return what a manifest is made of."""
         if self._writer is not None:
             self._finish_pack(self._writer)
-        self._wait()
+        self._wait(0)
         return self._packs, self._chunks
 
     def reused(self) -> list[PackRef]:
@@ -170,6 +176,7 @@ class Packing:
 
     def _store(self, digest: bytes, encoding: int, stored: bytes | memoryview, raw: int) -> Chunk:
         if self._writer is None:
+            self._wait(_PACKS - 1)
             self._writer = PackWriter(self._backend)
             self._packs.append(PackRef(b"", 0))  # its place is taken, its name comes with its last byte
             self._number = len(self._packs) - 1
@@ -180,14 +187,14 @@ class Packing:
         return chunk
 
     def _finish_pack(self, writer: PackWriter) -> None:
-        """Name the pack, and let it be published while the next one is filled; one at a time, since each takes room."""
-        self._wait()
+        """Name the pack, and let it be published while the next one is filled."""
         sealed = writer.seal()
         ref = self._packs[self._number] = sealed.ref
         self._numbers[ref] = self._number
-        self._sealed, self._filling = self._filling, {}
+        self._sealed.append(self._filling)
+        self._filling = {}
         self._writer = None
-        self._publishing = self._publisher.submit(self._publish, sealed)
+        self._publishing.append(self._publisher.submit(self._publish, sealed))
 
     def _publish(self, sealed: Sealed) -> None:
         with sealed.upload as upload:
@@ -196,7 +203,8 @@ class Packing:
         self._table.add(entries_of_pack(sealed.ref, sealed.pieces))
         self.written.append(sealed.ref)
 
-    def _wait(self) -> None:
-        if self._publishing is not None:
-            self._publishing.result()
-            self._publishing = None
+    def _wait(self, most: int) -> None:
+        """Wait until no more than so many packs are on their way; after one that failed none is begun any more."""
+        while len(self._publishing) > most:
+            self._publishing[0].result()
+            self._publishing.popleft()

@@ -336,12 +336,12 @@ def test_a_put_whose_pack_failed_goes_on_from_those_before_it(place, small, effe
     assert len(backend.struck) == 1
     assert place.keys("manifests") == []
     begun = [call.operation for call in backend.calls].count("upload.publish")
-    assert begun == at + 1
+    assert at + 1 <= begun <= at + 2, "the next one may be on its way by then, and no further one"
     put = blobs.put_bytes(data)
     again = [call.operation for call in backend.calls].count("upload.publish") - begun
     assert place.read(put.digest) == data
     assert body_size(place) == len(data)
-    assert again == len(place.packs()) - at
+    assert again == len(place.packs()) - (begun - 1)
 
 
 def test_a_place_that_is_full_says_so_and_keeps_nothing_half(place, small):

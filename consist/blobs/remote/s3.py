@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 DRIVER = "consist_driver"
 """The storage option that names the driver: ``"s3fs"`` or ``"obstore"``. Without it consist chooses."""
 
-PARTS_AT_ONCE = 4
+PARTS_AT_ONCE = 2
+"""Of each pack. Two packs may be on their way, so that `SHARING` parts share a line."""
+SHARING = 2 * PARTS_AT_ONCE
 MOST_PARTS = 10_000
 
 

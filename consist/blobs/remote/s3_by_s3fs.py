@@ -18,7 +18,7 @@ from consist.blobs.backend import ObjectStat, Versioned
 from consist.blobs.remote import bounds
 from consist.blobs.remote.batches import AT_ONCE, gather
 from consist.blobs.remote.conditional import Conditional
-from consist.blobs.remote.s3 import PARTS_AT_ONCE, S3Strategy
+from consist.blobs.remote.s3 import PARTS_AT_ONCE, SHARING, S3Strategy
 from consist.errors import BlobNotFoundError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _each_bounded(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitabl
     """
 
     async def call_bounded(method: str, *more: Any, **asked: Any) -> Any:
-        sharing = PARTS_AT_ONCE if method == "upload_part" else 1  # one line
+        sharing = SHARING if method == "upload_part" else 1  # one line
         return await bounds.bounded(call(method, *more, **asked), sharing * len(asked.get("Body", b"")))
 
     return call_bounded
