@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PACKS = 2
 """Packs that there are of a content at once: on their way, or being filled. Each takes room. While one waits for the
-last of its parts the other keeps the network busy: a put of 1 GiB to S3 took 0.9 of the time so."""
+last of its parts the other keeps the network busy: a put of 1 GiB to S3 took 0.94 of the time so."""
 
 _ENCODERS = 2
 """Threads that compress: zstd lets go of the interpreter, and a CSV went from 0.43 to 0.8 GB/s."""

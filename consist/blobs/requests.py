@@ -1,7 +1,7 @@
 """Which bytes of packs are asked for: neighbouring chunks together, in requests that end where a pack's parts do.
 
 A server keeps a pack in pieces, those in which it was sent. A request that ends within one has it read twice, by this
-request and by the next: SeaweedFS worked a fifth longer for the same bytes so, and AWS advises to ask for whole parts.
+request and by the next: SeaweedFS worked an eighth longer for the same bytes, and AWS advises to ask for whole parts.
 """
 
 from __future__ import annotations

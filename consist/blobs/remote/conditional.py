@@ -50,10 +50,6 @@ class Conditional(Plain):
 
         self.change_many("put_many", put, items)
 
-    def put_file(self, key: str, path: str) -> None:
-        """Publish a large file, with little of it in memory."""
-        self.change("put", key, self.run, self._put_file, key, path)
-
     def create(self, key: str, data: bytes) -> None:
         """Publish if the key is free."""
         self.change("create", key, self.run, self._put, key, data, self.if_free)
@@ -97,9 +93,6 @@ class Conditional(Plain):
     # Requests, which the driver makes -------------------------------------------------------------------------------
 
     async def _put(self, key: str, data: bytes, condition: Mapping[str, str] | None = None) -> None:
-        raise NotImplementedError
-
-    async def _put_file(self, key: str, path: str) -> None:
         raise NotImplementedError
 
     async def _delete(self, key: str, condition: Mapping[str, str] | None = None) -> None:

@@ -65,6 +65,10 @@ class Gcs(Conditional):
         endpoint = self.place.options.get("endpoint_url") or os.environ.get("STORAGE_EMULATOR_HOST") or ""
         return str(endpoint).rpartition("@")[2].rpartition("://")[2]
 
+    def put_file(self, key: str, path: str) -> None:
+        """Publish a large file, with little of it in memory."""
+        self.change("put", key, self.run, self._put_file, key, path)
+
     # Reading -------------------------------------------------------------------------------------------------------
 
     def get_versioned(self, key: str) -> Versioned:
