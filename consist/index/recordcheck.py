@@ -1,12 +1,56 @@
-"""What a record's fields must be, whoever wrote it: the rest of the program relies on their types."""
+"""What a record must be: small enough to be read back, and, whoever wrote it, of the types that others rely on."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
+from consist.errors import DamagedError, UnsupportedError
+from consist.hashing import codec
+
 _MAX_TIME = 1 << 63
 _RUN_ID = re.compile(r"[0-9a-f]{20}\Z")
+
+
+def packed(record: Any, fields: list[Any]) -> bytes:
+    """Encode the fields of a `RunRecord`, if the encoding can be read back: else it could be published, and hit nobody.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Whose they are, for the message.
+    fields : list
+        As the schema has them: the version, then what the record has, in its order.
+
+    Raises
+    ------
+    UsageError
+        If something in them is no plain data.
+    UnsupportedError
+        If they are too large.
+    """
+    payload = codec.pack(fields)
+    if len(payload) > min(codec.MAX_ITEMS, codec.MAX_BYTES):  # else it has neither too many bytes nor too many items
+        try:
+            codec.unpack(payload)
+        except DamagedError as error:
+            raise _too_large(record, fields[1:], len(payload)) from error
+    return payload
+
+
+def _too_large(record: Any, fields: list[Any], size: int) -> UnsupportedError:
+    """Return the error about a record that nobody could read, with the name of what is largest in it."""
+    names = [field.name for field in dataclasses.fields(record)]
+    most, name = max((len(codec.pack(value)), name) for name, value in zip(names, fields, strict=False))
+    hint = "large data belongs into an input or an output, of which a record has the digest alone"
+    if name in {"inputs", "outputs"}:
+        hint = "put them into a folder, or into one value: a record has a line for each"
+    return UnsupportedError(
+        f"the record of run {record.id} of {record.step!r} is too large to be read back: {size:,} bytes, "
+        f"{most:,} of them its {name}",
+        hint=hint,
+    )
 
 
 def check_types(record: Any) -> None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from consist.errors import DamagedError, FormatError
-from consist.hashing.codec import pack, unpack
+from consist.hashing.codec import unpack
 from consist.hashing.digest import Digest
 from consist.hashing.frame import Kind, decode_frame, encode_frame
 from consist.index.logobject import Event, decode_events, encode_events
-from consist.index.recordcheck import check_types
+from consist.index.recordcheck import check_types, packed
 
 __all__ = [
     "COMPLETED",
@@ -248,8 +248,8 @@ def encode_record(record: RunRecord) -> bytes:
 
     Raises
     ------
-    UsageError
-        If its config, facet, meta or media hold anything but plain data.
+    UsageError, UnsupportedError
+        If its config, facet, meta or media hold anything but plain data; if it is too large to be read back.
 
     Examples
     --------
@@ -283,7 +283,7 @@ def encode_record(record: RunRecord) -> bytes:
         record.kind,
         {**record.meta, _ASKED: list(record.asked)} if record.asked else record.meta,
     ]
-    return encode_frame(Kind.RECORD, record.frame_key, pack(fields))
+    return encode_frame(Kind.RECORD, record.frame_key, packed(record, fields))
 
 
 def decode_record(data: bytes, key: bytes | None = None) -> RunRecord:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consist.errors import DamagedError, FormatError, UsageError
+from consist.errors import DamagedError, FormatError, UnsupportedError, UsageError
 from consist.hashing.codec import pack, unpack
 from consist.hashing.digest import Digest
 from consist.hashing.frame import Kind, decode_frame, encode_frame
@@ -216,6 +216,34 @@ def test_a_record_that_is_no_list_is_damaged():
 def test_config_that_is_no_plain_data_is_refused():
     with pytest.raises(UsageError):
         encode_record(dataclasses.replace(RECORD, config=object()))
+
+
+@pytest.mark.parametrize(
+    ("limit", "name", "large"),
+    [
+        ("MAX_BYTES", "config", {"x": "y" * 2000}),
+        ("MAX_ITEMS", "facet", {"x": [0] * 2000}),
+        ("MAX_ITEMS", "meta", {"x": {str(n): n for n in range(2000)}}),
+        ("MAX_BYTES", "outputs", (*RECORD.outputs, ArtifactRecord("b", Digest(bytes(32)), 2000, "x", bytes(2000)))),
+    ],
+)
+def test_a_record_that_could_not_be_read_back_is_not_written(limit, name, large, monkeypatch):
+    monkeypatch.setattr(f"consist.hashing.codec.{limit}", 1000)
+    record = dataclasses.replace(RECORD, **{name: large})
+    said = (
+        rf"the record of run 0{{20}} of 'clean' is too large to be read back: [\d,]+ bytes, [\d,]+ of them its {name} "
+    )
+    with pytest.raises(UnsupportedError, match=said):
+        encode_record(record)
+
+
+@pytest.mark.parametrize("limit", ["MAX_BYTES", "MAX_ITEMS"])
+def test_a_record_at_the_limit_is_written_and_read(limit, monkeypatch):
+    """One of more bytes than it may have items need not have too many of those."""
+    record = dataclasses.replace(RECORD, config="y" * 1000)
+    size = len(decode_frame(encode_record(record), Kind.RECORD, None).payload)
+    monkeypatch.setattr(f"consist.hashing.codec.{limit}", size if limit == "MAX_BYTES" else 1000)
+    assert decode_record(encode_record(record)) == record
 
 
 def test_events_of_a_newer_consist_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import warnings
 from pathlib import Path
 
@@ -130,3 +131,33 @@ def test_what_the_function_raised_passes_through_though_the_failure_cannot_be_re
     options = ExecutionOptions(runtime_kwargs={"disk": disk}, runtime_only=["disk"])
     with pytest.warns(errors.ConsistWarning, match="could not be recorded"), pytest.raises(KeyError, match="no luck"):
         tracker.run(fail, execution_options=options)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("mode", ["reuse", "off"])
+def test_a_record_that_could_not_be_read_back_is_not_published(tracker, mode, fails, monkeypatch):
+    """It was, and each look-up said that it is damaged."""
+
+    def make(names):
+        if fails:
+            raise KeyError(len(names))
+        return len(names)
+
+    tracker.store  # noqa: B018 - opened while limits are as they are
+    monkeypatch.setattr("consist.hashing.codec.MAX_BYTES", 10_000)
+    names = [f"name {n}" for n in range(2000)]
+    said = "is too large to be read back: .* of them its config \\(large data belongs into an input or an output"
+    options = CacheOptions(cache_mode=mode)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if fails:
+            with pytest.raises(KeyError):
+                tracker.run(make, config={"names": names}, cache_options=options)
+        else:
+            assert tracker.run(make, config={"names": names}, cache_options=options).value == 2000
+    assert re.search(said, str(caught[-1].message))
+    assert objects(tracker) == set()
+    monkeypatch.undo()
+    assert tracker.find_runs() == []
+    if not fails:
+        assert not tracker.run(make, config={"names": names}, cache_options=options).cache_hit
