@@ -1,4 +1,4 @@
-"""A file that appears whole: written beside its place, checked by whoever writes it, renamed over what was there.
+"""A file that appears whole: written beside its place, checked by whoever writes it, then published there.
 
 The place is the user's, and what is wrong with it is said of it: it is looked at before anything is written, and no
 error sends anybody to the store for it.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from consist.arguments import PATH, shown
 from consist.blobs import posix
-from consist.errors import FolderError, StorageError, StorageFullError, UnreachableError, UsageError
+from consist.errors import FolderError, RefusedError, StorageError, StorageFullError, UnreachableError, UsageError
 from consist.fileops import perform, storage_error
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def write_file(
-    path: str | os.PathLike[str], fill: Callable[[posix.Growing], object], *, durable: bool, executable: bool
+    path: str | os.PathLike[str],
+    fill: Callable[[posix.Growing], object],
+    *,
+    durable: bool,
+    executable: bool,
+    replace: bool = True,
 ) -> None:
     """Write a file; if `fill` raises, what was there is as it was.
 
@@ -38,53 +43,79 @@ def write_file(
         Sync file and folder before returning.
     executable : bool
         Whether whoever may read the file may execute it; the umask takes its share.
+    replace : bool
+        Replace what is there by then.
 
     Raises
     ------
     UsageError
         If it can be no file's path: there is no such folder, a folder is there, its name is too long.
+    RefusedError
+        If something is there by then, and `replace` is False.
     StorageError
         If it cannot be written.
     """
     target = check_place(path)
     if os.path.isdir(target) and not os.path.islink(target):  # noqa: PTH114 - as throughout
         raise FolderError(f"cannot write {target}: it is a folder", hint="name a file in it")
-    with new_file(target, executable=executable) as temp:
-        fill(temp)
-        temp.seal(mode=None, durable=durable)
-        perform("rename", target, os.replace, temp.path, target)
-        temp.published = True
-    if durable:
-        posix.sync_folder(os.path.dirname(target) or ".")
-
-
-@contextlib.contextmanager
-def new_file(target: str, *, executable: bool) -> Iterator[posix.TempFile]:
-    """Give a file to write beside a place, hidden, to be published there by the caller.
-
-    Parameters
-    ----------
-    target : str
-        The place, as `check_place` returned it.
-    executable : bool
-        As of `write_file`.
-
-    Raises
-    ------
-    UsageError
-        If there is no folder for it.
-    StorageError
-        Of what cannot be written, said of the target; others pass as they are.
-    """
     folder = os.path.dirname(target) or "."
-    path = os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp")
-    with said_of(target, path):
+    hidden = os.path.join(folder, f".consist-{os.urandom(8).hex()}.tmp")
+    with said_of(target, hidden):
         try:
-            temp = posix.TempFile(path, 0o777 if executable else 0o666)
+            temp = posix.TempFile(hidden, 0o777 if executable else 0o666)
         except FileNotFoundError:
             raise no_folder(target, folder) from None
         with temp:
-            yield temp
+            fill(temp)
+            temp.seal(mode=None, durable=durable)
+            _publish(temp, target) if replace else _publish_if_free(temp, target)
+    if durable:
+        posix.sync_folder(folder)
+
+
+def _publish(temp: posix.TempFile, target: str) -> None:
+    perform("rename", target, os.replace, temp.path, target)
+    temp.published = True
+
+
+def _publish_if_free(temp: posix.TempFile, target: str) -> None:
+    """Give the file its name unless that is taken meanwhile; the temporary name goes when the file is closed."""
+    try:
+        perform("link", target, os.link, temp.path, target)
+    except FileExistsError:
+        raise taken(target) from None
+    except StorageError as error:
+        if posix.errno_of(error) not in posix.NO_LINKS:
+            raise
+        _reserve(target)
+        try:
+            _publish(temp, target)
+        except BaseException:
+            _give_back(target)
+            raise
+
+
+def _reserve(target: str) -> None:
+    """Let an empty file take the name, where there are no links: between a look and the rename, others could come.
+
+    It is what is left of a process that is killed before the rename. Who writes over it by then, as over any file that
+    is there, loses what he wrote.
+    """
+    try:
+        os.close(perform("open", target, os.open, target, posix.NEW, 0o600))
+    except FileExistsError:
+        raise taken(target) from None
+
+
+def _give_back(target: str) -> None:
+    with contextlib.suppress(OSError):
+        if os.lstat(target).st_size == 0:  # else somebody wrote to it
+            posix.remove_quietly(target)
+
+
+def taken(target: str) -> RefusedError:
+    """Return the error for what is there and not to be replaced."""
+    return RefusedError(f"{target} is there already", hint="choose another name, or replace it with --force")
 
 
 def check_place(path: object) -> str:

@@ -20,7 +20,7 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from consist.blobs import posix
-from consist.blobs.newfile import check_place, no_folder, said_of
+from consist.blobs.newfile import check_place, no_folder, said_of, taken
 from consist.errors import RefusedError, StorageError, UnsupportedError, UsageError
 from consist.fileops import perform, storage_error
 
@@ -194,7 +194,7 @@ class NewFolder:
             if self._rename_if_free() or self._swap():
                 self._left.remove(self._temp)
                 return
-        raise self._taken()
+        raise taken(self._target)
 
     def _swap(self) -> bool:
         """Move the folder that is there aside, and rename; False if somebody was faster again."""
@@ -243,12 +243,9 @@ class NewFolder:
                 hint="choose another name",
             )
         if not self._replace:
-            raise self._taken()
+            raise taken(self._target)
 
     # Parts ---------------------------------------------------------------------------------------------------------
-
-    def _taken(self) -> RefusedError:
-        return RefusedError(f"{self._target} is there already", hint="choose another name, or replace it with --force")
 
     def _hidden(self, suffix: str) -> str:
         return f".consist-{os.urandom(8).hex()}.{suffix}"

@@ -29,9 +29,6 @@ _FOLDER_MODES = {PRIVATE: 0o700, GROUP_READ: 0o2750, GROUP: 0o2770}
 _LOCK_MODES = {PRIVATE: 0o600, GROUP_READ: 0o600, GROUP: 0o660}
 _FILE_MODE = 0o444
 
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV})
-"""What `link` answers on filesystems without hard links (FAT, SMB, some FUSE), or without them across folders (AFS)."""
-
 
 class Publisher:
     """Gives files their keys in the folder of a store.
@@ -100,7 +97,7 @@ class Publisher:
                 self.link(temp, key)
                 return
         except StorageError as error:
-            if posix.errno_of(error) not in _NO_LINKS:
+            if posix.errno_of(error) not in posix.NO_LINKS:
                 raise
             self._rename_if_free(temp, key)
             return

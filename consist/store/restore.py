@@ -12,17 +12,15 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from consist.blobs.newfile import check_place, new_file
+from consist.blobs.newfile import check_place, taken, write_file
 from consist.blobs.treeget import restore_tree
-from consist.errors import RefusedError, StorageError
-from consist.fileops import perform
+from consist.errors import RefusedError
 from consist.identity.names import is_name
 from consist.store.names import Found, copy_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consist.blobs.posix import TempFile
     from consist.store.store import Store
 
 
@@ -84,14 +82,13 @@ def restore(
         restore_tree(store.blobs, found.tree, target, within=found.inner, force=force, seen=seen)
         return
     check_target(target, force=force)
-    with new_file(target, executable=found.executable) as temp:
-        copy_found(store, found, temp, seen)
-        temp.seal(mode=None, durable=False)
-        if force:
-            perform("rename", target, os.replace, temp.path, target)
-            temp.published = True
-        else:
-            _link(temp, target)
+    write_file(
+        target,
+        lambda file: copy_found(store, found, file, seen),
+        durable=False,
+        executable=found.executable,
+        replace=force,
+    )
 
 
 def check_target(target: str, *, force: bool) -> None:
@@ -114,21 +111,4 @@ def check_target(target: str, *, force: bool) -> None:
         what = "a folder" if stat.S_ISDIR(mode) else "a device, a FIFO or a socket"
         raise RefusedError(f"{target} is {what}, which is never replaced", hint="choose another name")
     if not force:
-        raise _taken(target)
-
-
-def _link(temp: TempFile, target: str) -> None:
-    """Give the file its name unless that is taken meanwhile; the temporary name goes when the file is closed."""
-    try:
-        perform("link", target, os.link, temp.path, target)
-    except FileExistsError:
-        raise _taken(target) from None
-    except StorageError:  # a filesystem without links
-        if os.path.lexists(target):
-            raise _taken(target) from None
-        perform("rename", target, os.rename, temp.path, target)
-        temp.published = True
-
-
-def _taken(target: str) -> RefusedError:
-    return RefusedError(f"{target} is there already", hint="choose another name, or replace it with --force")
+        raise taken(target)

@@ -1,15 +1,18 @@
 """Files outside the store: what can be none is refused before anything is written; errors are said of the target."""
 
+import contextlib
 import errno
 from pathlib import Path
 
 import pytest
 
+from consist import fileops
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.local import LocalBackend
+from consist.blobs.newfile import write_file
 from consist.blobs.treeget import restore_tree
 from consist.blobs.treeput import put_tree
-from consist.errors import FolderError, StorageError, StorageFullError, StoragePermissionError, UsageError
+from consist.errors import FolderError, RefusedError, StorageError, StorageFullError, StoragePermissionError, UsageError
 from consist.testing import faults
 
 LARGE = bytes(3 << 20)
@@ -107,4 +110,45 @@ def test_trouble_with_the_target_is_said_of_the_target(deeds, around, kind, trou
         deeds[kind](target)
     assert str(caught.value).startswith(f"cannot write {target}: ")
     assert hint in caught.value.hint
+    assert sorted(path.name for path in around.iterdir()) == ["file", "there"]
+
+
+def written(target):
+    write_file(str(target), lambda file: file.write(b"ours"), durable=False, executable=False, replace=False)
+
+
+@pytest.fixture(params=[True, False], ids=["links", "no links"])
+def links(request):
+    with contextlib.nullcontext() if request.param else faults.failing(errno.EPERM, name="link"):
+        yield
+
+
+@pytest.mark.usefixtures("links")
+def test_a_file_that_is_to_replace_nothing_appears_where_nothing_is(around):
+    written(around / "new")
+    assert (around / "new").read_bytes() == b"ours"
+    assert (around / "new").stat().st_mode & 0o777 == (around / "file").stat().st_mode & 0o777
+    with pytest.raises(RefusedError, match="file is there already"):
+        written(around / "file")
+    assert (around / "file").read_bytes() == b"x"
+    assert sorted(path.name for path in around.iterdir()) == ["file", "new", "there"]
+
+
+def test_a_name_that_was_taken_in_vain_is_given_back(around):
+    def tap(moment, operation, path):
+        if moment == "before" and operation in {"link", "rename"}:
+            raise OSError(errno.EPERM if operation == "link" else errno.EIO, "No", path)
+
+    fileops.set_tap(tap)
+    try:
+        with pytest.raises(StorageError):
+            written(around / "new")
+    finally:
+        fileops.set_tap(None)
+    assert sorted(path.name for path in around.iterdir()) == ["file", "there"]
+
+
+def test_a_link_that_fails_otherwise_is_an_error(around):
+    with faults.failing(errno.EIO, name="link"), pytest.raises(StorageError, match=r"cannot write .*/new: "):
+        written(around / "new")
     assert sorted(path.name for path in around.iterdir()) == ["file", "there"]
