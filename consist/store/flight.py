@@ -154,23 +154,36 @@ def _lock(descriptor: int, step: str) -> None:
 def _say_who(descriptor: int, step: str) -> None:
     """Say who is waited for."""
     with contextlib.suppress(OSError):  # the lock was given, and its file is closed
-        holder = _holder(os.fstat(descriptor).st_ino)
+        holder = _holder(descriptor)
         who = "another process" if holder is None else f"process {holder}"
         who = "another thread" if holder == os.getpid() else who
         notice(f"step {step!r} waits for {who}, which executes the same run")
 
 
-def _holder(inode: int) -> int | None:
+def _holder(descriptor: int) -> int | None:
     """Return the process that holds a lock, which Linux lists: holders need not write it down, at every miss."""
     try:
-        with open("/proc/locks", encoding="ascii") as file:  # noqa: PTH123 - strings throughout
-            for line in file:
+        file = f"{_device(descriptor)}:{os.fstat(descriptor).st_ino}"
+        with open("/proc/locks", encoding="ascii") as locks:  # noqa: PTH123 - strings throughout
+            for line in locks:
                 _, kind, *more = line.split()
-                if kind == "FLOCK" and more[-3].endswith(f":{inode}"):
+                if kind == "FLOCK" and more[-3] == file:
                     return int(more[-4])
     except (OSError, ValueError, IndexError):
         pass
     return None
+
+
+def _device(descriptor: int) -> str:
+    """Return the device of an open file as Linux lists it with locks: that of its mount.
+
+    On btrfs and in layers of containers `stat` says another one.
+    """
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:  # noqa: PTH123 - strings throughout
+        mount = dict(line.split(":", 1) for line in lines)["mnt_id"].strip()
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - strings throughout
+        major, minor = next((line.split()[2] for line in lines if line.split()[0] == mount), "").split(":")
+    return f"{int(major):02x}:{int(minor):02x}"
 
 
 def _release(descriptor: int, path: str) -> None:

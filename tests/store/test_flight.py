@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import io
 import logging
 import multiprocessing
 import os
@@ -98,6 +99,25 @@ def test_who_waits_is_told_for_whom(folder, heard, monkeypatch, kind):
     waiter.join(60)
     holder.join(60)
     assert heard.empty()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux lists who holds locks")
+def test_the_holder_of_a_file_of_this_number_on_another_disk_is_not_taken_for_this_ones(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        inode = os.fstat(file.fileno()).st_ino
+        (ours,) = [line for line in Path("/proc/locks").read_text().splitlines() if f":{inode} " in line]
+        kind, place = ours.split()[4], ours.split()[5]
+        others = f"1: FLOCK ADVISORY {kind} 77 00:fff:{inode} 0 EOF\n2: FLOCK ADVISORY {kind} 78 {place}9 0 EOF\n"
+
+        def listed(name, **how):
+            return io.StringIO(others) if name == "/proc/locks" else Path(name).open(**how)
+
+        monkeypatch.setattr(flight, "open", listed, raising=False)
+        assert flight._holder(file.fileno()) is None
+        others += ours
+        assert flight._holder(file.fileno()) == os.getpid()
 
 
 def test_who_waits_for_a_moment_is_told_nothing(folder, heard):
