@@ -6,7 +6,8 @@ another backend. ``consist.testing.BackendSuite`` is the port's contract as a te
 What holds for every method
 ---------------------------
 - A *key* is relative to the store's root, uses ``/``, and comes from ``layout.py``; keys are trusted. No part of one
-  begins with a dot, and none begins with ``layout.TEMP`` or is ``layout.LOCK``: those names are the backend's.
+  begins with a dot, and none begins with ``layout.TEMP`` or is ``layout.LOCK``: those names are the backend's
+  (`layout.is_own`).
 - *Atomic*: an object appears under its key whole or not at all, for every other process; a call that raises has left
   either the old state or the whole new one, and no reader ever sees anything between.
 - *Read your writes*: once a call returned, every process sees its effect, in `get`, `stat` and `list`.
@@ -23,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from consist.errors import BlobNotFoundError, ChangedError, UnreachableError
+from consist.errors import BlobNotFoundError, ChangedError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -285,6 +286,18 @@ class BatchError(UnreachableError):
         super().__init__(message, hint=hint)
         self.answers = list(answers)
         self.undone = list(undone)
+
+
+def require_range(start: int, length: int) -> None:
+    """Make sure that a range can be one.
+
+    Raises
+    ------
+    UsageError
+        If its start or its length is negative.
+    """
+    if start < 0 or length < 0:
+        raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
 
 
 class _HasVersions(Protocol):

@@ -66,3 +66,17 @@ def key_digest(key: str) -> Digest:
 def run_key(run_id: str) -> str:
     """Key of the record of a run that no signature leads to."""
     return f"{RUNS}/{run_id}"
+
+
+def is_own(key: str) -> bool:
+    """Tell a backend's own names, and hidden ones, from those of objects: no listing has them.
+
+    Hidden files are what network filesystems, desktops and tools for buckets leave.
+
+    Examples
+    --------
+    >>> [is_own(key) for key in ("blobs/ab/cd", "tmp/0f3a", "lock", "blobs/.DS_Store")]
+    [False, True, True, True]
+    """
+    top = key.partition("/")[0]
+    return top in {TEMP, LOCK} or top.startswith(f"{TEMP}-") or key.startswith(".") or "/." in key

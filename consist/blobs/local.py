@@ -19,9 +19,10 @@ import stat as modes
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout, posix
-from consist.blobs.backend import Capabilities, ObjectStat, Versioned, require_version
-from consist.blobs.publishing import PRIVATE, Publisher
-from consist.errors import BlobNotFoundError, ChangedError, StorageError, UsageError
+from consist.blobs.backend import Capabilities, ObjectStat, Versioned, require_range, require_version
+from consist.blobs.publishing import Publisher
+from consist.blobs.sharing import PRIVATE
+from consist.errors import BlobNotFoundError, ChangedError, StorageError
 from consist.fileops import perform, storage_error
 from consist.hashing.hasher import hash_bytes
 
@@ -153,8 +154,7 @@ class LocalBackend:
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`; fewer, or none, where the object ends before."""
-        if start < 0 or length < 0:
-            raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
+        require_range(start, length)
         return self._read(key, lambda file: posix.read_range(file, start, length))
 
     def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
@@ -188,7 +188,7 @@ class LocalBackend:
             for entry in self._entries(folder):
                 name = entry.name
                 key = f"{folder}/{name}" if folder else name
-                if name.startswith(".") or not _is_text(name) or _is_own(key):
+                if layout.is_own(key) or not _is_text(name):
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
@@ -290,8 +290,3 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_own(key: str) -> bool:
-    """Tell the folder's own furniture from objects."""
-    return key in {layout.TEMP, layout.LOCK} or key.startswith((f"{layout.TEMP}-", f"{layout.TEMP}/"))

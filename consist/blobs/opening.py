@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs.local import LocalBackend
+from consist.blobs.sharing import PRIVATE
 from consist.blobs.urls import clean_url, is_remote
 from consist.errors import SettingsError
 
@@ -21,7 +22,7 @@ def open_backend(
     *,
     storage_options: Mapping[str, Any] | None = None,
     durable: bool = True,
-    sharing: str = "private",
+    sharing: str = PRIVATE,
     memory: Memory | None = None,
 ) -> Backend:
     """Make the backend for a place; nothing is read, written or connected to yet.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import layout, posix
 from consist.blobs.folders import Folders, exclusive_lock, random_name
+from consist.blobs.sharing import FOLDER_MODES, LOCK_MODES, SHARINGS
 from consist.errors import AlreadyExistsError, SettingsError, StorageError
 from consist.fileops import perform
 
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-PRIVATE, GROUP_READ, GROUP = SHARINGS = ("private", "group-read", "group")
-"""Who may use a store in a folder: its owner alone, or the folder's group as well, to read or for all."""
-_FOLDER_MODES = {PRIVATE: 0o700, GROUP_READ: 0o2750, GROUP: 0o2770}
-_LOCK_MODES = {PRIVATE: 0o600, GROUP_READ: 0o600, GROUP: 0o660}
 _FILE_MODE = 0o444
 
 
@@ -55,7 +52,7 @@ class Publisher:
         self._temp = f"{root}/{layout.TEMP}"
         self._durable = durable
         self._sharing = sharing
-        self._folders = Folders(root, _FOLDER_MODES[sharing], durable=durable)
+        self._folders = Folders(root, FOLDER_MODES[sharing], durable=durable)
 
     def new_temp(self) -> posix.TempFile:
         """Begin a file that has no key yet."""
@@ -105,7 +102,7 @@ class Publisher:
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the store's lock, against all who look and then write."""
-        return exclusive_lock(f"{self._root}/{layout.LOCK}", _LOCK_MODES[self._sharing])
+        return exclusive_lock(f"{self._root}/{layout.LOCK}", LOCK_MODES[self._sharing])
 
     def sync_folder_of(self, key: str) -> None:
         """Bring to disk which names the folder of a key holds."""

@@ -220,7 +220,7 @@ def _folder(root: str, config: StoreConfig | None) -> Iterator[Check]:
 
 
 def _permissions(root: str, config: StoreConfig) -> Check:
-    from consist.store.config import GROUP, GROUP_READ
+    from consist.blobs.sharing import GROUP, GROUP_READ
 
     mode = stat.S_IMODE(os.stat(root).st_mode)
     reads = stat.S_ISGID | stat.S_IRGRP | stat.S_IXGRP
@@ -303,7 +303,7 @@ def _pages(path: str) -> Check:
 
 def _index_permissions(path: str, store: Found | None) -> Check:
     """Look at who may read the index: it tells as much as the records of its store."""
-    from consist.store.config import PRIVATE
+    from consist.blobs.sharing import PRIVATE
 
     mode = stat.S_IMODE(os.stat(path).st_mode)
     shared = store is not None and store.config.sharing != PRIVATE

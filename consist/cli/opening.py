@@ -134,7 +134,7 @@ def open_place(place: Located, *, making: str | None = None) -> Store:
     making : str, optional
         Make the store if there is none, shared so: ``private``, ``group-read`` or ``group``.
     """
-    from consist.store.config import PRIVATE
+    from consist.blobs.sharing import PRIVATE
     from consist.store.opening import open_store
 
     with _waiting(place):

@@ -132,8 +132,8 @@ def _sharing_of_new(sharing: str | None, *, create: bool) -> str | None:
         If it is none that there is, or no store may be made.
     """
     from consist.arguments import check, one_of
+    from consist.blobs.sharing import PRIVATE, SHARINGS
     from consist.errors import UsageError
-    from consist.store.config import PRIVATE, SHARINGS
 
     check("--sharing", sharing, one_of(*SHARINGS))
     if sharing is not None and not create:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consist.blobs.sharing import GROUP
 from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, InputError, StorageError, warn_once
 from consist.runs.context import note_found, runs_under_way
 from consist.runs.declared import compared_with_found, refused, settle
@@ -13,7 +14,6 @@ from consist.runs.perform import run_body
 from consist.runs.places import check_places
 from consist.runs.request import complain, identify
 from consist.runs.run import recorded_result
-from consist.store.config import GROUP
 from consist.store.flight import single_flight
 from consist.store.lookup import AGAIN, find
 

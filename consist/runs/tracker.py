@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from consist.arguments import COUNT, FLAG, check, check_unknown, instance_of, one_of
 from consist.blobs.encoding import AUTO, COMPRESSIONS
+from consist.blobs.sharing import PRIVATE, SHARINGS
 from consist.blobs.urls import normalise_url
 from consist.runs.blocks import Blocks
 from consist.runs.execute import execute
@@ -20,7 +21,6 @@ from consist.runs.perform import Workshop
 from consist.runs.queries import Queries
 from consist.runs.request import check_names
 from consist.runs.step import define, requested
-from consist.store.config import PRIVATE, SHARINGS
 from consist.store.opening import open_store
 from consist.store.settings import default_store, resolve, warn_of_unknown_variables
 

@@ -8,15 +8,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.blobs import layout
+from consist.blobs.sharing import PRIVATE, SHARINGS
 from consist.errors import AlreadyExistsError, BlobNotFoundError, DamagedError, FormatError
 from consist.hashing.chunker import Chunking
 from consist.hashing.hasher import hash_bytes
 
 if TYPE_CHECKING:
     from consist.blobs.backend import Backend
-
-PRIVATE, GROUP_READ, GROUP = SHARINGS = ("private", "group-read", "group")
-"""Who may use a store in a folder: its owner alone, or the folder's group as well, to read or for all."""
 
 FORMAT = 0
 """0 until the first release, with no promise to readers; then 1."""

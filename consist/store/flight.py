@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from consist.blobs import posix
 from consist.blobs.folders import Folders
 from consist.blobs.lockedfiles import SAFELY, close_lock, is_at, is_held, open_lock
+from consist.blobs.sharing import FOLDER_MODES, GROUP, LOCK_MODES, PRIVATE
 from consist.errors import StorageError, StoragePermissionError, notice
 from consist.fileops import perform
 
@@ -198,7 +199,7 @@ def _release(descriptor: int, path: str) -> None:
 
 
 def _open(path: str, *, shared: bool) -> int:
-    mode = 0o660 if shared else 0o600
+    mode = LOCK_MODES[GROUP if shared else PRIVATE]
     descriptor = open_lock(path, mode, partial(_make_folder, shared=shared))
     if shared:
         found = os.fstat(descriptor)
@@ -209,6 +210,6 @@ def _open(path: str, *, shared: bool) -> int:
 
 def _make_folder(folder: str, *, shared: bool) -> None:
     if shared:
-        Folders(os.path.dirname(folder), 0o2770, durable=False).make(folder)  # noqa: PTH120 - the same
+        Folders(os.path.dirname(folder), FOLDER_MODES[GROUP], durable=False).make(folder)  # noqa: PTH120 - the same
     else:
         perform("mkdir", folder, os.makedirs, folder, 0o700, exist_ok=True)

@@ -8,6 +8,7 @@ from consist.blobs import layout
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.encoding import AUTO
 from consist.blobs.opening import open_backend
+from consist.blobs.sharing import PRIVATE
 from consist.blobs.urls import is_remote, normalise_url
 from consist.errors import (
     ConsistWarning,
@@ -41,7 +42,7 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     *,
     storage_options: dict[str, Any] | None = None,
     durable: bool = True,
-    sharing: str = store_config.PRIVATE,
+    sharing: str = PRIVATE,
     create: bool = True,
     compression: str = AUTO,
     cache_limit: int | None = None,

@@ -257,6 +257,14 @@ class BackendSuite(BackendControl):
             assert len(found) == len(wanted)
         assert all(item == backend.stat(item.key) for item in backend.list(""))
 
+    def test_list_passes_over_what_is_no_object(self, backend: Backend) -> None:
+        """What the backend itself leaves, here or where the store was copied from, and hidden files."""
+        backend.put("blobs/ab/1", b"x")
+        for key in ("tmp/on-its-way", "tmp-staged", "lock", ".hidden/file", "blobs/ab/.DS_Store"):
+            self.oracle_write(key, b"")
+        for prefix in ("", "blobs", "blobs/ab"):
+            assert [found.key for found in backend.list(prefix)] == ["blobs/ab/1"]
+
     def test_list_of_many(self, backend: Backend) -> None:
         """A long listing is whole; object stores list a thousand at a time."""
         keys = {f"blobs/{number % 7:02}/{number}" for number in range(1_100)}

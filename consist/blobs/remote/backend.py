@@ -11,14 +11,14 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from consist.blobs import layout
-from consist.blobs.backend import Capabilities, LazyCapabilities, ObjectStat, Versioned
+from consist.blobs.backend import Capabilities, LazyCapabilities, ObjectStat, Versioned, require_range
 from consist.blobs.remote import probe
 from consist.blobs.remote.choose import choose
 from consist.blobs.remote.drivers import refuse_likely_slips, require_driver
 from consist.blobs.remote.s3 import DRIVER
 from consist.blobs.remote.strategy import Place, Strategy
 from consist.blobs.urls import strip_user_info
-from consist.errors import ConsistWarning, UnsupportedError, UsageError, warn_once
+from consist.errors import ConsistWarning, UnsupportedError, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -156,13 +156,13 @@ class RemoteBackend:
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`; fewer, or none, where the object ends before."""
-        _require_range(start, length)
+        require_range(start, length)
         return self._strategy().get_range(key, start, length)
 
     def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Return what `get_range` does of each."""
         for _, start, length in ranges:
-            _require_range(start, length)
+            require_range(start, length)
         return self._strategy().get_ranges(ranges)
 
     def stat(self, key: str) -> ObjectStat | None:
@@ -176,12 +176,7 @@ class RemoteBackend:
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """Yield the objects in the folder `prefix` and below, in any order; hidden ones are passed over."""
         for found in self._strategy().list(prefix):
-            parts = found.key.split("/")
-            if (
-                parts[0] != layout.TEMP
-                and not parts[0].startswith(f"{layout.TEMP}-")
-                and not any(part.startswith(".") for part in parts)
-            ):
+            if not layout.is_own(found.key):
                 yield found
 
     def path_of(self, key: str) -> str | None:  # noqa: ARG002 - the port's signature
@@ -267,8 +262,3 @@ class RemoteUpload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._spool.close(again=not self._is_read)
-
-
-def _require_range(start: int, length: int) -> None:
-    if start < 0 or length < 0:
-        raise UsageError(f"a range begins and ends at or after 0, not {start}+{length}")
