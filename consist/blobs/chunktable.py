@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from consist.blobs.pack import Piece
 
 Entry = tuple[bytes, int, int, int, int, int]
-"""The fields of a `Place` in their order, plain: whoever keeps a table need not know this package."""
+"""The fields of a `ChunkPlace` in their order, plain: whoever keeps a table need not know this package."""
 
 
-class Place(NamedTuple):
+class ChunkPlace(NamedTuple):
     """Where a chunk lies."""
 
     pack: bytes

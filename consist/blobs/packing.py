@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 from consist.blobs.chunklist import Chunk, ChunkList
-from consist.blobs.chunktable import Place, entries_of_pack
+from consist.blobs.chunktable import ChunkPlace, entries_of_pack
 from consist.blobs.encoding import RAW, encode_chunk
 from consist.blobs.pack import PACK_SIZE, PackRef, PackWriter
 
@@ -57,15 +57,15 @@ class Reuse:
         self._suspects = suspects
         self._there: dict[PackRef, bool] = {}
 
-    def find(self, digests: Iterable[bytes]) -> dict[bytes, Place]:
+    def find(self, digests: Iterable[bytes]) -> dict[bytes, ChunkPlace]:
         """Return the places of those chunks that can be used."""
-        found: dict[bytes, Place] = {}
+        found: dict[bytes, ChunkPlace] = {}
         for table in self._tables:
             missing = [digest for digest in digests if digest not in found]
             if not missing:
                 break  # the next table may take a request to look into
             places = zip(missing, table.find_many(missing), strict=True)
-            confirmed = self._confirmed({digest: Place(*entry) for digest, entry in places if entry is not None})
+            confirmed = self._confirmed({digest: ChunkPlace(*entry) for digest, entry in places if entry is not None})
             if confirmed and table is not self._tables[0]:
                 self._tables[0].add([*confirmed.items()])
             found |= confirmed
@@ -75,7 +75,7 @@ class Reuse:
         """Take a pack for there: it was just published."""
         self._there[ref] = True
 
-    def _confirmed(self, places: dict[bytes, Place]) -> dict[bytes, Place]:
+    def _confirmed(self, places: dict[bytes, ChunkPlace]) -> dict[bytes, ChunkPlace]:
         new = [ref for ref in {place.ref for place in places.values()} if ref not in self._there]
         for ref, there in zip(new, self._backend.stat_many([ref.key for ref in new]), strict=True):
             whole = there is not None and there.size == ref.size
@@ -167,7 +167,7 @@ class Packing:
             return [(RAW, chunk) for chunk in chunks]
         return self._encoders.map(encode_chunk, chunks)
 
-    def _reused(self, digest: bytes, place: Place) -> Chunk:
+    def _reused(self, digest: bytes, place: ChunkPlace) -> Chunk:
         number = self._numbers.get(place.ref)
         if number is None:
             number = self._numbers[place.ref] = len(self._packs)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from consist.cli.text import Cell
     from consist.index.records import RunRecord
-    from consist.store.search import Place
+    from consist.store.search import Match
 
 COLUMNS = ("run_id", "model", "status", "started", "found")
 
@@ -62,13 +62,13 @@ def search(
     from consist.cli.output import write_json_list, write_table
     from consist.cli.progress import WAITING, until_first
     from consist.cli.shapes import head, run_line
-    from consist.store.search import Wanted
+    from consist.store.search import SearchTerm
     from consist.store.search import search as search_store
 
     limit = checked_limit(limit)
     opened = open_to_read(find_place(db_path, store))
     runs_found = until_first(f"searching for {text}", lambda _seen: search_store(opened, text), unit=WAITING)
-    found = or_hint(opened, itertools.islice(runs_found, limit), key=Wanted.of(text).key)
+    found = or_hint(opened, itertools.islice(runs_found, limit), key=SearchTerm.of(text).key)
     if as_json:
         runs = ({**run_line(opened, run), "found": [_place(each) for each in places]} for run, places in found)
         write_json_list({**head("search"), "text": text}, "runs", runs)
@@ -76,13 +76,13 @@ def search(
         write_table(COLUMNS, _rows(found), flexible=("model", "found"))
 
 
-def _place(found: "Place") -> dict[str, Any]:
+def _place(found: "Match") -> dict[str, Any]:
     from consist.runs.readable import json_ready
 
     return {"name": found.name, "value": json_ready(found.value)}
 
 
-def _rows(found: "Iterable[tuple[RunRecord, tuple[Place, ...]]]") -> "Iterator[tuple[Cell, ...]]":
+def _rows(found: "Iterable[tuple[RunRecord, tuple[Match, ...]]]") -> "Iterator[tuple[Cell, ...]]":
     from consist.cli.text import RunId, Time
     from consist.runs.readable import one_line
 

@@ -20,7 +20,7 @@ from consist.errors import SettingsError
 from consist.store.places import find_place
 
 if TYPE_CHECKING:
-    from consist.store.places import Place
+    from consist.store.places import StorePlace
 
 _FOR_OTHERS = frozenset({"asynchronous", "loop", "use_listings_cache", "listings_expiry_time", "max_paths"})
 """What tools hand to any filesystem (zarr to each that it opens); there is nothing here that it would change."""
@@ -53,6 +53,6 @@ class Settled(type(AbstractFileSystem)):  # type: ignore[misc]  # fsspec has no 
         return made
 
 
-def _arguments(place: Place) -> dict[str, Any]:
+def _arguments(place: StorePlace) -> dict[str, Any]:
     """Return the arguments that name a place, those left out that are not needed to find it again."""
     return {name: value for name, value in place._asdict().items() if value or value == 0}

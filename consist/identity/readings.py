@@ -22,7 +22,7 @@ MAX_PLACES = 8
 _OPAQUE = {"$type", "$digest"}
 
 
-class Place(NamedTuple):
+class ValueChange(NamedTuple):
     """A place where two values differ; what is not there is `ABSENT`.
 
     Attributes
@@ -46,19 +46,19 @@ class _Absent:
 ABSENT: Any = _Absent()
 
 
-def places(path: str, before: Any, after: Any) -> list[Place]:
+def places(path: str, before: Any, after: Any) -> list[ValueChange]:
     """List where two values differ; nothing, if they read the same.
 
     Examples
     --------
     >>> places("model", {"size": 2, "shape": [1, 2]}, {"shape": [1, 3]})
-    [Place(path='model.size', before=2, after=ABSENT), Place(path='model.shape[1]', before=2, after=3)]
+    [ValueChange(path='model.size', before=2, after=ABSENT), ValueChange(path='model.shape[1]', before=2, after=3)]
     """
     try:
         found = list(itertools.islice(_walk(path, before, after), MAX_PLACES + 1))
     except RecursionError:
-        return [Place(path, before, after)]
-    return found if len(found) <= MAX_PLACES else [Place(path, before, after)]
+        return [ValueChange(path, before, after)]
+    return found if len(found) <= MAX_PLACES else [ValueChange(path, before, after)]
 
 
 def shown(value: Any) -> str:
@@ -91,7 +91,7 @@ def same(before: Any, after: Any) -> bool:
         return False
 
 
-def _walk(path: str, before: Any, after: Any) -> Iterator[Place]:
+def _walk(path: str, before: Any, after: Any) -> Iterator[ValueChange]:
     if type(before) is type(after) is dict and not _is_opaque(before) and not _is_opaque(after):
         for key in dict.fromkeys((*before, *after)):
             yield from _walk(f"{path}.{key}", before.get(key, ABSENT), after.get(key, ABSENT))
@@ -99,7 +99,7 @@ def _walk(path: str, before: Any, after: Any) -> Iterator[Place]:
         for number, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from _walk(f"{path}[{number}]", one, other)
     elif not same(before, after):
-        yield Place(path, before, after)
+        yield ValueChange(path, before, after)
 
 
 def _is_opaque(value: Any) -> bool:

@@ -47,7 +47,7 @@ class Sought(NamedTuple):
     first: TreeFile | None = None
 
 
-class Place(NamedTuple):
+class RunFile(NamedTuple):
     """Where something lies: a run, the key of an output, and in a folder the path."""
 
     run: RunRecord
@@ -55,20 +55,20 @@ class Place(NamedTuple):
     inner: str
 
 
-def find_in_folders(store: Store, sought: Sought) -> tuple[Place | None, Place | None]:
+def find_in_folders(store: Store, sought: Sought) -> tuple[RunFile | None, RunFile | None]:
     """Find the newest run with a folder that has a content; without one, the newest that made a file of its name.
 
     Returns
     -------
-    tuple of (Place or None, Place or None)
+    tuple of (RunFile or None, RunFile or None)
         Where the content lies; where other content of that name lies, if that is not found.
     """
-    named: Place | None = None
+    named: RunFile | None = None
     mark = (sought.digest if sought.first is None else sought.first.digest).raw
     name = sought.name.encode("utf-8", "surrogateescape")
     for run, output, data in _folders(store):
         if mark in data and (inner := _inner(_tree(data), sought)) is not None:
-            return Place(run, output.key, inner), None
+            return RunFile(run, output.key, inner), None
         if named is None and name and name in data:
             named = _of_that_name(run, output, _tree(data), sought.name)
     newest = _newest_file(store, sought.name) if sought.name and sought.first is None else None
@@ -113,17 +113,17 @@ def _inner(tree: Tree, sought: Sought) -> str | None:
     return None
 
 
-def _of_that_name(run: RunRecord, output: ArtifactRecord, tree: Tree, name: str) -> Place | None:
+def _of_that_name(run: RunRecord, output: ArtifactRecord, tree: Tree, name: str) -> RunFile | None:
     paths = (file.path for file in tree.files if file.path.rpartition("/")[2] == name)
     path = next(paths, None)
-    return None if path is None else Place(run, output.key, path)
+    return None if path is None else RunFile(run, output.key, path)
 
 
-def _newest_file(store: Store, name: str) -> Place | None:
+def _newest_file(store: Store, name: str) -> RunFile | None:
     """Find the newest run whose output was a file of that name."""
     mark = name.encode("utf-8", "surrogateescape")
     for run in store.index.passing(lambda data: mark in data):
         for output in run.outputs:
             if str(output.media.get("path", "")).rpartition("/")[2] == name:
-                return Place(run, output.key, "")
+                return RunFile(run, output.key, "")
     return None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from consist.blobs.backend import ObjectStat
     from consist.index.records import ArtifactRecord, RunRecord
-    from consist.store.names import Found, Place
+    from consist.store.names import Found, StorePath
     from consist.store.store import Store
 
 AREA, BLOB, RUN, STEP, OUTPUT, FILE, FOLDER = "area", "blob", "run", "step", "output", "file", "folder"
@@ -202,7 +202,7 @@ def _outputs(runs: Iterable[RunRecord], *, folder: str) -> Iterator[Entry]:
                 yield _output(run, output, folder)
 
 
-def _content(store: Store, found: Found, place: Place) -> tuple[Entry, Iterator[Entry]]:
+def _content(store: Store, found: Found, place: StorePath) -> tuple[Entry, Iterator[Entry]]:
     """Return a blob, an output or what is in one, and what lies in it if it is a folder."""
     run, record = found.run, found.record
     if run is None or record is None:
@@ -303,7 +303,7 @@ def _blob(digest: Digest, size: int, stored: str, time: int | None) -> Entry:
     return Entry(digest.hex, f"{BLOBS}/{digest.hex}", BLOB, size, digest, stored=stored, time=time)
 
 
-def _some(entries: Iterator[Entry], place: Place) -> Iterator[Entry]:
+def _some(entries: Iterator[Entry], place: StorePath) -> Iterator[Entry]:
     """Raise if a name was given that nothing begins with; else yield all."""
     first = next(entries, None)
     if first is not None:

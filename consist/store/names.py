@@ -53,7 +53,7 @@ BLOBS, RUNS, STEPS = AREAS = ("blobs", "runs", "steps")
 SCHEME = "consist://"
 
 
-class Place(NamedTuple):
+class StorePath(NamedTuple):
     """A path taken apart; what is not named is ``""``.
 
     Attributes
@@ -74,7 +74,7 @@ class Place(NamedTuple):
     inner: str = ""
 
 
-def parse_path(path: str) -> Place:
+def parse_path(path: str) -> StorePath:
     """Take a path apart; nothing is looked up.
 
     Raises
@@ -85,9 +85,9 @@ def parse_path(path: str) -> Place:
     Examples
     --------
     >>> parse_path("consist://steps/clean/plots/2026/a.png")
-    Place(area='steps', name='clean', key='plots', inner='2026/a.png')
+    StorePath(area='steps', name='clean', key='plots', inner='2026/a.png')
     >>> parse_path("runs/")
-    Place(area='runs', name='', key='', inner='')
+    StorePath(area='runs', name='', key='', inner='')
     """
     bare = path.removeprefix(SCHEME).removeprefix("/").removesuffix("/")
     parts = bare.split("/") if bare else []
@@ -98,7 +98,7 @@ def parse_path(path: str) -> Place:
             hint="write blobs/<digest>, runs/<run id>/<output> or steps/<step>/<output>",
         )
     area, name, key = (*parts[:3], "", "", "")[:3]
-    return Place(area, name, key, unicodedata.normalize("NFC", "/".join(parts[3:])))
+    return StorePath(area, name, key, unicodedata.normalize("NFC", "/".join(parts[3:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +312,7 @@ def _within(store: Store, found: Found, inner: str) -> Found:
     return replace(found, digest=tree_digest(part), size=part.total, name=name, inner=inner, path=path)
 
 
-def _newest(store: Store, place: Place) -> RunRecord:
+def _newest(store: Store, place: StorePath) -> RunRecord:
     record = store.index.newest(place.name, key=place.key)
     if record is None:
         if not any(step == place.name for step, _ in store.index.steps()):
@@ -330,7 +330,7 @@ def near_step(store: Store, name: str) -> str:
     return nearest(name, [step for step, _ in store.index.steps()], "see `consist ls steps`")
 
 
-def _near_output(store: Store, place: Place) -> str:
+def _near_output(store: Store, place: StorePath) -> str:
     """Return a hint to the output that was perhaps meant, of the step's newest completed run."""
     newest = store.index.newest(place.name)
     keys = [] if newest is None else [output.key for output in newest.outputs]

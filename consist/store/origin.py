@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from consist.index.lineage import Edge
     from consist.index.records import RunRecord
-    from consist.store.infolders import Place
+    from consist.store.infolders import RunFile
     from consist.store.store import Store
 
 _RUN = re.compile(r"[0-9a-f]{1,20}\Z")
@@ -183,7 +183,7 @@ def _runs_of(edges: Iterable[Edge]) -> list[str]:
     return list(dict.fromkeys(edge.run_id for edge in edges))
 
 
-def _hint(readers: list[str], named: Place | None) -> str:
+def _hint(readers: list[str], named: RunFile | None) -> str:
     if readers:
         some = ", ".join(readers[:_SHOWN]) + (f" and {len(readers) - _SHOWN} more" if len(readers) > _SHOWN else "")
         return f"but it was an input of {'run' if len(readers) == 1 else 'runs'} {some}"

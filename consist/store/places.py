@@ -16,7 +16,7 @@ from consist.errors import DamagedError, NotFoundError, UsageError
 from consist.store.settings import default_store, resolve, warn_of_unknown_variables
 
 
-class Place(NamedTuple):
+class StorePlace(NamedTuple):
     """Where to look.
 
     Attributes
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
 
 class Located(NamedTuple):
-    """Where an index and its store are: as a `Place`, with the store known."""
+    """Where an index and its store are: as a `StorePlace`, with the store known."""
 
     db_path: str
     store: str
@@ -75,7 +75,7 @@ def find_place(
     db_path: str | os.PathLike[str] | None = None,
     storage_options: dict[str, Any] | None = None,
     cache_limit: int | None = None,
-) -> Place:
+) -> StorePlace:
     """Choose index and store: the arguments, the environment, a settings file, the default.
 
     Relative paths are made absolute, so that the place stays the same wherever the process goes.
@@ -88,7 +88,7 @@ def find_place(
     warn_of_unknown_variables()
     settings = resolve(store=store, db_path=db_path, storage_options=storage_options, cache_limit=cache_limit)
     given = settings["store"].value
-    return Place(
+    return StorePlace(
         os.path.abspath(os.fspath(settings["db_path"].value)),
         None if given is None else clean_url(given),
         dict(settings["storage_options"].value or {}),

@@ -27,7 +27,7 @@ _LIST = rb"[\x90-\x9f\xdc\xdd]"
 """The byte that a list begins with, in msgpack."""
 
 
-class Place(NamedTuple):
+class Match(NamedTuple):
     """Where something was found in a run.
 
     Attributes
@@ -44,7 +44,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchTerm:
     """What is looked for.
 
     Attributes
@@ -62,7 +62,7 @@ class Wanted:
     numbers: tuple[Any, ...]
 
     @classmethod
-    def of(cls, typed: str) -> Wanted:
+    def of(cls, typed: str) -> SearchTerm:
         """Read what was typed.
 
         Raises
@@ -72,9 +72,9 @@ class Wanted:
 
         Examples
         --------
-        >>> Wanted.of("model.depth=3")
-        Wanted(text='3', key='model.depth', numbers=(3, 3.0))
-        >>> Wanted.of("Draft").text
+        >>> SearchTerm.of("model.depth=3")
+        SearchTerm(text='3', key='model.depth', numbers=(3, 3.0))
+        >>> SearchTerm.of("Draft").text
         'draft'
         """
         key, sign, value = typed.partition("=")
@@ -134,7 +134,7 @@ def _sieve_under(key: str, text: str, numbers: tuple[bytes, ...]) -> Callable[[b
     return may_hold
 
 
-def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:
+def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Match, ...]]]:
     """Yield the runs that say something, the newest first, each with where.
 
     Parameters
@@ -151,13 +151,13 @@ def search(store: Store, typed: str) -> Iterator[tuple[RunRecord, tuple[Place, .
     UsageError
         If it is empty.
     """
-    wanted = Wanted.of(typed)
+    wanted = SearchTerm.of(typed)
     tagged: set[str] = set()
     if wanted.key is None:
         said = (*store.index.marked(TAG), *store.index.marked(FORGET))
         tagged = {run_id for run_id, mark in said if wanted.text in _lower(mark.text)}
 
-    def found() -> Iterator[tuple[RunRecord, tuple[Place, ...]]]:
+    def found() -> Iterator[tuple[RunRecord, tuple[Match, ...]]]:
         for record in store.index.passing(wanted.sieve(), tagged):
             places = tuple(_places(store, record, wanted))
             if places:
@@ -201,7 +201,7 @@ def said_under(record: RunRecord) -> Iterator[str]:
                 yield f"{'.'.join(path)}={value}"
 
 
-def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
+def _places(store: Store, record: RunRecord, wanted: SearchTerm) -> Iterator[Match]:
     if wanted.key is None:
         names = [
             ("step", record.step),
@@ -214,12 +214,12 @@ def _places(store: Store, record: RunRecord, wanted: Wanted) -> Iterator[Place]:
         for item in record.outputs:
             at_hand = (item.key, _file_name(item))
             names += [(f"output.{item.key}", text) for text in at_hand if wanted.text in _lower(text)][:1]
-        yield from (Place(name, text) for name, text in names if wanted.text in _lower(text))
+        yield from (Match(name, text) for name, text in names if wanted.text in _lower(text))
     for area, values in (("config", record.config), ("facet", record.facet)):
         for path, value in _leaves(values):
             by_key = wanted.key is None and any(wanted.text in _lower(key) for key in path)
             if by_key or (_is_named(wanted, path) and wanted.fits(value)):
-                yield Place(".".join((area, *path)), value)
+                yield Match(".".join((area, *path)), value)
 
 
 def _file_name(output: ArtifactRecord) -> str:
@@ -228,7 +228,7 @@ def _file_name(output: ArtifactRecord) -> str:
     return path.rpartition("/")[2] if isinstance(path, str) else ""
 
 
-def _is_named(wanted: Wanted, path: tuple[str, ...]) -> bool:
+def _is_named(wanted: SearchTerm, path: tuple[str, ...]) -> bool:
     """Tell whether a value lies under the key: the last ones of the way to it, as many as were typed."""
     if wanted.key is None:
         return True

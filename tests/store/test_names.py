@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from consist import errors
-from consist.store.names import Place, find_output, find_run, open_found, parse_path
+from consist.store.names import StorePath, find_output, find_run, open_found, parse_path
 from consist.store.publish import keep, publish
 
 
@@ -47,7 +47,7 @@ def runs(store, by_hand):
     ],
 )
 def test_paths_of_the_grammar(path, place):
-    assert parse_path(path) == Place(*place)
+    assert parse_path(path) == StorePath(*place)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from consist import errors
-from consist.store.places import Located, Place, find_place, known_store, require_index
+from consist.store.places import Located, StorePlace, find_place, known_store, require_index
 
 
 @pytest.fixture
@@ -13,25 +13,25 @@ def here(tmp_path, monkeypatch):
 
 
 def test_relative_places_are_made_absolute(here):
-    assert find_place(store="a/store", db_path="b.lmdb") == Place(f"{here}/b.lmdb", f"{here}/a/store", {})
+    assert find_place(store="a/store", db_path="b.lmdb") == StorePlace(f"{here}/b.lmdb", f"{here}/a/store", {})
 
 
 def test_a_url_stays_one(here):
     options = {"key": "k"}
     place = find_place(store="s3://bucket/folder/", storage_options=options)
-    assert place == Place(f"{here}/.consist/index.lmdb", "s3://bucket/folder", options)
+    assert place == StorePlace(f"{here}/.consist/index.lmdb", "s3://bucket/folder", options)
 
 
 def test_the_environment_before_a_file(here, tmp_path, monkeypatch):
     (tmp_path / "consist.toml").write_text('store = "from-file"\ndb_path = "file.lmdb"\n')
-    assert find_place() == Place(f"{here}/file.lmdb", f"{here}/from-file", {})
+    assert find_place() == StorePlace(f"{here}/file.lmdb", f"{here}/from-file", {})
     monkeypatch.setenv("CONSIST_STORE", "from-environment")
     assert find_place().store == f"{here}/from-environment"
     assert find_place(store="given").store == f"{here}/given"
 
 
 def test_nothing_given_means_the_store_of_the_index(here):
-    assert find_place() == Place(f"{here}/.consist/index.lmdb", None, {})
+    assert find_place() == StorePlace(f"{here}/.consist/index.lmdb", None, {})
 
 
 def test_the_store_beside_an_index(make_store, tmp_path):
@@ -72,5 +72,5 @@ def test_the_index_of_a_store_is_there(store, tmp_path):
 def test_a_place_is_located_by_what_is_named_or_else_by_the_index(make_store, tmp_path):
     store = make_store("elsewhere")
     path = store.index.environment.path
-    assert Place(path, None, {"a": 1}).located() == Located(path, str(tmp_path / "elsewhere"), {"a": 1})
-    assert Place(path, "/other", {}, 0).located() == Located(path, "/other", {}, 0)
+    assert StorePlace(path, None, {"a": 1}).located() == Located(path, str(tmp_path / "elsewhere"), {"a": 1})
+    assert StorePlace(path, "/other", {}, 0).located() == Located(path, "/other", {}, 0)
