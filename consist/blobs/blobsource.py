@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from consist.blobs import layout
 from consist.blobs.damage import missing_blob
 from consist.blobs.encoding import AUTO, COMPRESSIONS, NONE
-from consist.blobs.looking import find_blob, list_blobs
+from consist.blobs.looking import list_blobs
 from consist.blobs.newfile import write_file
 from consist.blobs.wholeblobs import WholeBlobs
 from consist.errors import SettingsError
@@ -242,10 +242,6 @@ class BlobSource:
         """Return size and date of a blob; None if it is not there, or not all of it. No content is read or checked."""
         return next(filter(None, (kind.stat(digest) for kind in self._kinds(digest, size))), None)
 
-    def exists(self, digest: Digest) -> bool:
-        """Tell whether a blob is there; not whether its bytes are right."""
-        return self.stat(digest) is not None
-
     def list(self, prefix: str = "") -> Iterator[tuple[Digest, ObjectStat]]:
         """Yield digest, size in bytes and date of the blobs whose digests begin with `prefix`, in any order.
 
@@ -257,20 +253,6 @@ class BlobSource:
             If the prefix is not hexadecimal.
         """
         return list_blobs((self.whole, self.large), prefix)
-
-    def find(self, prefix: str) -> Digest:
-        """Return the one blob whose digest begins with `prefix`.
-
-        Raises
-        ------
-        BlobNotFoundError
-            If there is none.
-        AmbiguousPrefixError
-            If there are several.
-        UsageError
-            If the prefix is not hexadecimal.
-        """
-        return find_blob(self.backend, (self.whole, self.large), prefix)
 
     # Parts ---------------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ class BlobStore(BlobSource):
     >>> put = blobs.put_bytes(b"content")
     >>> put.digest.short, put.size
     ('3fba5250be9a', 7)
-    >>> blobs.read(blobs.find("3fba"))
+    >>> blobs.read(put.digest)
     b'content'
     """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from consist.hashing.hasher import domain_digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from consist.hashing.digest import Digest
 
@@ -59,14 +59,6 @@ class ChunkList:
         if len(rows) % _ROW.size:
             raise ValueError("a row of a chunk is cut short")
         self._rows = rows
-
-    @classmethod
-    def of(cls, chunks: Iterable[Chunk]) -> ChunkList:
-        """Pack chunks."""
-        packed = cls()
-        for chunk in chunks:
-            packed.append(chunk)
-        return packed
 
     @property
     def rows(self) -> bytes | bytearray | memoryview:

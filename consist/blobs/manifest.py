@@ -120,19 +120,6 @@ def decode_manifest(data: bytes, digest: Digest) -> Manifest:
     return found
 
 
-def load_manifest(backend: Backend, digest: Digest) -> Manifest:
-    """Read the manifest of a blob.
-
-    Raises
-    ------
-    BlobNotFoundError
-        If there is none.
-    DamagedError, FormatError
-        As `decode_manifest` says.
-    """
-    return decode_manifest(backend.get(layout.digest_key(layout.MANIFESTS, digest)), digest)
-
-
 def missing_pack(backend: Backend, packs: Sequence[PackRef]) -> PackRef | None:
     """Return the first of some packs that is not there with its size, or None; one batch of `stat`s."""
     found = backend.stat_many([ref.key for ref in packs])

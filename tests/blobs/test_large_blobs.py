@@ -12,7 +12,7 @@ import pytest
 from consist.blobs import reader
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.chunktable import MemoryTable
-from consist.errors import AmbiguousPrefixError, BlobNotFoundError, ChangedError, DamagedError, FormatError
+from consist.errors import BlobNotFoundError, ChangedError, DamagedError, FormatError
 from consist.hashing.digest import Digest
 from consist.testing import FaultyBackend
 from consist.testing.passing import PassingBackend
@@ -181,10 +181,10 @@ def test_what_is_right_again_is_acquitted_by_verify(place, small):
 
 def test_a_manifest_of_right_chunks_that_are_not_the_blob_is_no_blob(place, small, page):
     """A framed manifest that vouches for itself, of chunks that are what they say, under the name of another blob."""
-    from consist.blobs.manifest import Manifest, encode_manifest, load_manifest
+    from consist.blobs.manifest import Manifest, encode_manifest
 
     blobs = small.store(place.backend)
-    real = load_manifest(place.backend, blobs.put_bytes(noise(7)).digest)
+    real = blobs.large.manifest(blobs.put_bytes(noise(7)).digest)
     name = digest_of(b"another content")
     forged = Manifest(name, real.size, real.packs, real.chunks, real.starts)
     place.backend.create(forged.key, encode_manifest(forged))
@@ -212,7 +212,7 @@ def test_either_will_do_if_both_are_there(place, small, tmp_path, read):
     assert read(blobs, digest, tmp_path / "file") == data
     assert [found.size for _, found in blobs.list()] == [60_000]
     blobs.delete(digest)
-    assert not blobs.exists(digest)
+    assert blobs.stat(digest) is None
 
 
 def test_a_whole_object_that_goes_while_it_is_copied_does_not_begin_again_as_chunks(
@@ -247,18 +247,18 @@ def test_a_blob_is_there_if_all_its_packs_are(place, small):
     digest = blobs.put_bytes(data).digest
     for _ in range(2):  # the second look remembers the manifest
         assert blobs.stat(digest).size == blobs.stat(digest, size=60_000).size == 60_000
-        assert blobs.exists(digest)
+        assert blobs.stat(digest) is not None
     for key in place.keys("packs"):
         good = place.object(key)
         for change in (lambda _good: None, lambda good: good[:-1], lambda good: good + b"x", lambda _good: b""):
             place.overwrite(key, change(good))
             assert blobs.stat(digest) is None
-            assert not blobs.exists(digest)
+            assert blobs.stat(digest) is None
             assert small.store(place.backend).stat(digest) is None
         place.overwrite(key, good)
-        assert blobs.exists(digest)
+        assert blobs.stat(digest) is not None
     place.overwrite(place.keys("manifests")[0], None)
-    assert not blobs.exists(digest)
+    assert blobs.stat(digest) is None
 
 
 def test_a_look_at_a_known_blob_costs_no_read(place, small):
@@ -285,7 +285,7 @@ def test_a_look_sees_that_this_process_replaced_a_manifest(place, small):
     data = longer[next(iter(small.chunks(longer).values())) :]
     blobs = small.store(Dateless(place.backend))
     digest = blobs.put_bytes(data).digest
-    assert blobs.exists(digest)
+    assert blobs.stat(digest) is not None
     size = len(place.object(place.keys("manifests")[0]))
     for key in place.keys("packs"):
         place.overwrite(key, None)
@@ -293,7 +293,7 @@ def test_a_look_sees_that_this_process_replaced_a_manifest(place, small):
     blobs.put_bytes(data, like=lambda: digest_of(longer))
     assert place.read(digest) == data
     assert len(place.object(f"manifests/{digest.hex[:2]}/{digest.hex[2:]}")) == size
-    assert blobs.exists(digest)
+    assert blobs.stat(digest) is not None
 
 
 def test_a_damaged_manifest_is_no_blob_to_a_look(place, small):
@@ -302,8 +302,6 @@ def test_a_damaged_manifest_is_no_blob_to_a_look(place, small):
     place.harm(place.keys("manifests")[0], flip(100))
     assert blobs.stat(digest) is None
     assert [*blobs.list()] == []
-    with pytest.raises(BlobNotFoundError):
-        blobs.find(digest.hex)
 
 
 def test_a_newer_manifest_is_refused_and_left_alone(place, small):
@@ -319,12 +317,12 @@ def test_a_newer_manifest_is_refused_and_left_alone(place, small):
     for call in (blobs.read, blobs.open, blobs.verify, lambda _digest: blobs.put_bytes(data)):
         with pytest.raises(FormatError, match="upgrade"):
             call(digest)
-    assert not blobs.exists(digest)
+    assert blobs.stat(digest) is None
     assert place.object(key) == newer
     assert blobs.suspects == set()
 
 
-def test_list_and_find_know_both_kinds(place, small):
+def test_list_knows_both_kinds(place, small):
     blobs = small.store(place.backend)
     contents = [noise(number, 500 if number % 2 else 5_000) for number in range(40)]
     digests = sorted(blobs.put_bytes(content).digest for content in contents)
@@ -332,14 +330,10 @@ def test_list_and_find_know_both_kinds(place, small):
         (digest_of(content), len(content)) for content in contents
     )
     for digest in digests:
-        assert blobs.find(digest.hex) == digest
-        assert blobs.find(digest.hex[:12]) == digest
+        assert [found for found, _ in blobs.list(digest.hex[:12])] == [digest]
     for prefix in {digest.hex[:length] for digest in digests for length in (1, 2, 3)}:
         wanted = [digest for digest in digests if digest.hex.startswith(prefix)]
         assert sorted(digest for digest, _ in blobs.list(prefix)) == wanted
-        if len(wanted) > 1:
-            with pytest.raises(AmbiguousPrefixError, match=f"{len(wanted)} blobs"):
-                blobs.find(prefix)
 
 
 def test_strangers_among_the_manifests_are_passed_over(place, small):

@@ -1,6 +1,7 @@
 """Chunks out of packs: right wherever they lie, in as few requests as that allows, and nothing wrong handed on."""
 
 import random
+import struct
 
 import blake3
 import pytest
@@ -53,9 +54,8 @@ class Layout:
             self.backend.put(ref.key, pack)
         self.asked = FaultyBackend(self.backend, [])
         blob = Digest(blake3.blake3(b"".join(self.content)).digest())
-        return Fetcher(
-            self.asked, make_manifest(blob, refs, ChunkList.of(self.places)), set() if suspects is None else suspects
-        )
+        chunks = ChunkList(b"".join(struct.pack(">32sBIIII", *place) for place in self.places))
+        return Fetcher(self.asked, make_manifest(blob, refs, chunks), set() if suspects is None else suspects)
 
     def requests(self):
         """How many ranges each batch asked for."""

@@ -141,15 +141,15 @@ READERS = {
     "verify": lambda blobs, digest, _path: blobs.verify(digest),
     "stat": lambda blobs, digest, _path: getattr(blobs.stat(digest), "size", None),
     "list": lambda blobs, _digest, _path: {digest: found.size for digest, found in blobs.list()},
-    "find": lambda blobs, digest, _path: blobs.find(digest.hex[:9]),
+    "list by prefix": lambda blobs, digest, _path: [found for found, _ in blobs.list(digest.hex[:9])],
 }
 
 
 def wanted_of(reader, data):
     if reader == "list":
         return {NAMES[data]: len(data)}
-    if reader == "find":
-        return NAMES[data]
+    if reader == "list by prefix":
+        return [NAMES[data]]
     if reader == "read parts":
         return [data[part] for part in PARTS]
     return len(data) if reader in {"verify", "stat"} else data

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import shutil
+import struct
 
 import blake3
 import pytest
@@ -203,7 +204,7 @@ def manifest_of(*places):
         for at, (pack, offset, raw, encoding) in enumerate(places)
     ]
     refs = [PackRef(Digest(blake3.blake3(bytes([pack])).digest()), 1_000) for pack in range(3)]
-    return make_manifest(Digest(bytes(32)), refs, ChunkList.of(rows))
+    return make_manifest(Digest(bytes(32)), refs, ChunkList(b"".join(struct.pack(">32sBIIII", *row) for row in rows)))
 
 
 def cut(*places):

@@ -77,7 +77,7 @@ def test_small_ones_lie_in_the_record_and_large_ones_in_the_store(tracker):
     large = tracker.run(lambda: np.ones(3000), name="large").outputs["value"]
     assert small._record.inline is not None
     assert large._record.inline is None
-    assert tracker.store.blobs.exists(large.digest)
+    assert tracker.store.blobs.stat(large.digest) is not None
     assert "array" in repr(small)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from dataclasses import replace
 
 import blake3
@@ -120,7 +121,8 @@ def test_a_manifest_that_names_what_its_packs_do_not_have_is_found(store, by_han
     good = store.blobs.large.manifest(store.blobs.put_bytes(noise(1)).digest)
     other = store.blobs.large.manifest(store.blobs.put_bytes(noise(2)).digest)
     assert verify(store, read_data=1).findings == ()
-    chunks = ChunkList.of(FORGERIES[forgery]([*good.chunks]))
+    rows = [struct.pack(">32sBIIII", *chunk) for chunk in FORGERIES[forgery]([*good.chunks])]
+    chunks = ChunkList(b"".join(rows))
     wrong = make_manifest(good.digest, [*good.packs, *other.packs], chunks)
     by_hand.overwrite(root / good.key, encode_manifest(wrong))
     with store.blobs.open(good.digest) as stream, pytest.raises(DamagedError):

@@ -10,7 +10,7 @@ import pytest
 
 from consist import CacheOptions, Tracker, errors
 from consist.blobs.blobstore import BlobStore
-from consist.blobs.manifest import Manifest, encode_manifest, load_manifest
+from consist.blobs.manifest import Manifest, encode_manifest
 from consist.hashing.hasher import hash_bytes
 from consist.store.names import find_output, pieces_of
 from consist.store.opening import open_store
@@ -357,7 +357,7 @@ def forged(tmp_path):
     (tmp_path / "folder" / "big").write_bytes(right)
     put(store, io.BytesIO(right), "file", origin="", machine={})
     put_folder(store, str(tmp_path / "folder"), "folder", machine={})
-    real = load_manifest(store.backend, store.blobs.put_bytes(other).digest)
+    real = store.blobs.large.manifest(store.blobs.put_bytes(other).digest)
     wrong = Manifest(hash_bytes(right), real.size, real.packs, real.chunks, real.starts)
     path = tmp_path / "store" / wrong.key
     path.chmod(0o600)
