@@ -164,28 +164,39 @@ def _log_key() -> str:
     return f"{layout.LOG}/{day}/{host}-{now:016x}{os.urandom(4).hex()}"
 
 
+_LOGS: weakref.WeakSet[EventLog] = weakref.WeakSet()
+_GATHERED: weakref.WeakSet[EventLog] = weakref.WeakSet()
+"""Those that gathered something in this process: they are flushed at its end, if they are still there."""
+_is_registered = False
+
+
 def _at_exit(log: EventLog) -> None:
     """Flush at the end of this process, in whichever way it ends in order.
 
-    Workers of `multiprocessing` leave by `os._exit`, after running finalizers and without `atexit`.
+    Workers of `multiprocessing` leave by `os._exit`, after running finalizers and without `atexit`. Both are told once
+    a process, when something was gathered: by then the index is imported, whose end must come after this one.
     """
-    reference = weakref.ref(log)
-
-    def flush() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._flush_quietly()  # noqa: SLF001 - a function of this class in all but place
-
-    atexit.register(flush)
+    global _is_registered  # noqa: PLW0603 - as the process has one end
+    _GATHERED.add(log)
+    if _is_registered:
+        return
+    _is_registered = True
+    atexit.unregister(_flush_all)  # a parent's, in a forked child
+    atexit.register(_flush_all)
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, flush, exitpriority=1)
+        util.Finalize(None, _flush_all, exitpriority=1)
 
 
-_LOGS: weakref.WeakSet[EventLog] = weakref.WeakSet()
+def _flush_all() -> None:
+    for log in list(_GATHERED):
+        log._flush_quietly()  # noqa: SLF001 - a function of this class in all but place
 
 
 def _start_all_anew() -> None:
+    global _is_registered  # noqa: PLW0603 - the same
+    _is_registered = False
+    _GATHERED.clear()
     for log in list(_LOGS):
         log._start_anew()  # noqa: SLF001 - the same
 

@@ -268,6 +268,48 @@ if __name__ == "__main__":
     assert hits_in(logged) == {RUN: 2}
 
 
+@pytest.mark.parametrize("loaded", [True, False], ids=["multiprocessing", "alone"])
+def test_a_process_that_opens_many_stores_keeps_none(tmp_path, loaded):
+    """Each left a function for the end of the process, and with `multiprocessing` a finalizer."""
+    script = """
+import atexit, gc, sys, threading, weakref
+if sys.argv[3] == "True":
+    import multiprocessing.util
+from consist.store.opening import open_store
+
+def at_end():
+    util = sys.modules.get("multiprocessing.util")
+    return atexit._ncallbacks() + (len(util._finalizer_registry) if util else 0)
+
+counts, logs = [], []
+for number in range(20):
+    store = open_store(f"{sys.argv[1]}/{number}", f"{sys.argv[2]}/{number}", durable=False)
+    store.events.hit("0" * 20)
+    store.close()
+    counts.append(at_end())
+    logs.append(weakref.ref(store.events))
+del store
+[thread.join(60) for thread in threading.enumerate() if isinstance(thread, threading.Timer)]  # cancelled, not ended
+gc.collect()
+assert counts[0] == counts[-1], counts
+assert not [log for log in logs if log() is not None]
+"""
+    arguments = [str(tmp_path / "stores"), str(tmp_path), str(loaded)]
+    subprocess.run([sys.executable, "-W", "error", "-c", script, *arguments], check=True)
+
+
+def test_all_stores_of_a_process_are_written_at_its_end(tmp_path, logged):
+    script = """
+import sys
+from consist.store.opening import open_store
+stores = [open_store(f"{sys.argv[1]}{number}", f"{sys.argv[2]}{number}", durable=False) for number in range(3)]
+for store in stores:
+    store.events.hit(sys.argv[3])
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "store"), str(tmp_path / "index"), RUN], check=True)
+    assert [len(logged(f"store{number}")) for number in range(3)] == [1, 1, 1]
+
+
 def test_a_minute_after_the_first_event_it_is_written(store, logged, monkeypatch):
     monkeypatch.setattr(store_events, "FLUSH_SECONDS", 0.0)
     store.events.hit(RUN)
