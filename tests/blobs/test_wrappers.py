@@ -1,13 +1,18 @@
 """Wrappers round a memory backend that fails on cue: what is repeated, what is counted, what is refused."""
 
+import contextlib
+import itertools
 import socket
 import time
 import traceback
+import tracemalloc
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consist.blobs.backend import BatchError, LazyCapabilities, Range
+from consist.blobs.backend import BatchError, LazyCapabilities, ObjectStat, Range
 from consist.blobs.opening import open_backend
 from consist.blobs.remote import RemoteBackend
 from consist.blobs.wrappers import Counting, ReadOnly, Retrying
@@ -16,6 +21,7 @@ from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
     ChangedError,
+    StorageError,
     StorageFullError,
     StoragePermissionError,
     UnreachableError,
@@ -122,6 +128,92 @@ def test_a_listing_that_breaks_off_is_whole_and_without_repeats(place):
     inner.put_many([(key, b"x") for key in keys])
     found = [found.key for found in Retrying(Flaky(inner, 2)).list("blobs")]
     assert sorted(found) == keys
+
+
+class Listing(Wrapper):
+    """Lists some keys, and breaks off after so many, once for each number."""
+
+    def __init__(self, inner, keys, breaks, *, in_order):
+        super().__init__(inner)
+        self.keys, self.breaks, self.lists_in_order = keys, [*breaks], in_order
+
+    def list(self, prefix):  # noqa: ARG002 - the port's signature
+        end = self.breaks.pop(0) if self.breaks else None
+        yield from (ObjectStat(key, 1, 0.0) for key in itertools.islice(self.keys, end))
+        if end is not None:
+            raise UnreachableError("cannot list: no answer")
+
+
+NAMES = st.lists(st.sampled_from([f"{top}{end}" for top in ("a", "a-b", "b") for end in ("", "/1", "/2")]), unique=True)
+
+
+@given(NAMES.map(sorted), st.lists(st.integers(0, 9), max_size=4))
+def test_a_listing_in_order_goes_on_behind_its_last_key(keys, breaks):
+    with unpaused():
+        found = Retrying(Listing(RemoteBackend("memory://x"), keys, breaks, in_order=True)).list("")
+        assert [each.key for each in found] == keys
+
+
+@given(NAMES, st.lists(st.integers(0, 9), max_size=4))
+def test_a_listing_in_any_order_is_whole_and_without_repeats(keys, breaks):
+    with unpaused():
+        found = Retrying(Listing(RemoteBackend("memory://x"), keys, breaks, in_order=False)).list("")
+        assert [each.key for each in found] == keys
+
+
+@given(NAMES, st.lists(st.integers(0, 9), max_size=4))
+def test_a_listing_out_of_its_order_is_whole_or_an_error(keys, breaks):
+    """As of a server that lists folder by folder: what comes behind "a/1" may sort before it."""
+    found = []
+    with unpaused():
+        try:
+            for each in Retrying(Listing(RemoteBackend("memory://x"), keys, breaks, in_order=True)).list(""):
+                found.append(each.key)  # noqa: PERF401 - what came before an error counts
+        except StorageError as error:
+            assert breaks
+            assert "in no order" in str(error)  # noqa: PT017 - the same
+            assert found == keys[: len(found)]
+        else:
+            assert found == keys
+
+
+@contextlib.contextmanager
+def unpaused():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("consist.blobs.wrappers.retrying.time.sleep", lambda _seconds: None)
+        yield
+
+
+def test_a_long_listing_in_order_keeps_none_of_its_keys():
+    keys = (f"blobs/{number % 256:02x}/{number:062x}" for number in itertools.count())
+    ordered = (f"blobs/{number:064x}" for number in itertools.count())
+    taken = {}
+    for in_order, names in ((False, keys), (True, ordered)):
+        listing = Retrying(Listing(RemoteBackend("memory://x"), names, [], in_order=in_order)).list("blobs")
+        tracemalloc.start()
+        for _ in itertools.islice(listing, 20_000):
+            pass
+        taken[in_order] = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert taken[True] < 20_000 < taken[False]
+
+
+@pytest.mark.parametrize(
+    ("url", "in_order"),
+    [
+        ("s3://bucket/folder", True),
+        ("s3://bucket--use1-az4--x-s3/folder", False),
+        ("gs://bucket", True),
+        ("memory://bucket", False),
+        ("local:///folder", False),
+    ],
+)
+def test_which_places_list_in_order(url, in_order):
+    options = [{"consist_driver": driver, **KEYS} for driver in ("s3fs", "obstore")] if url.startswith("s3:") else [{}]
+    assert [RemoteBackend(url, each).lists_in_order for each in options] == [in_order] * len(options)
+
+
+KEYS = {"key": "AK", "secret": "S", "client_kwargs": {"region_name": "eu-west-1"}}
 
 
 def test_the_deadline_ends_it(place):

@@ -15,7 +15,7 @@ from consist.blobs.backend import Capabilities, LazyCapabilities, ObjectStat, Ve
 from consist.blobs.remote import probe
 from consist.blobs.remote.choose import choose
 from consist.blobs.remote.drivers import refuse_likely_slips, require_driver
-from consist.blobs.remote.s3 import DRIVER
+from consist.blobs.remote.s3 import DRIVER, UNORDERED
 from consist.blobs.remote.strategy import Place, Strategy
 from consist.blobs.urls import strip_user_info
 from consist.errors import ConsistWarning, UnsupportedError, warn_once
@@ -90,6 +90,12 @@ class RemoteBackend:
         if driver.probed:
             return LazyCapabilities(self._can)
         return Capabilities(create=driver.exclusive_create, replace=driver.compare_and_swap, files=False)
+
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether listings are in the order of keys, so that one that broke off can go on behind the last."""
+        bucket = self._place.url.split("/")[2]
+        return choose(self._place).lists_in_order and not bucket.endswith(UNORDERED)
 
     def __repr__(self) -> str:
         return f"RemoteBackend({self.url!r})"

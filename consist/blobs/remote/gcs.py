@@ -46,6 +46,7 @@ class Gcs(Conditional):
     in_memory = 8 << 20
     """It copies what it sends: 2 GiB sent out of memory took 297 MiB of it."""
     if_version = "ifGenerationMatch"
+    lists_in_order = True
     no_version = "1"
 
     def __init__(self, place: Place) -> None:

@@ -35,6 +35,9 @@ PARTS_AT_ONCE = 2
 SHARING = 2 * PARTS_AT_ONCE
 MOST_PARTS = 10_000
 
+UNORDERED = "--x-s3"
+"""How the names of directory buckets end, the only ones that list in no order."""
+
 
 def part_size(size: int) -> int:
     """Bytes of each part of an object of a size: S3 takes no more than 10,000 parts.

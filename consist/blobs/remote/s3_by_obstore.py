@@ -48,6 +48,8 @@ PAGE = 1000
 class S3ByObstore(S3Strategy):
     """One bucket, by obstore."""
 
+    lists_in_order = True
+
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         import obstore

@@ -109,6 +109,7 @@ class S3ByS3fs(S3Strategy, Conditional):
 
     if_free: ClassVar[Mapping[str, str]] = {"IfNoneMatch": "*"}
     if_version = "IfMatch"
+    lists_in_order = True
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)

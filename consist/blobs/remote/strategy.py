@@ -89,6 +89,8 @@ class Strategy(abc.ABC):
         What the protocol has.
     probed : bool
         Whether servers of the protocol differ in that, so that it is tried before it is relied on.
+    lists_in_order : bool
+        Whether listings are in the order of keys, by their bytes: the protocol promises it.
     no_version : str
         What is well formed as a version, and is the version of nothing.
     in_memory : int
@@ -99,6 +101,7 @@ class Strategy(abc.ABC):
     exclusive_create: ClassVar[bool] = False
     compare_and_swap: ClassVar[bool] = False
     probed: ClassVar[bool] = False
+    lists_in_order: ClassVar[bool] = False
     in_memory: ClassVar[int] = IN_MEMORY
     no_version: ClassVar[str] = '"00000000000000000000000000000000"'
 

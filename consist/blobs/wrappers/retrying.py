@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
 from consist.blobs.remote.errors import brief_cause, is_nobody
 from consist.blobs.wrappers.base import Wrapper
+from consist.blobs.wrappers.given import Ordered, Unordered
 from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
@@ -125,8 +126,14 @@ class Retrying(Wrapper):
         return self._batch(self.inner.stat_many, keys)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
-        """List; if it breaks off, list again and pass over what was given already."""
-        given: set[str] = set()
+        """List; if it breaks off, list again and pass over what was given already.
+
+        Raises
+        ------
+        StorageError
+            If it broke off at a place that lists in order, and did not: nobody knows what was given.
+        """
+        given = Ordered(self.inner.url) if getattr(self.inner, "lists_in_order", False) else Unordered()
         listing: Iterator[ObjectStat] | None = None
 
         def following() -> ObjectStat | None:
@@ -134,15 +141,15 @@ class Retrying(Wrapper):
             try:
                 if listing is None:
                     listing = iter(self.inner.list(prefix))
-                while (found := next(listing, None)) is not None and found.key in given:
+                while (found := next(listing, None)) is not None and given.has(found.key):
                     continue
             except UnreachableError:
+                given.begin_again()
                 listing = None  # an iterator that raised is at its end, and would say that this is all
                 raise
             return found
 
         while (found := self.again(following)) is not None:
-            given.add(found.key)
             yield found
 
     def sweep(self, older_than: float) -> int:
