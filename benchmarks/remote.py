@@ -38,6 +38,7 @@ from consist.blobs.backend import Range
 from consist.blobs.blobstore import BlobStore
 from consist.blobs.opening import open_backend
 from consist.blobs.remote.batches import AT_ONCE
+from consist.hashing.hasher import hash_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +75,11 @@ async def _gathered(call: Callable, items: list) -> list:
     return await asyncio.gather(*map(one, items))
 
 
-def bare_s3fs(server: S3Server, *, keep: bool = True) -> tuple[Callable, Callable]:
-    """Return s3fs's own put and get of many, by its asynchronous methods; without `keep` what is read is let go."""
+def bare_s3fs(server: S3Server, *, keep: bool = True, each: Callable | None = None) -> tuple[Callable, Callable]:
+    """Return s3fs's own put and get of many, by its asynchronous methods.
+
+    `each` is done in a thread with what is put and what was read; without `keep` that is let go then.
+    """
     import s3fs
     from fsspec.asyn import sync
 
@@ -83,17 +87,21 @@ def bare_s3fs(server: S3Server, *, keep: bool = True) -> tuple[Callable, Callabl
     fs.connect()
 
     async def put(item: tuple[str, bytes]) -> None:
+        if each is not None:
+            await asyncio.to_thread(each, item[1])
         await fs._pipe_file(f"{BUCKET}/{item[0]}", item[1])  # noqa: SLF001
 
     async def get(item: tuple[str, bytes]) -> bytes | None:
         data = await fs._cat_file(f"{BUCKET}/{item[0]}", max_concurrency=1)  # noqa: SLF001
+        if each is not None:
+            await asyncio.to_thread(each, data)
         return data if keep else None
 
     return (lambda items: sync(fs.loop, _gathered, put, items)), (lambda items: sync(fs.loop, _gathered, get, items))
 
 
-def bare_obstore(server: S3Server, *, keep: bool = True) -> tuple[Callable, Callable]:
-    """Return obstore's own put and get of many, by its asynchronous functions; `keep` as above."""
+def bare_obstore(server: S3Server, *, keep: bool = True, each: Callable | None = None) -> tuple[Callable, Callable]:
+    """Return obstore's own put and get of many, by its asynchronous functions; `keep` and `each` as above."""
     import obstore
     from obstore.store import S3Store
 
@@ -107,11 +115,15 @@ def bare_obstore(server: S3Server, *, keep: bool = True) -> tuple[Callable, Call
     )
 
     async def put(item: tuple[str, bytes]) -> None:
+        if each is not None:
+            await asyncio.to_thread(each, item[1])
         await obstore.put_async(store, item[0], item[1], use_multipart=False)
 
     async def get(item: tuple[str, bytes]) -> object:
         found = await obstore.get_async(store, item[0])
         data = await found.bytes_async()
+        if each is not None:
+            await asyncio.to_thread(each, data)
         return data if keep else None
 
     return (lambda items: asyncio.run(_gathered(put, items))), (lambda items: asyncio.run(_gathered(get, items)))
@@ -127,26 +139,37 @@ def timed(call: Callable, items: list) -> float:
 
 
 def blob_rows(server: S3Server, driver: str, size: int, rounds: int) -> list[str]:
-    """Measure one driver at a blob: `BlobStore.put_file` and `copy` beside plain objects of 8 MiB."""
-    put, get = {"s3fs": bare_s3fs, "obstore": bare_obstore}[driver](server, keep=False)
+    """Measure one driver at a blob: `BlobStore.put_file` and `copy` beside plain objects of 8 MiB.
+
+    And beside such objects each of which is digested in a thread, before it is put or once it was read: as little as
+    somebody can do who will not be given wrong bytes.
+    """
+    bare = {"s3fs": bare_s3fs, "obstore": bare_obstore}[driver]
+    plain, digested = bare(server, keep=False), bare(server, keep=False, each=hash_raw)
     work = Work("8 MiB", size // OBJECT, OBJECT)
-    measured: dict[str, list[tuple[float, float]]] = {"put": [], "get": []}
+    measured: dict[str, list[tuple[float, ...]]] = {"put": [], "get": []}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
             source = random_file(Path(folder) / f"{turn}", work.count * OBJECT, seed=f"{driver} {turn}")
             options = server.options(consist_driver=driver)
             blobs = BlobStore(open_backend(f"s3://{BUCKET}/{uuid.uuid4().hex}", storage_options=options))
-            items, digests = work.items(), []
-            pairs = {
-                "put": (lambda _: digests.append(blobs.put_file(source).digest), put),  # noqa: B023 - called at once
-                "get": (lambda _: blobs.copy(digests[0], len), get),  # noqa: B023 - the same
+            items, others, digests = work.items(), work.items(), []
+            ours = {
+                "put": lambda _: digests.append(blobs.put_file(source).digest),  # noqa: B023 - called at once
+                "get": lambda _: blobs.copy(digests[0], len),  # noqa: B023 - the same
             }
-            for name, ways in pairs.items():
-                times = [timed(way, items) for way in (ways if turn % 2 else ways[::-1])]
+            for number, (name, way) in enumerate(ours.items()):
+                ways = [(way, []), (plain[number], items), (digested[number], others)]
+                times = [timed(*each) for each in (ways if turn % 2 else ways[::-1])]
                 if turn:
                     measured[name].append(tuple(times if turn % 2 else times[::-1]))
             source.unlink()
-    return [row(f"{driver}: {name} a blob of {size // MIB} MiB", pairs) for name, pairs in measured.items()]
+    found = []
+    for name, times in measured.items():
+        case = f"{driver}: {name} a blob of {size // MIB} MiB"
+        found.append(row(case, [(mine, alone) for mine, alone, _ in times]))
+        found.append(row(f"{case}, beside objects that are digested", [(mine, safe) for mine, _, safe in times]))
+    return found
 
 
 def rows(server: S3Server, driver: str, work: Work, rounds: int) -> list[str]:
