@@ -242,6 +242,10 @@ class BlobSource:
         """Return size and date of a blob; None if it is not there, or not all of it. No content is read or checked."""
         return next(filter(None, (kind.stat(digest) for kind in self._kinds(digest, size))), None)
 
+    def exists(self, digest: Digest) -> bool:
+        """Tell whether a blob is there, and all of it; not whether its bytes are right."""
+        return self.stat(digest) is not None
+
     def list(self, prefix: str = "") -> Iterator[tuple[Digest, ObjectStat]]:
         """Yield digest, size in bytes and date of the blobs whose digests begin with `prefix`, in any order.
 

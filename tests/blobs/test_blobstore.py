@@ -68,7 +68,7 @@ def test_what_is_put_is_there_under_its_digest(place, blobs, put, size, tmp_path
         assert place.stored() == [data]
     assert place.read(digest) == data
     assert blobs.read(digest) == data
-    assert blobs.stat(digest) is not None
+    assert blobs.exists(digest)
     assert blobs.stat(digest).size == size
     assert blobs.verify(digest) == size
     assert sizes(blobs) == [(digest, size)]
@@ -77,7 +77,7 @@ def test_what_is_put_is_there_under_its_digest(place, blobs, put, size, tmp_path
     blobs.get(digest, tmp_path / "got")
     assert (tmp_path / "got").read_bytes() == data
     blobs.delete(digest)
-    assert blobs.stat(digest) is None
+    assert not blobs.exists(digest)
     assert size >= MIB or place.stored() == []
 
 
@@ -93,7 +93,7 @@ def test_an_array_is_put_without_a_copy_and_by_its_bytes(blobs):
 def test_a_blob_that_is_not_there(blobs, call):
     with pytest.raises(BlobNotFoundError, match=ABSENT.short):
         getattr(blobs, call)(ABSENT)
-    assert blobs.stat(ABSENT) is None
+    assert not blobs.exists(ABSENT)
     assert blobs.stat(ABSENT) is None
     blobs.delete(ABSENT)
 
