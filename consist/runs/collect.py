@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from consist.blobs.blobsource import LARGE
 from consist.blobs.stored import Stored
-from consist.errors import OutputError, StorageError, UnreachableError, UsageError
-from consist.hashing.hasher import hash_bytes, hash_file
+from consist.errors import InputError, OutputError, StorageError, UnreachableError, UsageError
+from consist.hashing.hasher import hash_bytes
+from consist.hashing.steady import bytes_steadily, hash_steadily
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
 from consist.runs.declared import MISSING, UNSTORED, Lacking, Returned
@@ -323,17 +324,19 @@ class Collector:
         absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout
         media = {**media, "path": as_text(absolute)}
         try:
-            if os.stat(absolute).st_mode & stat.S_IXUSR and os.path.isfile(absolute):  # noqa: PTH113, PTH116 - the same
-                media["executable"] = True
-            if os.path.getsize(absolute) <= INLINE_LIMIT and os.path.isfile(absolute):  # noqa: PTH113, PTH202 - the same
-                content = Path(absolute).read_bytes()
-                return ArtifactRecord(key, hash_bytes(content), len(content), FILE, content, media)
-            if os.path.isdir(absolute):  # noqa: PTH112 - the same
+            found = os.stat(absolute)  # noqa: PTH116 - the same
+            if stat.S_ISDIR(found.st_mode):
                 return self._folder(key, absolute, media, symlinks)
-            if self._blobs is None:
-                stored = Stored(*hash_file(absolute))
-            elif os.path.getsize(absolute) < LARGE:  # noqa: PTH202 - the same
-                stored = self._put_bytes(key, Path(absolute).read_bytes())
+            if found.st_mode & stat.S_IXUSR:
+                media["executable"] = True
+            if found.st_size < LARGE:
+                content = bytes_steadily(absolute).what
+                if len(content) <= INLINE_LIMIT or self._blobs is None:
+                    inline = content if len(content) <= INLINE_LIMIT else None
+                    return ArtifactRecord(key, hash_bytes(content), len(content), FILE, inline, media)
+                stored = self._put_bytes(key, content)
+            elif self._blobs is None:
+                stored = Stored(*hash_steadily(absolute))
             else:
                 like = partial(self._earlier, key)
                 stored = self._put(lambda blobs: blobs.put_file(absolute, like=like, seen=self._told))
@@ -341,6 +344,8 @@ class Collector:
             raise
         except FileNotFoundError:
             raise OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE) from None
+        except InputError as error:  # it keeps changing
+            raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from None
         except OSError as error:
             raise OutputError(
                 f"output {key!r}: cannot read {path}: {error.strerror}", hint="see to it that it can be read"
@@ -354,7 +359,7 @@ class Collector:
 
         try:
             if self._blobs is None:
-                tree = tree_of_folder(path, hash_file, symlinks=symlinks)
+                tree = tree_of_folder(path, hash_steadily, symlinks=symlinks)
                 data = encode_tree(tree)
                 stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
             else:

@@ -15,6 +15,7 @@ import pytest
 import consist
 from consist.store.put import put_folder
 from tests.harm import harmed
+from tests.meddling import meddle
 
 TABLE = b"a,b\n" + b"1,2\n" * 3
 BIG = bytes(range(256)) * (3 << 12)
@@ -304,6 +305,23 @@ def test_what_was_put_is_pinned_also_after_the_index_is_lost(world, ask):
     world.db_path.unlink()
     ask("index", "rebuild")
     assert ask("show", run_id).out == before
+
+
+@pytest.mark.parametrize("size", [10, 3 << 20])
+@pytest.mark.parametrize("often", [2, 3])
+def test_a_file_that_is_being_written_is_put_as_it_was_at_one_moment_or_not_at_all(
+    world, call, monkeypatch, size, often
+):
+    file = world.folder / "written"
+    file.write_bytes(b"0" * size)
+    meddle(monkeypatch, file, often)
+    answer = call("put", "written", "--db-path", world.db_path)
+    if often == 2:
+        assert (answer.code, answer.out) == (0, blake3.blake3(b"2" * size).hexdigest() + "\n")
+        return
+    assert (answer.code, answer.out) == (2, "")
+    assert "written keeps changing while it is read (wait until its writer is done)" in answer.err
+    assert call("ls", "steps/put", "--db-path", world.db_path).code == 3
 
 
 def test_putting_the_same_again_changes_nothing(world, ask):
