@@ -337,18 +337,19 @@ def _met(error: BaseException) -> Iterator[BaseException]:
             yield met
 
 
-def brief_cause(error: BaseException) -> ConnectionError | None:
+def brief_cause(error: StorageError) -> OSError | None:
     """Return what a driver said, in a line, to stand for it as the cause of our error; None if there was none.
 
     Printed with the driver's own exceptions, a server that is down was a traceback of 90 lines with obstore, most of
-    them what Rust prints of its structures, and of 176 with s3fs.
+    them what Rust prints of its structures, and of 176 with s3fs; a wrong secret showed the server's XML first.
     """
     *_, last = _chain(error)
     if last is error:
         return None
     first, _, details = str(last).partition("\n")
     reasons = _REASON.findall(details)  # of obstore, whose first line says no more than that there was none
-    return ConnectionError(f"{type(last).__name__}: {first}" + (f": {reasons[-1]}" if reasons else ""))
+    kind = PermissionError if isinstance(error, StoragePermissionError) else ConnectionError
+    return kind(f"{type(last).__name__}: {first.partition(': <')[0]}" + (f": {reasons[-1]}" if reasons else ""))
 
 
 def no_bucket(doing: Doing) -> StorageError:

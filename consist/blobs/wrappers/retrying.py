@@ -239,8 +239,10 @@ class Retrying(Wrapper):
         patience.asked = time.monotonic()
         try:
             found = call()
-        except _REFUSALS:
+        except _REFUSALS as error:
             self._heard()
+            if isinstance(error, StoragePermissionError):  # what it was raised from has been read by now
+                error.__cause__ = brief_cause(error) or error.__cause__
             raise
         if answers:
             self._heard()
