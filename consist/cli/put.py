@@ -82,6 +82,7 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 def _put(place: "Located", file: str, name: str | None, *, making: str | None, follow: bool) -> "RunRecord":
     from consist.cli.opening import open_place
     from consist.cli.progress import progress
+    from consist.errors import UsageError
     from consist.identity.names import check_name
     from consist.runs.machine import machine_facts
     from consist.store.put import put as put_in_store
@@ -89,7 +90,9 @@ def _put(place: "Located", file: str, name: str | None, *, making: str | None, f
 
     is_input = file == _STANDARD_INPUT
     path = Path(file).absolute()
-    chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
+    if not file:
+        raise UsageError("FILE is empty", hint="name a file or a folder, or - for standard input")
+    chosen = check_name("output", name if name is not None else _NAME_OF_INPUT if is_input else path.name)
     if making is None:
         _require_index(place)
     if not is_input and _is_folder(path, file):
@@ -178,6 +181,10 @@ def _reading(file: str) -> "Iterator[None]":
     except ConsistError:
         raise
     except FileNotFoundError:
+        if (link := Path(file)).is_symlink():
+            raise NotFoundError(
+                f"{file} is a link to {link.readlink()}, which is not there", hint="correct the link, or remove it"
+            ) from None
         raise NotFoundError(
             f"there is no file {file}", hint="check the path; a relative one starts at the working folder"
         ) from None

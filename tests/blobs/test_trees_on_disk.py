@@ -288,6 +288,19 @@ def test_a_file_that_changes_is_read_again_and_then_refused(blobs, made, monkeyp
     assert tree.find("a/changing").digest == of(b"2" * size)
 
 
+def test_a_file_that_goes_meanwhile_is_named_with_what_to_do(place, made):
+    (made / "a/b/c/larger.bin").write_bytes(bytes(2 * MIB))
+    (made / "a/b/c/last").write_bytes(b"x")
+
+    class Meddler(BlobStore):
+        def put_stream(self, stream, **options):
+            (made / "a/b/c/last").unlink()
+            return super().put_stream(stream, **options)
+
+    with pytest.raises(errors.UsageError, match=r"cannot read .*c/last: No such file.*somebody removed it meanwhile"):
+        put_tree(Meddler(place.backend), str(made))
+
+
 def test_a_file_that_comes_meanwhile_is_noticed(place, made):
     (made / "a/b/c/larger.bin").write_bytes(bytes(2 * MIB))
 

@@ -381,6 +381,9 @@ def test_put_refuses_a_device(world, call):
     ("file", "options", "code", "said"),
     [
         ("nothing", (), 3, "there is no file nothing"),
+        ("", (), 2, "FILE is empty"),
+        ("broken", (), 3, "broken is a link to nowhere, which is not there"),
+        ("file", ("--name", ""), 2, "'' cannot name an output: it is empty"),
         ("file", ("--name", "../x"), 2, "holds '/'"),
         ("file", ("--name", "a\nb"), 2, "cannot name an output"),
     ],
@@ -389,6 +392,7 @@ def test_put_says_what_is_wrong_with_what_it_is_given(  # noqa: PLR0913, PLR0917
     world, call, file, options, code, said
 ):
     (world.folder / "file").write_bytes(b"x")
+    (world.folder / "broken").symlink_to("nowhere")
     answer = call("put", file, *options, "--db-path", world.db_path)
     assert answer.code == code
     assert said in answer.err
