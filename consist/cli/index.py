@@ -33,8 +33,8 @@ def rebuild(
     """Make the index of a store anew: every run, output and edge, and what was counted.
 
     The index's file is made if there is none. One that is damaged is replaced, and kept as FILE.damaged-1 (or the next
-    number that is free); a file of another program is refused. Exits 1 if records in the store are damaged, and so
-    left out.
+    number that is free); a file of another program is refused. Exits 1 if records in the store are damaged or cannot be
+    read, and so are left out.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place

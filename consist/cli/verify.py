@@ -46,7 +46,8 @@ def verify(
 
     The store itself is read. The index is only asked which runs should have a record there: one that is gone is named,
     with its run. A store without an index can be checked too, but for that. What is damaged heals when the step that
-    made it runs again. A damaged pack that no blob needs any more is named, and is no problem.
+    made it runs again. A damaged pack that no blob needs any more is named, and is no problem. What is there and cannot
+    be read is named as well, and the rest is looked at; a place that does not answer ends it.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place

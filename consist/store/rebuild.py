@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import layout
 from consist.blobs.listed import read_listed
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError, warn
+from consist.blobs.unreadable import is_of_object
+from consist.errors import (
+    BlobNotFoundError,
+    ConsistError,
+    DamagedError,
+    DamagedWarning,
+    FormatError,
+    StorageError,
+    StoragePermissionError,
+    warn,
+)
 from consist.index.records import decode_events, decode_record
 from consist.store.verify import frame_key
 
@@ -81,11 +91,14 @@ class _Records:
                 yield record, read
 
     def read(self, listed: Iterable[ObjectStat]) -> Iterator[tuple[str, bytes]]:
-        for found, read in read_listed(self._store.backend, listed):
+        for found, read in read_listed(self._store.backend, listed, self.unread):
             self._seen(1)
             yield found.key, read
 
-    def complain(self, key: str, error: DamagedError | FormatError) -> None:
+    def unread(self, found: ObjectStat, error: StorageError) -> None:
+        self.complain(found.key, error)
+
+    def complain(self, key: str, error: ConsistError) -> None:
         self.damaged += 1
         warn(f"{key} is left out of the index: {error.message}", DamagedWarning)
 
@@ -100,7 +113,7 @@ def _chunks(store: Store, found: _Records) -> None:
     from consist.blobs.pack import PackRef, read_directory
 
     named: set[bytes] = set()
-    for listed, data in read_listed(store.backend, store.backend.list(layout.MANIFESTS)):
+    for listed, data in read_listed(store.backend, store.backend.list(layout.MANIFESTS), found.unread):
         try:
             manifest = store.blobs.large.decode(layout.key_digest(listed.key), data)
         except (DamagedError, FormatError) as error:
@@ -109,12 +122,19 @@ def _chunks(store: Store, found: _Records) -> None:
         named.update(ref.digest for ref in manifest.packs)
         store.index.chunks.add(entries_of_manifest(manifest))
     for listed in store.backend.list(layout.PACKS):
-        with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
+        try:
             ref = PackRef(layout.key_digest(listed.key).raw, listed.size)
-            if ref.digest not in named:
-                entries = entries_of_pack(ref, read_directory(store.backend, ref).pieces)
-                known = store.index.chunks.find_many([digest for digest, _ in entries])
-                store.index.chunks.add([new for new, old in zip(entries, known, strict=True) if old is None])
+            if ref.digest in named:
+                continue
+            entries = entries_of_pack(ref, read_directory(store.backend, ref).pieces)
+        except (BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
+            continue
+        except StorageError as error:
+            if not is_of_object(error):
+                raise
+            continue
+        known = store.index.chunks.find_many([digest for digest, _ in entries])
+        store.index.chunks.add([new for new, old in zip(entries, known, strict=True) if old is None])
 
 
 def _batches(store: Store, found: _Records) -> Iterator[tuple[str, tuple[Event, ...]]]:
