@@ -209,7 +209,9 @@ def test_a_batch_that_is_lost_is_named_and_a_rebuild_writes_its_events_anew(stor
         key = str(path.relative_to(root))
         (said,) = [problem for found, problem in problems(store).items() if found == key]
         assert said.endswith("`consist index rebuild` writes them anew")
-        with pytest.warns(errors.DamagedWarning, match=rf"{key} \(.*is written anew from the index, which had its events"):
+        with pytest.warns(
+            errors.DamagedWarning, match=rf"{key} \(.*is written anew from the index, which had its events"
+        ):
             assert rebuild(store) == Rebuilt(1, 3, 0, 1)
         assert what_is_known(store, marked.id) == before
         assert problems(store) == {}
