@@ -1,9 +1,15 @@
 """Packs by ``docs/format.md`` alone, for oracles: is every byte of one what its name says?"""
 
 import struct
+from collections.abc import Mapping
 
 import msgpack
 from blake3 import blake3
+
+
+def body_size(packs: Mapping[str, bytes]) -> int:
+    """Count the bytes of chunks in packs, by their directories."""
+    return sum(len(data) - 8 - int.from_bytes(data[-8:-4], "big") for data in packs.values())
 
 
 def check_pack(data: bytes, name: bytes) -> None:

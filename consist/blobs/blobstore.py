@@ -7,14 +7,15 @@ It knows nothing of records: what may be deleted, and when, is decided above.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from consist.blobs.blobsource import LARGE, BlobSource
 from consist.blobs.copying import filler, filler_of, head_of
 from consist.blobs.stored import Stored, put_again
+from consist.hashing.steady import read_steadily
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     from consist.blobs.largeblobs import Like
@@ -84,12 +85,12 @@ class BlobStore(BlobSource):
     def put_file(
         self, path: str | os.PathLike[str], *, like: Like | None = None, seen: Callable[[int], object] = int
     ) -> Stored:
-        """Keep a file of any size, in one read of it.
+        """Keep a file of any size, as it was at one moment: one that changes while it is read is read again.
 
         Parameters
         ----------
         path : str or path
-            A local file; links are followed. If it changes meanwhile, the blob is what was read.
+            A local file; links are followed.
         like : callable, optional
             As for `put_bytes`.
         seen : callable
@@ -102,17 +103,19 @@ class BlobStore(BlobSource):
 
         Raises
         ------
+        InputError
+            If it is no regular file, or keeps changing. Packs that were full by then stay, as for `put_stream`.
         OSError
             If the *file* cannot be read; the caller knows what it was for, and says so.
         StorageError
             If the *storage* failed (also an `OSError`: look for this one first).
         """
 
-        def put() -> Stored:
-            with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - pathlib costs more than some of the calls
-                return self.put_stream(stream, like=like, seen=seen)
+        def put(stream: BinaryIO, _found: os.stat_result) -> tuple[int, Stored]:
+            stored = self.put_stream(stream, like=like, seen=seen)
+            return stored.size, stored
 
-        return put_again(put)
+        return put_again(lambda: read_steadily(os.fspath(path), put).what)
 
     def put_stream(self, stream: BinaryIO, *, like: Like | None = None, seen: Callable[[int], object] = int) -> Stored:
         """Keep what is left in a binary stream, in one pass and bounded memory, whatever its length.

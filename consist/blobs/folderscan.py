@@ -226,5 +226,10 @@ def _refuse_twins(result: Scan) -> None:
 
 def unreadable(place: str, error: OSError) -> UsageError:
     """Say that something in a folder cannot be read."""
-    hint = "a broken link?" if os.path.islink(place) else None
+    if os.path.islink(place):
+        hint = "a broken link?"
+    elif isinstance(error, FileNotFoundError):
+        hint = "somebody removed it meanwhile: wait until they are done"
+    else:
+        hint = "see to it that it can be read"
     return UsageError(f"cannot read {place}: {error.strerror or error}", hint=hint)

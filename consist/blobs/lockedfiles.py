@@ -58,9 +58,10 @@ def open_lock(path: str, mode: int, make_folder: Callable[[str], object]) -> int
     StorageError
         If it cannot be made, also where a folder with something in it is in its place.
     """
-    try:
+    descriptor = None
+    with contextlib.suppress(FileNotFoundError):
         descriptor = _opened(path, mode)
-    except FileNotFoundError:
+    if descriptor is None:
         make_folder(os.path.dirname(path))
         descriptor = _opened(path, mode)
     _held.add(descriptor)

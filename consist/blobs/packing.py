@@ -208,3 +208,6 @@ class Packing:
         while len(self._publishing) > most:
             self._publishing[0].result()
             self._publishing.popleft()
+        for later in self._publishing:
+            if later.done():
+                later.result()  # it may have failed before an earlier one was there

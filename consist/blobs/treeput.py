@@ -4,23 +4,20 @@ Memory is bounded by one batch of small files, whatever the folder holds, and by
 folder that changes while it is read is noticed, as with input files, and never half of it stored under a name.
 """
 
-# Paths are plain strings in this layer: pathlib costs more than some of the calls.
-# ruff: noqa: PTH116
-
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from consist.blobs.folderscan import FOLLOW, REFUSE, scan, unreadable
 from consist.blobs.tree import TreeFile, decode_tree, encode_tree, make_tree
-from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError, UsageError
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.hashing.hasher import BLOCK, Hashed, hash_bytes
+from consist.hashing.steady import read_steadily
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from consist.blobs.blobstore import BlobStore
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 BATCH_FILES = 64
 BATCH_BYTES = 16 << 20
 """What is put into a remote store in one go: enough for all of its connections, and little memory."""
-
-_READS = 3
 
 
 class PutTree(NamedTuple):
@@ -112,23 +107,30 @@ def put_tree(
 
 
 def tree_of_folder(folder: str, digest_file: Callable[[str], Hashed], *, symlinks: str = REFUSE) -> Tree:
-    """Return the tree of a folder.
+    """Return the tree of a folder of which nothing is stored.
 
     Parameters
     ----------
     folder : str
         Its path.
     digest_file : callable
-        Digests a file, and stores it or not.
+        Digests a file as it was at one moment.
     symlinks : {"refuse", "follow"}
         What to do about symbolic links in it.
 
     Raises
     ------
     UsageError
-        As `put_tree` does; and whatever `digest_file` raises.
+        As `put_tree` does; and what `digest_file` raises.
     """
-    return _tree_of(scan(folder, symlinks=symlinks), lambda file: digest_file(file.place))
+
+    def digest(file: FoundFile) -> Hashed:
+        try:
+            return digest_file(file.place)
+        except OSError as error:
+            raise unreadable(file.place, error) from error
+
+    return _tree_of(scan(folder, symlinks=symlinks), digest)
 
 
 def tree_digest(tree: Tree) -> Digest:
@@ -174,22 +176,23 @@ class _Keeper:
         self._seen = seen
         self._earlier = earlier
         self._local = blobs.backend.capabilities.files
-        self._flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+        self._follow = follow
         self._batch: dict[Hashed, bytes] = {}
         self._bytes = 0
 
     def keep(self, file: FoundFile) -> Hashed:
-        """Put a file, as it was at one moment; one that changes while it is read is read again, then refused."""
-        for _ in range(_READS):
-            try:
-                hashed = self._read_once(file.place, partial(self._earlier, file.path))
-            except StorageError:
-                raise
-            except OSError as error:
-                raise unreadable(file.place, error) from error
-            if hashed is not None:
-                return hashed
-        raise UsageError(f"{file.place} keeps changing while it is read", hint="wait until its writer is done")
+        """Put a file, as it was at one moment."""
+        read = partial(self._read, partial(self._earlier, file.path))
+        try:
+            what = read_steadily(file.place, read, follow=self._follow).what
+        except StorageError:
+            raise
+        except OSError as error:
+            raise unreadable(file.place, error) from error
+        if isinstance(what, Hashed):
+            return what
+        self._seen(len(what))
+        return self._put_small(what)
 
     def flush(self) -> None:
         """Put what is gathered."""
@@ -198,21 +201,13 @@ class _Keeper:
             self._batch.clear()
             self._bytes = 0
 
-    def _read_once(self, place: str, like: Like) -> Hashed | None:
-        """Put what a file holds; None if it was another file, or had other content, before or after."""
-        descriptor = os.open(place, self._flags)
-        with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123 - it is open already
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                return None
-            if before.st_size >= BLOCK:
-                hashed = Hashed(*self._blobs.put_stream(stream, like=like, seen=self._seen)[:2])
-                return hashed if hashed.size == before.st_size and _same(before, os.stat(place)) else None
-            data = stream.read(BLOCK)
-        if data is None or len(data) != before.st_size or not _same(before, os.stat(place)):
-            return None
-        self._seen(len(data))
-        return self._put_small(data)
+    def _read(self, like: Like, stream: BinaryIO, found: os.stat_result) -> tuple[int, Hashed | bytes]:
+        """Put a large file; return the bytes of a small one, to be put once it is certain that they are right."""
+        if found.st_size >= BLOCK:
+            hashed = Hashed(*self._blobs.put_stream(stream, like=like, seen=self._seen)[:2])
+            return hashed.size, hashed
+        data = stream.read(BLOCK)
+        return len(data), data
 
     def _put_small(self, data: bytes) -> Hashed:
         """Put at once what costs a file, and gather what costs a request."""
@@ -225,12 +220,3 @@ class _Keeper:
         if len(self._batch) == BATCH_FILES or self._bytes >= BATCH_BYTES:
             self.flush()
         return hashed
-
-
-def _same(before: os.stat_result, after: os.stat_result) -> bool:
-    """Tell whether a file is what it was: the rules of ``store/files.py``."""
-    return _stamp(before) == _stamp(after)
-
-
-def _stamp(found: os.stat_result) -> tuple[int, int, int, int, int]:
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)

@@ -18,6 +18,8 @@ _SLIP = re.compile(
 )
 """A known scheme with a colon or slashes too few, as `pathlib` and hasty fingers leave it."""
 _LOCAL = frozenset({"file", "local"})
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs"})
+"""Schemes that begin with a name; what others mean by none is theirs to say."""
 
 
 def normalise_url(url_or_path: str | os.PathLike[str]) -> str:
@@ -73,7 +75,7 @@ def clean_url(url_or_path: str | os.PathLike[str]) -> str:
     scheme, rest = found[1].lower(), text[found.end() :]
     if scheme in _LOCAL:
         return _local_path(rest, text)
-    if not rest.strip("/"):
+    if not rest.strip("/") or (scheme in _BUCKETS and rest.startswith("/")):
         raise SettingsError(f"{scheme}:// names no bucket or folder", hint=f"write {scheme}://name/folder")
     return f"{scheme}://{rest.rstrip('/')}"
 

@@ -62,7 +62,8 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
     """Store a file or a folder, pin it, and print its digest.
 
     It is found again as blobs/DIGEST, and as steps/put/NAME until something else is put under that name. A file's
-    digest is what b3sum prints; a folder's is that of its tree, the list of its files.
+    digest is what b3sum prints; a folder's is that of its tree, the list of its files. A file that keeps changing while
+    it is read is refused; of what comes through a pipe nobody can tell.
     """
     from consist.cli.opening import find_place
     from consist.cli.output import write_json, write_line
@@ -81,14 +82,17 @@ def put(  # noqa: PLR0913, PLR0917 - the options; nobody calls it but Typer
 def _put(place: "Located", file: str, name: str | None, *, making: str | None, follow: bool) -> "RunRecord":
     from consist.cli.opening import open_place
     from consist.cli.progress import progress
+    from consist.errors import UsageError
     from consist.identity.names import check_name
     from consist.runs.machine import machine_facts
     from consist.store.put import put as put_in_store
-    from consist.store.put import put_folder
+    from consist.store.put import put_file, put_folder
 
     is_input = file == _STANDARD_INPUT
     path = Path(file).absolute()
-    chosen = check_name("output", name or (_NAME_OF_INPUT if is_input else path.name))
+    if not file:
+        raise UsageError("FILE is empty", hint="name a file or a folder, or - for standard input")
+    chosen = check_name("output", name if name is not None else _NAME_OF_INPUT if is_input else path.name)
     if making is None:
         _require_index(place)
     if not is_input and _is_folder(path, file):
@@ -96,18 +100,19 @@ def _put(place: "Located", file: str, name: str | None, *, making: str | None, f
         store = open_place(place, making=making)
         with progress(f"putting {chosen}") as seen:
             return put_folder(store, str(path), chosen, machine=machine_facts(), symlinks=symlinks, seen=seen)
-    origin = "" if is_input else str(path)
-    with (
-        _reading(file),
-        contextlib.nullcontext(sys.stdin.buffer) if is_input else path.open("rb", buffering=0) as stream,
-    ):
+    with _reading(file):
+        size = None if is_input else _size(path)
         store = open_place(place, making=making)
-        found = None if is_input else path.stat()
-        executable = found is not None and bool(found.st_mode & stat.S_IXUSR)
-        with progress(f"putting {chosen}", total=None if found is None else found.st_size) as seen:
-            return put_in_store(
-                store, stream, chosen, origin=origin, machine=machine_facts(), executable=executable, seen=seen
-            )
+        with progress(f"putting {chosen}", total=size) as seen:
+            if is_input:
+                return put_in_store(store, sys.stdin.buffer, chosen, machine=machine_facts(), seen=seen)
+            return put_file(store, str(path), chosen, machine=machine_facts(), seen=seen)
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file that can be read: else no store is opened, let alone made."""
+    with path.open("rb", buffering=0):
+        return path.stat().st_size
 
 
 def _require_index(place: "Located") -> None:
@@ -176,6 +181,10 @@ def _reading(file: str) -> "Iterator[None]":
     except ConsistError:
         raise
     except FileNotFoundError:
+        if (link := Path(file)).is_symlink():
+            raise NotFoundError(
+                f"{file} is a link to {link.readlink()}, which is not there", hint="correct the link, or remove it"
+            ) from None
         raise NotFoundError(
             f"there is no file {file}", hint="check the path; a relative one starts at the working folder"
         ) from None

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from consist.blobs.blobsource import LARGE
 from consist.blobs.stored import Stored
-from consist.errors import OutputError, StorageError, UnreachableError, UsageError
-from consist.hashing.hasher import hash_bytes, hash_file
+from consist.errors import InputError, OutputError, StorageError, UnreachableError, UsageError
+from consist.hashing.hasher import hash_bytes
+from consist.hashing.steady import bytes_steadily, hash_steadily
 from consist.identity.names import as_text, check_name, is_name
 from consist.index.records import TREE, ArtifactRecord
 from consist.runs.declared import MISSING, UNSTORED, Lacking, Returned
 from consist.runs.formats.registry import FILE, PICKLE, Format, formats_for
-from consist.runs.leftovers import NOTHING, refuse_left_over
+from consist.runs.leftovers import NOT_THERE, NOTHING, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,9 +40,6 @@ BATCH_BYTES = 16 << 20
 
 MAX_KEYS = 1000
 """Keys up to which a dict becomes one artifact each; a larger one is a value."""
-
-NOT_THERE = "it must be written before it is logged, or before the function or command ends"
-"""What to do about a file that is not there."""
 
 SINGLE = "value"
 """The key of a single output that nobody named."""
@@ -107,9 +105,11 @@ class Collector:
         Whether a value without a format is pickled.
     told : callable
         Told the bytes of what is read of files and folders, to show how far it has come.
+    refuse_own : callable
+        Raises a `UsageError` if a folder holds what is consist's own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but one have defaults
         self,
         blobs: BlobStore | None,
         earlier: Callable[[str], Digest | None] = lambda _key: None,
@@ -117,12 +117,14 @@ class Collector:
         *,
         allow_pickle: bool = False,
         told: Callable[[int], object] = int,
+        refuse_own: Callable[[str], object] = len,
     ) -> None:
         self._blobs = blobs
         self._earlier = earlier
         self._earlier_tree = earlier_tree
         self._allow_pickle = allow_pickle
         self._told = told
+        self._refuse_own = refuse_own
         self._failure: StorageError | None = None
         self._batch: dict[Digest, bytes] | None = None
 
@@ -241,7 +243,7 @@ class Collector:
                 clash = f"output {key!r} is returned and is a file as well"
                 yield Lacking(UNSTORED, OutputError(clash, hint="name them differently"))
                 continue
-            missing = _not_written(key, path, before, declared)
+            missing = not_written(key, path, before, symlinks=declared.symlinks)
             if missing is not None:
                 yield Lacking(MISSING, missing)
                 continue
@@ -301,39 +303,40 @@ class Collector:
     def _in_format(self, key: str, value: Any, chosen: AnyFormat) -> ArtifactRecord:
         if not isinstance(chosen, Format):
             return self._large_value(key, value, chosen)
-        content = chosen.encode(value)
+        return self._content(key, chosen.encode(value), chosen.name, {})
+
+    def _content(self, key: str, content: bytes, name: str, media: dict[str, Any]) -> ArtifactRecord:
+        """Store what a value is in a format, which it may take from memory again if there is no store."""
         if len(content) <= INLINE_LIMIT or self._blobs is None:
-            return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content)
+            return ArtifactRecord(key, hash_bytes(content), len(content), name, content, media)
         stored = self._put_bytes(key, content)
-        return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, _chunk_list(stored))
+        return ArtifactRecord(key, stored.digest, stored.size, name, None, {**media, **_chunk_list(stored)})
 
     def _large_value(self, key: str, value: Any, chosen: StreamFormat | Extension) -> ArtifactRecord:
         with chosen.prepare(value) as prepared:
             media = prepared.media
-            if prepared.size <= INLINE_LIMIT or self._blobs is None:
-                content = prepared.stream.read()
-                return ArtifactRecord(key, hash_bytes(content), len(content), chosen.name, content, media)
-            if prepared.size < LARGE:
-                stored = self._put_bytes(key, prepared.stream.read())
-            else:
-                stored = self._put(lambda blobs: blobs.put_stream(prepared.stream, like=partial(self._earlier, key)))
+            if prepared.size < LARGE or self._blobs is None:
+                return self._content(key, prepared.stream.read(), chosen.name, media)
+            stored = self._put(lambda blobs: blobs.put_stream(prepared.stream, like=partial(self._earlier, key)))
         return ArtifactRecord(key, stored.digest, stored.size, chosen.name, None, {**media, **_chunk_list(stored)})
 
     def _file(self, key: str, path: str, media: Mapping[str, Any], symlinks: str) -> ArtifactRecord:
         absolute = os.path.abspath(path)  # noqa: PTH100 - strings throughout
         media = {**media, "path": as_text(absolute)}
         try:
-            if os.stat(absolute).st_mode & stat.S_IXUSR and os.path.isfile(absolute):  # noqa: PTH113, PTH116 - the same
-                media["executable"] = True
-            if os.path.getsize(absolute) <= INLINE_LIMIT and os.path.isfile(absolute):  # noqa: PTH113, PTH202 - the same
-                content = Path(absolute).read_bytes()
-                return ArtifactRecord(key, hash_bytes(content), len(content), FILE, content, media)
-            if os.path.isdir(absolute):  # noqa: PTH112 - the same
+            found = os.stat(absolute)  # noqa: PTH116 - the same
+            if stat.S_ISDIR(found.st_mode):
                 return self._folder(key, absolute, media, symlinks)
-            if self._blobs is None:
-                stored = Stored(*hash_file(absolute))
-            elif os.path.getsize(absolute) < LARGE:  # noqa: PTH202 - the same
-                stored = self._put_bytes(key, Path(absolute).read_bytes())
+            if found.st_mode & stat.S_IXUSR:
+                media["executable"] = True
+            if found.st_size < LARGE:
+                content = bytes_steadily(absolute).what
+                if len(content) <= INLINE_LIMIT or self._blobs is None:
+                    inline = content if len(content) <= INLINE_LIMIT else None
+                    return ArtifactRecord(key, hash_bytes(content), len(content), FILE, inline, media)
+                stored = self._put_bytes(key, content)
+            elif self._blobs is None:
+                stored = Stored(*hash_steadily(absolute))
             else:
                 like = partial(self._earlier, key)
                 stored = self._put(lambda blobs: blobs.put_file(absolute, like=like, seen=self._told))
@@ -341,6 +344,8 @@ class Collector:
             raise
         except FileNotFoundError:
             raise OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE) from None
+        except InputError as error:  # it keeps changing
+            raise OutputError(f"output {key!r}: {error.message}", hint=error.hint) from None
         except OSError as error:
             raise OutputError(
                 f"output {key!r}: cannot read {path}: {error.strerror}", hint="see to it that it can be read"
@@ -353,8 +358,9 @@ class Collector:
         from consist.blobs.treeput import PutTree, put_tree, tree_of_folder
 
         try:
+            self._refuse_own(path)
             if self._blobs is None:
-                tree = tree_of_folder(path, hash_file, symlinks=symlinks)
+                tree = tree_of_folder(path, hash_steadily, symlinks=symlinks)
                 data = encode_tree(tree)
                 stored = PutTree(hash_bytes(data), len(data), len(tree.files), tree.total)
             else:
@@ -379,17 +385,6 @@ def _why_one_value(value: Any) -> str:
         except UsageError as error:
             return f"{error.message}, so the dict is one value, and "
     return ""
-
-
-def _not_written(key: str, path: str, before: frozenset[Stamp], declared: Declared) -> OutputError | None:
-    """Say why a declared file or folder is none of this run's: it is not there, or was there before."""
-    if not os.path.lexists(path):
-        return OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE)
-    try:
-        refuse_left_over(key, path, before, symlinks=declared.symlinks)
-    except OutputError as error:
-        return error
-    return None
 
 
 def _chunk_list(stored: Stored) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from consist.arguments import FLAG, check, check_no_more
 from consist.errors import InputError, OutputError, RunNotFoundError, UsageError
-from consist.hashing.hasher import Hashed, hash_file
+from consist.hashing.steady import hash_steadily
 from consist.identity.names import check_name
 from consist.index.records import COMPLETED, SCENARIO, TRACE, RunRecord, new_run_id
 from consist.runs.artifact import Artifact
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from typing import Literal, Never, Unpack
 
     from consist.hashing.digest import Digest
+    from consist.hashing.hasher import Hashed
     from consist.identity.config import ConfigIdentity
     from consist.index.records import ArtifactRecord
     from consist.runs.block import Block
@@ -242,7 +243,7 @@ class DisabledTracker(Tracker):
 def _hashed(path: str) -> Hashed:
     """Digest a file; there is no index to remember it."""
     try:
-        return hash_file(path)
+        return hash_steadily(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 

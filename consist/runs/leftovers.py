@@ -21,6 +21,9 @@ from consist.runs.places import is_in
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+NOT_THERE = "it must be written before it is logged, or before the function or command ends"
+"""What to do about a file that is not there."""
+
 TICK = 20_000_000
 """Nanoseconds within which two changes of a file may get the same time: Linux counts them by ticks of 1 to 10 ms."""
 
@@ -87,6 +90,20 @@ def refuse_left_over(key: str, path: str, before: frozenset[Stamp], *, symlinks:
                 if alone
                 else "empty the folder before it is written, so that it holds this run's files only",
             )
+
+
+def not_written(key: str, path: str, before: frozenset[Stamp], *, symlinks: str) -> OutputError | None:
+    """Say why a declared file or folder is none of this run's: it is not there, or was there before.
+
+    Parameters are as of `refuse_left_over`.
+    """
+    if not os.path.lexists(path):
+        return OutputError(f"output {key!r}: there is no file {path}", hint=NOT_THERE)
+    try:
+        refuse_left_over(key, path, before, symlinks=symlinks)
+    except OutputError as error:
+        return error
+    return None
 
 
 def older_than_call(path: str, called: int, given: Iterable[str], *, symlinks: str) -> str | None:

@@ -83,6 +83,7 @@ class Workshop(NamedTuple):
             partial(earlier_tree, self.store, step),
             allow_pickle=self.library.allow_pickle,
             told=self.library.told,
+            refuse_own=self.store.files.refuse_own,
         )
 
 

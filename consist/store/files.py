@@ -3,7 +3,7 @@
 The rules, each against one way of reading old bytes under a new name:
 
 - a cached digest holds only while size, mtime, ctime (ns) and inode are what they were;
-- the file is looked at before and after it is read: one that changed meanwhile is read again, then refused;
+- the file is read as it was at one moment (``hashing/steady.py``);
 - nothing is cached for a file changed less than two seconds before it was looked at: file systems stamp times
   coarsely, so a later write within the same tick would look like no write (git calls such an entry "racily clean").
 """
@@ -16,7 +16,8 @@ import time
 from typing import TYPE_CHECKING
 
 from consist.errors import DamagedError, InputError
-from consist.hashing.hasher import Hashed, hash_file
+from consist.hashing.hasher import Hashed
+from consist.hashing.steady import digest_steadily, stamp
 from consist.index.filestat import FileEntry
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from consist.index.index import Index
 
 SETTLE_SECONDS = 2.0
-_READS = 3
 
 
 class FileDigests:
@@ -81,16 +81,14 @@ class FileDigests:
         looked_at = time.time()  # before the look: a write after it has a later time, if only by the clock's tick
         before = _look(path)
         known = self._known(path)
-        if known is not None and _stamp(before) == (known.size, known.mtime_ns, known.ctime_ns, known.inode):
+        if known is not None and known[:-1] == stamp(before)[:-1]:
             return Hashed(known.digest, known.size)
-        for _ in range(_READS):
-            hashed = _read(path, seen or self.told)
-            after = _look(path)
-            if _stamp(before) == _stamp(after) and hashed.size == after.st_size:
-                self._remember(path, after, hashed, looked_at)
-                return hashed
-            looked_at, before = time.time(), _look(path)
-        raise InputError(f"{path} keeps changing while it is read", hint="wait until its writer is done")
+        try:
+            hashed, found = digest_steadily(path, seen or self.told)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        self._remember(path, found, hashed, looked_at)
+        return hashed
 
     def _known(self, path: str) -> FileEntry | None:
         try:
@@ -101,11 +99,7 @@ class FileDigests:
     def _remember(self, path: str, found: os.stat_result, hashed: Hashed, looked_at: float) -> None:
         if looked_at - max(found.st_mtime, found.st_ctime) < SETTLE_SECONDS:
             return
-        self._index.files.put(path, FileEntry(*_stamp(found), hashed.digest))
-
-
-def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        self._index.files.put(path, FileEntry(*stamp(found)[:-1], hashed.digest))
 
 
 def _look(path: str) -> os.stat_result:
@@ -116,13 +110,6 @@ def _look(path: str) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
         raise InputError(f"{path} is not a file", hint="name a regular file, or a folder of such")
     return found
-
-
-def _read(path: str, seen: Callable[[int], object]) -> Hashed:
-    try:
-        return hash_file(path, seen)
-    except OSError as error:
-        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str, error: OSError) -> InputError:

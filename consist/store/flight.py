@@ -62,7 +62,7 @@ def single_flight(folder: str, signature: Digest, *, shared: bool = False, step:
         return Flight(_acquire(path, shared=shared, step=step), path)
     except StoragePermissionError as error:
         hint = f"who may only read it: {READ_ONLY}; else choose another folder, or get rights"
-        raise StoragePermissionError(error.message, hint=hint) from error
+        raise StoragePermissionError(error.message, hint=hint) from error.__cause__
 
 
 class Flight:

@@ -27,7 +27,7 @@ from consist.errors import (
     UsageError,
 )
 from consist.hashing.digest import Digest
-from consist.hashing.hasher import hash_file
+from consist.hashing.steady import hash_steadily
 from consist.store.infolders import Sought, find_in_folders
 from consist.store.names import BLOBS, RUNS, SCHEME, find_output, find_run, parse_path
 from consist.store.unknown import or_elsewhere
@@ -202,12 +202,12 @@ def _sought(path: str, seen: Callable[[int], object]) -> Sought:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):
-            return Sought(hash_file(path, seen).digest, name)
+            return Sought(hash_steadily(path, seen).digest, name)
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", hint="see to it that it can be read"
         ) from error
     if stat.S_ISDIR(mode):
-        tree = tree_of_folder(path, partial(hash_file, seen=seen), symlinks=FOLLOW)
+        tree = tree_of_folder(path, partial(hash_steadily, seen=seen), symlinks=FOLLOW)
         return Sought(tree_digest(tree), name, next(iter(tree.files), None))
     raise InputError(f"{path} is not a regular file", hint="name a file, a run or an output")

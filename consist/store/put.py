@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,6 +20,7 @@ from consist.store.publish import keep
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from consist.blobs.stored import Stored
     from consist.store.store import Store
 
 STEP = "put"
@@ -72,17 +75,44 @@ def put_folder(  # noqa: PLR0913 - two say how, the others what
     return _kept(store, ArtifactRecord(key, stored.digest, stored.size, TREE, None, media), began, machine)
 
 
-def put(  # noqa: PLR0913 - two say how, the others what
-    store: Store,
-    stream: BinaryIO,
-    name: str,
-    *,
-    origin: str,
-    machine: Mapping[str, Any],
-    executable: bool = False,
-    seen: Callable[[int], object] = int,
+def put_file(
+    store: Store, path: str, name: str, *, machine: Mapping[str, Any], seen: Callable[[int], object] = int
 ) -> RunRecord:
-    """Store what is left in a stream, and keep it.
+    """Store a file as it was at one moment, and keep it.
+
+    Parameters
+    ----------
+    store : Store
+        Where it goes.
+    path : str
+        The file.
+    name, machine, seen
+        As of `put`.
+
+    Returns
+    -------
+    RunRecord
+        As of `put`.
+
+    Raises
+    ------
+    UsageError
+        If `name` cannot be a name, or the file keeps changing while it is read.
+    OSError
+        If the file cannot be read. One of the storage is a `StorageError`.
+    """
+    key = check_name("output", name)
+    began = time.time_ns() // 1000
+    executable = bool(os.stat(path).st_mode & stat.S_IXUSR)  # noqa: PTH116 - a string, as everywhere in the layer below
+    stored = store.blobs.put_file(path, like=lambda: earlier_version(store, STEP, key), seen=seen)
+    media = {"path": as_text(path)} | ({"executable": True} if executable else {})
+    return _kept(store, _record_of_file(key, stored, media), began, machine)
+
+
+def put(
+    store: Store, stream: BinaryIO, name: str, *, machine: Mapping[str, Any], seen: Callable[[int], object] = int
+) -> RunRecord:
+    """Store what is left in a stream, and keep it. Of a file `put_file` sees whether it changes meanwhile.
 
     Parameters
     ----------
@@ -92,12 +122,8 @@ def put(  # noqa: PLR0913 - two say how, the others what
         The content.
     name : str
         What it is called: the output's key, and the name that it is restored under.
-    origin : str
-        The file's path, or ``""``.
     machine : mapping
         Plain facts about this machine.
-    executable : bool
-        Whether the file's owner may execute it.
     seen : callable
         Told how many bytes were read since it was told last.
 
@@ -117,12 +143,13 @@ def put(  # noqa: PLR0913 - two say how, the others what
     key = check_name("output", name)
     began = time.time_ns() // 1000
     stored = store.blobs.put_stream(stream, like=lambda: earlier_version(store, STEP, key), seen=seen)
-    media: dict[str, Any] = {"path": origin} if origin else {}
-    if executable:
-        media["executable"] = True
+    return _kept(store, _record_of_file(key, stored, {}), began, machine)
+
+
+def _record_of_file(key: str, stored: Stored, media: dict[str, Any]) -> ArtifactRecord:
     if stored.chunks is not None:
         media["chunks"] = stored.chunks.raw
-    return _kept(store, ArtifactRecord(key, stored.digest, stored.size, _FILE, None, media), began, machine)
+    return ArtifactRecord(key, stored.digest, stored.size, _FILE, None, media)
 
 
 def _kept(store: Store, output: ArtifactRecord, began: int, machine: Mapping[str, Any]) -> RunRecord:

@@ -13,6 +13,7 @@ from consist.blobs.opening import open_backend
 from consist.errors import (
     BlobNotFoundError,
     DamagedError,
+    InputError,
     StorageError,
     StorageFullError,
     UsageError,
@@ -20,6 +21,7 @@ from consist.errors import (
 from consist.hashing.digest import Digest
 from consist.testing import faults
 from consist.testing.together import in_processes
+from tests.meddling import meddle
 
 MIB = 1 << 20
 SIZES = (0, 1, 1000, MIB - 1)
@@ -445,6 +447,18 @@ def test_a_source_that_cannot_be_read_raises_as_the_system_says(blobs, tmp_path)
     assert not isinstance(raised.value, StorageError)
     with pytest.raises(IsADirectoryError):
         blobs.put_file(tmp_path)
+
+
+@pytest.mark.parametrize("size", [10, 3 * MIB])
+@pytest.mark.parametrize("often", [2, 3])
+def test_a_file_that_changes_is_read_again_and_then_refused(blobs, tmp_path, monkeypatch, size, often):
+    (tmp_path / "source").write_bytes(b"0" * size)
+    meddle(monkeypatch, tmp_path / "source", often)
+    if often == 3:
+        with pytest.raises(InputError, match="source keeps changing while it is read"):
+            blobs.put_file(tmp_path / "source")
+        return
+    assert blobs.put_file(tmp_path / "source").digest == digest_of(b"2" * size)
 
 
 # Limits ------------------------------------------------------------------------------------------------------------

@@ -141,15 +141,12 @@ READERS = {
     "verify": lambda blobs, digest, _path: blobs.verify(digest),
     "stat": lambda blobs, digest, _path: getattr(blobs.stat(digest), "size", None),
     "list": lambda blobs, _digest, _path: {digest: found.size for digest, found in blobs.list()},
-    "list by prefix": lambda blobs, digest, _path: [found for found, _ in blobs.list(digest.hex[:9])],
 }
 
 
 def wanted_of(reader, data):
     if reader == "list":
         return {NAMES[data]: len(data)}
-    if reader == "list by prefix":
-        return [NAMES[data]]
     if reader == "read parts":
         return [data[part] for part in PARTS]
     return len(data) if reader in {"verify", "stat"} else data
@@ -221,11 +218,9 @@ def can_befall(effect, name):
     if kind in {LOST, TORN}:
         return not deed.reads
     if kind == STALE:
-        return name.startswith(("list", "find"))
+        return name.startswith("list")
     if kind in {FLIPPED, CUT}:  # what is put anew reads nothing; looking at a whole object does not either
-        return name in {"put again", "put shared"} or (
-            deed.reads and name not in {"stat small", "list small", "find small"}
-        )
+        return name in {"put again", "put shared"} or (deed.reads and name not in {"stat small", "list small"})
     return True
 
 

@@ -13,18 +13,15 @@ from hypothesis import strategies as st
 from consist.blobs import large
 from consist.blobs.chunktable import MemoryTable
 from consist.blobs.opening import open_backend
-from consist.errors import SettingsError, StorageFullError, UnreachableError
+from consist.errors import SettingsError
 from consist.hashing.digest import Digest
-from consist.testing import Fault, FaultyBackend
-from consist.testing.faultplan import ERROR, LOST, TORN, full
+from consist.testing import FaultyBackend
 from consist.testing.together import in_processes, in_threads
-from tests.packpage import check_pack
+from tests.packpage import body_size
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 KIB = 1 << 10
-ROW = 45
-"""Bytes of a pack's directory for a chunk."""
 
 
 def digest_of(data):
@@ -33,15 +30,6 @@ def digest_of(data):
 
 def noise(seed, size):
     return random.Random(seed).randbytes(size)  # noqa: S311 - any bytes that do not compress
-
-
-def body_size(place):
-    """Bytes of chunks in all packs, by their directories."""
-    total = 0
-    for data in place.packs().values():
-        length = int.from_bytes(data[-8:-4], "big")
-        total += len(data) - 8 - length
-    return total
 
 
 def sent(backend):
@@ -58,7 +46,7 @@ def test_content_of_any_size_is_put_together_again(place, small, size):
     put = small.store(place.backend).put_bytes(data)
     assert (put.digest, put.size) == (digest_of(data), size)
     assert place.read(put.digest) == data
-    assert body_size(place) == sum(small.chunks(data).values()) == size
+    assert body_size(place.packs()) == sum(small.chunks(data).values()) == size
 
 
 def test_content_just_below_is_one_object(place, small):
@@ -81,7 +69,7 @@ def test_zeros_are_one_chunk_and_what_is_left(place, small):
     data = bytes(300_000)
     put = small.store(place.backend).put_bytes(data)
     assert place.read(put.digest) == data
-    assert body_size(place) == sum(small.chunks(data).values()) <= 2 * small.chunk
+    assert body_size(place.packs()) == sum(small.chunks(data).values()) <= 2 * small.chunk
 
 
 @pytest.mark.parametrize("compression", ["auto", "none"])
@@ -108,7 +96,7 @@ def test_what_repeats_within_a_content_is_stored_once(place, small, size, repeat
     data = noise(size, size) * repeats
     put = small.store(place.backend).put_bytes(data)
     assert place.read(put.digest) == data
-    assert body_size(place) == sum(small.chunks(data).values())
+    assert body_size(place.packs()) == sum(small.chunks(data).values())
 
 
 def test_a_chunk_that_comes_again_when_its_pack_was_sealed_within_the_window(place, small):
@@ -211,7 +199,7 @@ def test_a_version_costs_what_is_new_in_it(place, small):
     blobs.put_bytes(data)
     put = blobs.put_bytes(edited(data))
     assert place.read(put.digest) == edited(data)
-    assert body_size(place) == sum(small.chunks(data, edited(data)).values()) < 105_000
+    assert body_size(place.packs()) == sum(small.chunks(data, edited(data)).values()) < 105_000
 
 
 def test_another_machine_shares_with_a_blob_that_it_is_told_of(place, small):
@@ -219,7 +207,7 @@ def test_another_machine_shares_with_a_blob_that_it_is_told_of(place, small):
     first = small.store(place.backend).put_bytes(data).digest
     put = small.store(place.backend).put_bytes(edited(data), like=lambda: first)
     assert place.read(put.digest) == edited(data)
-    assert body_size(place) == sum(small.chunks(data, edited(data)).values())
+    assert body_size(place.packs()) == sum(small.chunks(data, edited(data)).values())
 
 
 def test_what_to_share_with_is_asked_for_large_content_only(place, small):
@@ -238,7 +226,7 @@ def test_a_machine_that_is_told_nothing_writes_all_and_harms_nothing(place, smal
     put = small.store(place.backend).put_bytes(edited(data))
     assert place.read(first) == data
     assert place.read(put.digest) == edited(data)
-    assert body_size(place) > sum(small.chunks(data, edited(data)).values())
+    assert body_size(place.packs()) > sum(small.chunks(data, edited(data)).values())
 
 
 @pytest.mark.parametrize("like", ["absent", "small", "damaged", "of another time"])
@@ -289,72 +277,6 @@ def test_a_hint_is_confirmed_once_for_each_pack(place, small):
     assert sorted(asked) == sorted(packs * 2), "each once when it is first used, and once before the manifest"
 
 
-# Interrupted -------------------------------------------------------------------------------------------------------
-
-
-class Broken(Exception):  # noqa: N818 - it stands for somebody else's
-    pass
-
-
-class Breaks(io.BytesIO):
-    def __init__(self, data, at):
-        super().__init__(data[:at])
-
-    def readinto1(self, buffer):
-        count = super().readinto1(buffer)
-        if not count:
-            raise Broken
-        return count
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_a_put_whose_source_broke_off_goes_on_from_the_packs_that_are_there(place, small, share):
-    data = noise(12, 200_000)
-    backend = FaultyBackend(place.backend, [])
-    blobs = small.store(backend)
-    with pytest.raises(Broken):
-        blobs.put_stream(Breaks(data, int(share * len(data))))
-    before = body_size(place)
-    assert before >= share * len(data) - small.pack - 2 * small.window
-    assert place.keys("manifests") == []
-    published = sent(backend)
-    put = blobs.put_stream(io.BytesIO(data))
-    assert place.read(put.digest) == data
-    assert body_size(place) == len(data), "no chunk was written twice"
-    again = sent(backend) - published
-    assert again - (len(data) - before) <= ROW * len(small.chunks(data)) + 100 * len(place.packs())
-
-
-@pytest.mark.parametrize("at", range(4))
-@pytest.mark.parametrize("effect", [ERROR, LOST, TORN])
-def test_a_put_whose_pack_failed_goes_on_from_those_before_it(place, small, effect, at):
-    data = noise(13, 100_000)
-    backend = FaultyBackend(place.backend, [Fault(effect, at, "upload.publish")])
-    blobs = small.store(backend)
-    with pytest.raises(UnreachableError):
-        blobs.put_bytes(data)
-    assert len(backend.struck) == 1
-    assert place.keys("manifests") == []
-    begun = [call.operation for call in backend.calls].count("upload.publish")
-    assert at + 1 <= begun <= at + 2, "the next one may be on its way by then, and no further one"
-    put = blobs.put_bytes(data)
-    again = [call.operation for call in backend.calls].count("upload.publish") - begun
-    assert place.read(put.digest) == data
-    assert body_size(place) == len(data)
-    assert again == len(place.packs()) - (begun - 1)
-
-
-def test_a_place_that_is_full_says_so_and_keeps_nothing_half(place, small):
-    data = noise(14, 100_000)
-    for operation in ("upload", "upload.write", "upload.publish", "create"):
-        blobs = small.store(FaultyBackend(place.backend, [full(operation=operation)]))
-        with pytest.raises(StorageFullError):
-            blobs.put_bytes(data)
-        assert place.keys("manifests") == []
-    for key, pack in place.packs().items():
-        check_pack(pack, bytes.fromhex(key.replace("/", "")[5:]))
-
-
 # Several writers ---------------------------------------------------------------------------------------------------
 
 
@@ -370,7 +292,7 @@ def test_processes_that_put_one_blob_agree(folder, small):
     calls = [lambda: small.store(folder.backend).put_bytes(data)] * 4
     assert len(set(in_processes(calls))) == 1
     check_after_writers(folder, [data])
-    assert body_size(folder) == len(data)
+    assert body_size(folder.packs()) == len(data)
 
 
 def test_processes_that_put_blobs_which_share_chunks_do_each_other_no_harm(folder, small):
@@ -383,7 +305,7 @@ def test_processes_that_put_blobs_which_share_chunks_do_each_other_no_harm(folde
 
     in_processes([lambda data=data: put(data) for data in contents * 2])
     check_after_writers(folder, [base, *contents])
-    assert body_size(folder) < len(base) + 2 * 4 * (5_000 + 4 * small.chunk)
+    assert body_size(folder.packs()) < len(base) + 2 * 4 * (5_000 + 4 * small.chunk)
 
 
 def test_processes_that_compress_differently_agree_on_one_manifest(folder, small):

@@ -59,6 +59,8 @@ def test_relative_and_home_paths(tmp_path, monkeypatch):
         ("file://data/store", "absolute"),
         ("memory://", "no bucket or folder"),
         ("memory:///", "no bucket or folder"),
+        ("s3:///team", r"s3:// names no bucket or folder .write s3://name/folder"),
+        ("gs:///team/x", "names no bucket"),
         ("simplecache::memory://team/store", "chained"),
         ("dir::file:///data", "chained"),
         ("memory://team/store::x", "chained"),

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import socket
 import tempfile
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from consist.blobs.remote import RemoteBackend
 from consist.blobs.remote.plain import seconds
 from consist.blobs.spool import Spool
+from consist.blobs.wrappers import Retrying
 from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
@@ -115,6 +117,7 @@ CALLS = {
         (PermissionError(QUOTED), StoragePermissionError),
         (TimeoutError(QUOTED), UnreachableError),
         (ConnectionResetError(QUOTED), UnreachableError),
+        (socket.gaierror(socket.EAI_NONAME, QUOTED), UnreachableError),
         (OSError(errno.ENOSPC, QUOTED), StorageFullError),
         (OSError(errno.EACCES, QUOTED), StoragePermissionError),
         (OSError(16, QUOTED), StorageError),
@@ -133,6 +136,12 @@ def test_what_a_driver_raises_becomes_ours_and_tells_no_secret(backend, call, mo
     assert "s3cr3t" not in str(raised.value)
     assert "sulky://team/store" in str(raised.value)
     assert raised.value.__cause__ is mood
+
+
+def test_a_name_that_nobody_has_is_not_taken_for_a_server_that_is_down(backend):
+    SulkyFileSystem.mood = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    with pytest.raises(UnreachableError, match=r"no answer: nobody has that name \(correct the endpoint"):
+        Retrying(backend).get("blobs/1")
 
 
 @pytest.mark.parametrize("mood", [KeyboardInterrupt(), SystemExit()])

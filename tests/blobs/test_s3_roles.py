@@ -1,5 +1,6 @@
 """What credentials may do, on a server that checks them: each role works as far as its rights go."""
 
+import traceback
 import uuid
 
 import pytest
@@ -35,6 +36,10 @@ def refused(call, said):
     with pytest.raises(StoragePermissionError, match=said) as raised:
         call()
     assert "-secret" not in str(raised.value)
+    told = "".join(traceback.format_exception(raised.value))
+    assert "<Error>" not in told
+    assert "Debug source" not in told
+    assert told.count("Traceback") <= 2  # a line of what the driver said, and ours
 
 
 @DRIVERS

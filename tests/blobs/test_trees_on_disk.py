@@ -27,6 +27,7 @@ from consist.blobs.wrappers import Counting
 from consist.hashing.digest import Digest
 from consist.testing import faults
 from tests.harm import harmed
+from tests.meddling import meddle
 
 MIB = 1 << 20
 
@@ -278,25 +279,26 @@ def test_names_are_composed_and_twins_are_refused(blobs, tmp_path):
 def test_a_file_that_changes_is_read_again_and_then_refused(blobs, made, monkeypatch, size, often):
     target = made / "a/changing"
     target.write_bytes(b"0" * size)
-    inode, look_at, times = target.stat().st_ino, os.fstat, 0
-
-    def meddle(descriptor):
-        """Be a writer elsewhere: just after a reader has looked, write as much, and set the time back."""
-        nonlocal times
-        found = look_at(descriptor)
-        if found.st_ino == inode and times < often:
-            times += 1
-            target.write_bytes(b"%d" % times * size)
-            os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-        return found
-
-    monkeypatch.setattr(os, "fstat", meddle)
+    meddle(monkeypatch, target, often)
     if often == 3:
         with pytest.raises(errors.UsageError, match="a/changing keeps changing while it is read"):
             put_tree(blobs, str(made))
         return
     tree = read_tree(blobs, put_tree(blobs, str(made)).digest)
     assert tree.find("a/changing").digest == of(b"2" * size)
+
+
+def test_a_file_that_goes_meanwhile_is_named_with_what_to_do(place, made):
+    (made / "a/b/c/larger.bin").write_bytes(bytes(2 * MIB))
+    (made / "a/b/c/last").write_bytes(b"x")
+
+    class Meddler(BlobStore):
+        def put_stream(self, stream, **options):
+            (made / "a/b/c/last").unlink()
+            return super().put_stream(stream, **options)
+
+    with pytest.raises(errors.UsageError, match=r"cannot read .*c/last: No such file.*somebody removed it meanwhile"):
+        put_tree(Meddler(place.backend), str(made))
 
 
 def test_a_file_that_comes_meanwhile_is_noticed(place, made):

@@ -15,6 +15,7 @@ import pytest
 import consist
 from consist.store.put import put_folder
 from tests.harm import harmed
+from tests.meddling import meddle
 
 TABLE = b"a,b\n" + b"1,2\n" * 3
 BIG = bytes(range(256)) * (3 << 12)
@@ -306,6 +307,23 @@ def test_what_was_put_is_pinned_also_after_the_index_is_lost(world, ask):
     assert ask("show", run_id).out == before
 
 
+@pytest.mark.parametrize("size", [10, 3 << 20])
+@pytest.mark.parametrize("often", [2, 3])
+def test_a_file_that_is_being_written_is_put_as_it_was_at_one_moment_or_not_at_all(
+    world, call, monkeypatch, size, often
+):
+    file = world.folder / "written"
+    file.write_bytes(b"0" * size)
+    meddle(monkeypatch, file, often)
+    answer = call("put", "written", "--db-path", world.db_path)
+    if often == 2:
+        assert (answer.code, answer.out) == (0, blake3.blake3(b"2" * size).hexdigest() + "\n")
+        return
+    assert (answer.code, answer.out) == (2, "")
+    assert "written keeps changing while it is read (wait until its writer is done)" in answer.err
+    assert call("ls", "steps/put", "--db-path", world.db_path).code == 3
+
+
 def test_putting_the_same_again_changes_nothing(world, ask):
     for name in ("a", "b"):
         (world.folder / name).write_bytes(b"same")
@@ -363,6 +381,9 @@ def test_put_refuses_a_device(world, call):
     ("file", "options", "code", "said"),
     [
         ("nothing", (), 3, "there is no file nothing"),
+        ("", (), 2, "FILE is empty"),
+        ("broken", (), 3, "broken is a link to nowhere, which is not there"),
+        ("file", ("--name", ""), 2, "'' cannot name an output: it is empty"),
         ("file", ("--name", "../x"), 2, "holds '/'"),
         ("file", ("--name", "a\nb"), 2, "cannot name an output"),
     ],
@@ -371,6 +392,7 @@ def test_put_says_what_is_wrong_with_what_it_is_given(  # noqa: PLR0913, PLR0917
     world, call, file, options, code, said
 ):
     (world.folder / "file").write_bytes(b"x")
+    (world.folder / "broken").symlink_to("nowhere")
     answer = call("put", file, *options, "--db-path", world.db_path)
     assert answer.code == code
     assert said in answer.err

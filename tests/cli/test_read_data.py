@@ -16,7 +16,7 @@ def spoilt(world):
     store = world.open()
     noise = random.Random(5)  # noqa: S311 - bytes that differ
     for number in range(40):
-        put(store, io.BytesIO(noise.randbytes(5000)), f"file-{number}", origin="", machine={})
+        put(store, io.BytesIO(noise.randbytes(5000)), f"file-{number}", machine={})
     paths = [path for path in (world.store / "blobs").rglob("*") if path.is_file()]
     for path in paths:
         path.chmod(0o600)

@@ -108,7 +108,7 @@ def test_an_unchanged_old_file_is_not_read_again(tracker, tmp_path, monkeypatch)
     def refuse(path):
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr(files, "hash_file", refuse)
+    monkeypatch.setattr(files, "digest_steadily", refuse)
     assert tracker.run(shout, inputs={"raw": "raw.txt"}).cache_hit
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)

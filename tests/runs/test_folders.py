@@ -150,7 +150,7 @@ def test_files_that_did_not_change_are_not_read_again(tracker, monkeypatch):
     def refuse(path):
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr(files, "hash_file", refuse)
+    monkeypatch.setattr(files, "digest_steadily", refuse)
     assert artifact.path == Path("made").absolute()
 
 

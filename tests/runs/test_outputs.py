@@ -3,9 +3,11 @@
 import pickle
 
 import pytest
+from blake3 import blake3
 
 from consist import create_tracker
-from consist.errors import NotFoundError, OutputNotFoundError, UncacheableWarning, UsageError
+from consist.errors import NotFoundError, OutputError, OutputNotFoundError, UncacheableWarning, UsageError
+from tests.meddling import meddle
 
 OUTPUTS = None
 
@@ -120,3 +122,25 @@ def test_a_dict_of_very_many_keys_is_one_output_and_the_run_says_so(tracker, cou
     assert (list(named.outputs), named.run.record.notes) == (["all"], ())
     numbered = tracker.run(lambda: dict.fromkeys(range(count)), name="no names")
     assert (list(numbered.outputs), numbered.run.record.notes) == (["value"], ())
+
+
+@pytest.mark.filterwarnings("ignore::consist.errors.UncacheableWarning", "ignore::consist.errors.IdentityWarning")
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("size", [10, 10_000, 3 << 20])
+@pytest.mark.parametrize("often", [2, 3])
+def test_a_file_that_somebody_still_writes_is_stored_as_it_was_at_one_moment_or_not(  # noqa: PLR0913, PLR0917 - the cases
+    tmp_path, monkeypatch, tracker, enabled, size, often
+):
+    used = tracker if enabled else create_tracker(enabled=False)
+    path = tmp_path / "log"
+
+    def write():
+        path.write_bytes(b"0" * size)
+        meddle(monkeypatch, path, often)
+        return path
+
+    if often == 3:
+        with pytest.raises(OutputError, match=r"output 'value': .*log keeps changing while it is read \(wait until"):
+            used.run(write).outputs["value"].digest  # noqa: B018 - it is digested then, if there is no store
+        return
+    assert used.run(write).outputs["value"].digest.hex == blake3(b"2" * size).hexdigest()

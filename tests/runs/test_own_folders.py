@@ -62,3 +62,16 @@ def test_a_folder_that_a_run_changes_through_run_dir_is_told_so(tmp_path):
         pytest.warns(errors.UncacheableWarning, match=r"input 'd' changed while .* \(it holds run_dir, .*/data/runs"),
     ):
         tracker.run(write, inputs={"d": tmp_path / "data"}, execution_options=ExecutionOptions(inject_context=True))
+
+
+def test_a_folder_that_holds_the_store_is_no_output_either(tmp_path):
+    with make(tmp_path) as tracker:
+        with pytest.raises(
+            errors.OutputError, match=r"output 'value': the folder .*/i holds .*index.store, which is cons"
+        ):
+            tracker.run(lambda: tmp_path / "i", name="all of it")
+        with (
+            tracker.trace("look") as run,
+            pytest.raises(errors.OutputError, match=r"output 'd': .* holds .*index.store"),
+        ):
+            run.log_output(tmp_path / "i", "d")

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -191,8 +192,9 @@ def test_a_read_only_store_is_read(disk):
         check_earlier(tracker, [1])
         with pytest.raises(
             errors.StoragePermissionError, match=f"{disk}.*Read-only file system.*choose another folder"
-        ):
+        ) as raised:
             tracker.run(work, config={"value": 2})
+        assert "".join(traceback.format_exception(raised.value)).count("Traceback") == 2  # the system's word, and ours
         assert calls() == ["1"]  # nothing was executed in vain
         check_whole(tracker)
     run_id = tracker.find_runs()[0].id

@@ -337,12 +337,12 @@ def test_an_index_lets_go_of_what_is_gone_when_it_meets_what_took_its_place(make
 @pytest.mark.parametrize("remote", [False, True])
 def test_what_was_put_heals_when_it_is_put_again(make_store, tmp_path, url, remote):
     store = make_store(url if remote else "store")
-    first = put(store, io.BytesIO(b"content"), "name", origin="", machine={})
-    assert put(store, io.BytesIO(b"content"), "name", origin="", machine={}) == first
+    first = put(store, io.BytesIO(b"content"), "name", machine={})
+    assert put(store, io.BytesIO(b"content"), "name", machine={}) == first
     store.backend.delete(f"runs/{first.id}")
     (found,) = verify(store).findings
     assert found.problem.endswith(f"run {first.id} (step put): put it again, or `consist index rebuild` lets go of it")
-    again = put(store, io.BytesIO(b"content"), "name", origin="", machine={})
+    again = put(store, io.BytesIO(b"content"), "name", machine={})
     assert [run.id for run in store.index.runs()] == [again.id]
     assert verify(store).findings == ()
 

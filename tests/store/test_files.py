@@ -10,6 +10,7 @@ import pytest
 from blake3 import blake3
 
 from consist import errors
+from consist.hashing import steady
 from consist.hashing.digest import Digest
 from consist.index.filestat import FileEntry
 from consist.store import files as store_files
@@ -42,15 +43,15 @@ def clock(monkeypatch):
 def reads(monkeypatch):
     """Count the files that are read, and let a test do something while one is."""
     seen = SimpleNamespace(paths=[], meanwhile=lambda _path: None)
-    real = store_files.hash_file
+    real = steady.hash_stream
 
-    def hash_file(path, *told):
-        seen.paths.append(path)
-        hashed = real(path, *told)
-        seen.meanwhile(path)
+    def hash_stream(stream, *told, **options):
+        seen.paths.append(stream.name)
+        hashed = real(stream, *told, **options)
+        seen.meanwhile(stream.name)
         return hashed
 
-    monkeypatch.setattr(store_files, "hash_file", hash_file)
+    monkeypatch.setattr(steady, "hash_stream", hash_stream)
     return seen
 
 

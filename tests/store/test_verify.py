@@ -245,7 +245,7 @@ def test_an_inline_output_that_is_not_its_digest_is_named(store, by_hand):
 def test_damage_is_told_by_the_outputs_that_need_it(filled, check, tmp_path, folder_of):
     with Tracker(run_dir=tmp_path / "runs", db_path=tmp_path / "index.lmdb", durable=False) as tracker:
         run = tracker.run(make, config={"value": 9})
-        big = put(tracker.store, io.BytesIO(random.Random(1).randbytes(3 << 20)), "big", origin="", machine={})  # noqa: S311 - no secret
+        big = put(tracker.store, io.BytesIO(random.Random(1).randbytes(3 << 20)), "big", machine={})  # noqa: S311 - no secret
         tree = put_folder(tracker.store, str(folder_of(b"y" * 50_000)), "tree", machine={})
         needed = {
             run.outputs["large"].digest: f"output 'large' of run {run.run.id} (step make)",
@@ -355,7 +355,7 @@ def forged(tmp_path):
     right, other = os.urandom(2 << 20), os.urandom(2 << 20)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "big").write_bytes(right)
-    put(store, io.BytesIO(right), "file", origin="", machine={})
+    put(store, io.BytesIO(right), "file", machine={})
     put_folder(store, str(tmp_path / "folder"), "folder", machine={})
     real = store.blobs.large.manifest(store.blobs.put_bytes(other).digest)
     wrong = Manifest(hash_bytes(right), real.size, real.packs, real.chunks, real.starts)

@@ -131,8 +131,11 @@ _NO_ANSWER = frozenset(
     }
 )
 """Names of exceptions of botocore, aiohttp, fsspec, requests, google.auth and obstore."""
-_NOBODY = ("kind: ConnectionRefused", "Name or service not known", "nodename nor servname")
-"""What obstore says of it, in the words of Linux and macOS."""
+_NOBODY = ("nobody listens there", "start the server, or correct the endpoint")
+_NO_NAME = ("nobody has that name", "correct the endpoint, or check the network")
+_SAID = {"kind: ConnectionRefused": _NOBODY, "Name or service not known": _NO_NAME, "nodename nor servname": _NO_NAME}
+"""What obstore says of them, in the words of Linux and macOS."""
+_NUMBERS = {errno.ECONNREFUSED: _NOBODY, socket.EAI_NONAME: _NO_NAME}
 _TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
 _TOO_MANY_SAID = os.strerror(errno.EMFILE)
 """What obstore says of it, whose errors have no number."""
@@ -303,7 +306,7 @@ def _raise_for_builtin(doing: Doing, error: Exception) -> NoReturn:
         raise AlreadyExistsError(f"{doing}: it is there already") from error
     if isinstance(error, PermissionError):
         raise StoragePermissionError(f"{doing}: not allowed", hint="check the credentials and their rights") from error
-    if isinstance(error, TimeoutError | ConnectionError):
+    if isinstance(error, TimeoutError | ConnectionError | socket.gaierror):
         raise UnreachableError(f"{doing}: no answer", hint="check the network, then call again") from error
     if isinstance(error, NotImplementedError):
         raise UnsupportedError(f"{doing}: the filesystem cannot", hint=_TRY) from error
@@ -318,13 +321,17 @@ def _obstore_had_no_answer(error: BaseException) -> bool:
     return type(error).__name__ == "GenericError" and "HTTP error" in str(error)
 
 
-def is_nobody(error: BaseException) -> bool:
-    """Tell whether a connection was refused, or the name is nobody's: an answer of the network, not a silent server."""
-    return any(
-        (_obstore_had_no_answer(met) and any(said in str(met) for said in _NOBODY))
-        or (isinstance(met, OSError) and met.errno in {errno.ECONNREFUSED, socket.EAI_NONAME})
-        for met in _met(error)
-    )
+def nobody(error: BaseException) -> tuple[str, str] | None:
+    """Say, with a hint, that a connection was refused, or that a name is nobody's; None if it is a silent server.
+
+    That is an answer of the network.
+    """
+    for met in _met(error):
+        if isinstance(met, OSError) and met.errno in _NUMBERS:
+            return _NUMBERS[met.errno]
+        if _obstore_had_no_answer(met) and (said := [mean for text, mean in _SAID.items() if text in str(met)]):
+            return said[0]
+    return None
 
 
 def _met(error: BaseException) -> Iterator[BaseException]:
@@ -337,18 +344,19 @@ def _met(error: BaseException) -> Iterator[BaseException]:
             yield met
 
 
-def brief_cause(error: BaseException) -> ConnectionError | None:
+def brief_cause(error: StorageError) -> OSError | None:
     """Return what a driver said, in a line, to stand for it as the cause of our error; None if there was none.
 
     Printed with the driver's own exceptions, a server that is down was a traceback of 90 lines with obstore, most of
-    them what Rust prints of its structures, and of 176 with s3fs.
+    them what Rust prints of its structures, and of 176 with s3fs; a wrong secret showed the server's XML first.
     """
     *_, last = _chain(error)
     if last is error:
         return None
     first, _, details = str(last).partition("\n")
     reasons = _REASON.findall(details)  # of obstore, whose first line says no more than that there was none
-    return ConnectionError(f"{type(last).__name__}: {first}" + (f": {reasons[-1]}" if reasons else ""))
+    kind = PermissionError if isinstance(error, StoragePermissionError) else ConnectionError
+    return kind(f"{type(last).__name__}: {first.partition(': <')[0]}" + (f": {reasons[-1]}" if reasons else ""))
 
 
 def no_bucket(doing: Doing) -> StorageError:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
-from consist.blobs.remote.errors import brief_cause, is_nobody
+from consist.blobs.remote.errors import brief_cause, nobody
 from consist.blobs.wrappers.base import Wrapper
 from consist.blobs.wrappers.given import Ordered, Unordered
 from consist.errors import (
@@ -239,8 +239,10 @@ class Retrying(Wrapper):
         patience.asked = time.monotonic()
         try:
             found = call()
-        except _REFUSALS:
+        except _REFUSALS as error:
             self._heard()
+            if isinstance(error, StoragePermissionError):  # what it was raised from has been read by now
+                error.__cause__ = brief_cause(error) or error.__cause__
             raise
         if answers:
             self._heard()
@@ -313,9 +315,9 @@ class _Patience:
         self._attempts += 1
         pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         again = time.monotonic() + pause
-        if self._attempts >= self._if_nobody and is_nobody(error):
-            said = f"{error.message}: nobody listens there" + (f", {self._where}" if self._where else "")
-            self._give_up(error, said, "start the server, or correct the endpoint")
+        if self._attempts >= self._if_nobody and (answer := nobody(error)):
+            said = f"{error.message}: {answer[0]}" + (f", {self._where}" if self._where else "")
+            self._give_up(error, said, answer[1])
         if self._seconds == 0:
             self._give_up(error, error.message, error.hint)
         if again > self._began + self._seconds:

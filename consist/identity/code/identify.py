@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from consist.arguments import ANYTHING, FUNCTION, PATH, TEXT, check, check_each
 from consist.errors import InputError
 from consist.hashing.canonical import canonical_digest, encode
-from consist.hashing.hasher import domain_digest, hash_file
+from consist.hashing.hasher import domain_digest
+from consist.hashing.steady import hash_steadily
 from consist.identity.code.memo import hold
 from consist.identity.code.owners import is_own, label_of_any, said_text
 from consist.identity.code.walk import DOMAIN, Walk
@@ -233,7 +234,7 @@ def _content(path: Path) -> Digest:
     """Digest of a file's content, or of all files of a folder and their names within it."""
     try:
         files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
-        contents = [(found.relative_to(path).as_posix(), hash_file(str(found)).digest.raw) for found in files]
+        contents = [(found.relative_to(path).as_posix(), hash_steadily(str(found)).digest.raw) for found in files]
     except OSError as error:
         raise InputError(f"cannot read {path}, which the code depends on: {error.strerror or error}") from error
     return canonical_digest(DOMAIN, contents)
