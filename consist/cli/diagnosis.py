@@ -358,7 +358,7 @@ def _complete(place: Located, store: Found, index: Index) -> Check:
     lacking, records, is_all = unknown(store.backend, index)
     looked_at = f"{'' if is_all else 'the first '}{counted(records, 'record')}"
     if lacking:
-        said = f"{lacking} of {looked_at} in the store are not in it: runs of other machines"
+        said = f"{lacking} of {looked_at} in the store are not in it: runs of other machines, or damaged"
         advice = f"{_rebuild(place)} reads them in, to be listed; a call finds them as it is"
         return Check(INDEX, "complete", WARNING, said, advice=advice)
     runs = sum(count for _, count in index.steps())

@@ -33,9 +33,14 @@ def rebuild(
     """Make the index of a store anew: every run, output and edge, and what was counted.
 
     The index's file is made if there is none. One that is damaged is replaced, and kept as FILE.damaged-1 (or the next
-    number that is free); a file of another program is refused. Exits 1 if records in the store are damaged or cannot be
-    read, and so are left out.
+    number that is free); a file of another program is refused.
+
+    What the store has lost and the index had is written anew, and said: records that are damaged, events (tags, pins,
+    counts of hits) that are damaged or gone. Exits 1 if something in the store is damaged
+    still, or cannot be read.
     """
+    from dataclasses import asdict
+
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place
     from consist.cli.output import write_json, write_line
@@ -44,11 +49,11 @@ def rebuild(
 
     rebuilt = _rebuild(find_place(db_path, store))
     if as_json:
-        counts = {"runs": rebuilt.runs, "batches": rebuilt.batches, "damaged": rebuilt.damaged}
-        write_json({**head("index-rebuild"), **counts})
+        write_json({**head("index-rebuild"), **asdict(rebuilt)})
     else:
         events = f"{rebuilt.batches} {'batch' if rebuilt.batches == 1 else 'batches'} of events"
-        write_line(f"{counted(rebuilt.runs, 'run')} and {events} indexed, {rebuilt.damaged} damaged")
+        mended = f", {rebuilt.mended} written anew" if rebuilt.mended else ""
+        write_line(f"{counted(rebuilt.runs, 'run')} and {events} indexed, {rebuilt.damaged} damaged{mended}")
     return PROBLEM if rebuilt.damaged else OK
 
 

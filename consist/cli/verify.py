@@ -44,10 +44,11 @@ def verify(
     Names, sizes, manifests and records are checked in any case; with --read-data the content is, too. A share is one of
     objects, chosen anew each time: 10% a night has read nine tenths of a store after three weeks.
 
-    The store itself is read. The index is only asked which runs should have a record there: one that is gone is named,
-    with its run. A store without an index can be checked too, but for that. What is damaged heals when the step that
-    made it runs again. A damaged pack that no blob needs any more is named, and is no problem. What is there and cannot
-    be read is named as well, and the rest is looked at; a place that does not answer ends it.
+    The store itself is read. The index is only asked which records and batches of events should be there: one that is
+    gone is named, a record with its run. A store without an index can be checked too, but for that. Content that is
+    damaged heals when the step that made it runs again; of a record or a batch the finding says what to do. What is
+    damaged and only helped to share chunks, or is a pack that no blob needs any more, is named, and is no problem.
+    What is there and cannot be read is named as well, and the rest is looked at; a place that does not answer ends it.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place
@@ -128,10 +129,8 @@ def _write(checked: "Verified", share: float) -> None:
     from consist.cli.text import counted, escape
     from consist.runs.sizes import human_size
 
-    for found in checked.findings:
+    for found in (*checked.findings, *checked.unneeded):
         write_line(f"{escape(found.key)}\t{escape(found.problem)}")
-    for found in checked.unneeded:
-        write_line(f"{escape(found.key)}\t{escape(found.problem)}; no blob needs it, and it is not used again")
     things = [counted(checked.records, "record"), counted(checked.blobs, "blob"), human_size(checked.bytes)]
     write_line(f"{', '.join(things)} checked{_read(share)}: {counted(len(checked.findings), 'problem')} found")
 

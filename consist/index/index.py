@@ -1,8 +1,8 @@
 """`Index`: what one machine knows of one store, bound to one LMDB environment. The face of this package.
 
 Every method is one transaction (or several short ones, where it says so), done by the functions of ``writing``,
-``lookup``, ``lineage``, ``events`` and ``stores``; `files`, `chunks` and `suspects` have methods of their own. Nothing
-is decided here: which record wins, what is damaged and what is to be done about it are the store's business.
+``lookup``, ``lineage``, ``events`` and ``stores``; attributes have methods of their own. Nothing is decided here: which
+record wins, what is damaged and what is to be done about it are the store's business.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from consist.errors import DamagedError
 from consist.index import events, lineage, lookup, marks, outline, sieve, stepsums, stores, writing
 from consist.index.bound import Bound
 from consist.index.chunks import Chunks
+from consist.index.everything import Everything
 from consist.index.filestat import Files
 from consist.index.memo import Memo
 from consist.index.records import decode_record
@@ -59,16 +60,16 @@ class Index:
     Safe under threads, fork, spawn and pickling (which takes the path, the settings and the store's id along).
     """
 
-    __slots__ = ("_bound", "_environment", "_records", "_store", "chunks", "files", "suspects")
+    __slots__ = ("_bound", "_environment", "_records", "_store", "chunks", "everything", "files", "suspects")
 
     def __init__(self, environment: Environment, store_id: str) -> None:
         self._bound = Bound(environment, store_id)
-        self._environment = environment  # and again by themselves, for the hot path
-        self._store = store_id
+        self._environment, self._store = environment, store_id  # again, for the hot path
         self._records: Memo[RunRecord] = Memo()
         self.files = Files(environment)
         self.suspects = lineage.Suspects(self._bound)
         self.chunks = Chunks(self._bound)
+        self.everything = Everything(self._bound)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Environment, str]]:
         return type(self), (self._environment, self._store)

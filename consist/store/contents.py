@@ -174,9 +174,11 @@ def _conclude(store: Store, contents: Contents, pack: Digest, state: PackState, 
     """Report a pack that is wrong, and note it."""
     if state.problem is None:
         return
-    finding = Finding(layout.digest_key(layout.PACKS, pack), state.problem + _needed_by(blobs))
+    is_needed = bool(blobs) or state.is_unknown
+    affects = _needed_by(blobs) if is_needed else "; no blob needs it, and it is not used again"
+    finding = Finding(layout.digest_key(layout.PACKS, pack), state.problem + affects)
     contents.affected.setdefault(finding.key, set()).update(blob.raw for blob in blobs)
-    (contents.findings if blobs or state.is_unknown else contents.unneeded).append(finding)
+    (contents.findings if is_needed else contents.unneeded).append(finding)
     if not state.is_unknown:
         store.blobs.suspects.add(pack)
 

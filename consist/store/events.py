@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from consist.index.index import Index
 
 FLUSH_SECONDS = 60.0
-_BATCH = 100_000
+BATCH = 100_000
 """Events of one log object, a tenth of what one may hold: about 6 MB."""
 
 
@@ -121,8 +121,8 @@ class EventLog:
             events += [Event("tag", run_id, at, text=text) for (run_id, text), at in self._tags.items()]
             events += self._others
             self._hits, self._members, self._tags, self._others = {}, {}, {}, []
-            for start in range(0, len(events), _BATCH):
-                self._batches[_log_key()] = events[start : start + _BATCH]
+            for start in range(0, len(events), BATCH):
+                self._batches[log_key()] = events[start : start + BATCH]
             batches = list(self._batches.items())
             if self._timer is not None:
                 self._timer.cancel()
@@ -156,7 +156,7 @@ class EventLog:
             self.flush()
 
 
-def _log_key() -> str:
+def log_key() -> str:
     """Name a batch: day, machine, and a sequence that no other batch has."""
     now = time.time_ns() // 1000
     day = dt.datetime.fromtimestamp(now / 1e6, dt.UTC).date().isoformat()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from consist.blobs import layout
 from consist.errors import DamagedError
 from consist.index.schema import RUN_ID_SIZE, is_run_id
+from consist.store.mending import known_record
 from consist.store.put import STEP
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _BATCH = 256
 _RAW = RUN_ID_SIZE // 2
+_ANEW = "`consist index rebuild` writes it anew"
 
 
 class Expected:
@@ -92,14 +94,39 @@ class Expected:
             return None
 
 
+def is_put(run: RunRecord) -> bool:
+    """Tell whether a run is content that was put."""
+    return run.step == STEP and not run.parts
+
+
 def what_to_do(run: RunRecord) -> str:
     """Say whose record is missing, and what becomes of that."""
     whose = f"the index knows it as the record of run {run.id} (step {run.step})"
     if run.signature is not None:
         return f"{whose}: its next call executes it again"
-    if run.step == STEP and not run.parts:
+    if is_put(run):
         return f"{whose}: put it again, or `consist index rebuild` lets go of it"
     return f"{whose}, which no call finds: `consist index rebuild` lets go of it"
+
+
+def what_to_do_about_damage(store: Store, key: str) -> tuple[str, RunRecord | None]:
+    """Say whose record is damaged and what becomes of that; return the run as well, if the index knows it."""
+    run = known_record(store, key)
+    if run is None:
+        return _of_unknown(key), None
+    whose = f"the index knows it as the record of run {run.id} (step {run.step})"
+    if key.startswith(layout.RESULTS):
+        return f"{whose}: its next call executes it again, or {_ANEW}", run
+    return f"{whose}: {'put it again, or ' if is_put(run) else ''}{_ANEW}", run
+
+
+def _of_unknown(key: str) -> str:
+    area, _, name = key.partition("/")
+    if area == layout.RESULTS:
+        return "this machine's index does not know its run, whose next call writes it anew"
+    if not is_run_id(name):
+        return "no record has such a name"
+    return f"this machine's index does not know its run; where one does, {_ANEW}, and if none does, remove it"
 
 
 def _packed(index: Index, first: int) -> bytes:

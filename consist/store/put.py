@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
+from consist.errors import BlobNotFoundError, DamagedError
 from consist.identity.names import as_text, check_name
-from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, new_run_id
+from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, decode_record, new_run_id
 from consist.store.latest import earlier_tree, earlier_version, note_latest
+from consist.store.mending import mend_record
 from consist.store.publish import keep
 
 if TYPE_CHECKING:
@@ -174,7 +176,10 @@ def _kept(store: Store, output: ArtifactRecord, began: int, machine: Mapping[str
 
 
 def _earlier(store: Store, output: ArtifactRecord) -> RunRecord | None:
-    """Find a pinned run that put this very content under this very name; one whose record is gone is let go of."""
+    """Find a pinned run that put this very content under this very name.
+
+    One whose record is damaged gets it anew; one whose record is gone is let go of.
+    """
     for edge in store.index.producers(output.digest):
         record = store.index.get_run(edge.run_id) if edge.key == output.key else None
         if record is None or record.step != STEP or record.signature is not None:
@@ -183,7 +188,21 @@ def _earlier(store: Store, output: ArtifactRecord) -> RunRecord | None:
             continue  # the list of a tree, put as a file; or the same file before it became executable
         if not store.index.marks(record.id, "pin"):
             continue
-        if store.backend.stat(layout.run_key(record.id)) is not None:
+        if _is_there(store, record):
             return record
         store.index.remove_run(record.id)  # else no other machine would ever know that this was put
     return None
+
+
+def _is_there(store: Store, record: RunRecord) -> bool:
+    """Tell whether the store has the record of a run; one that is damaged there is written anew."""
+    key = layout.run_key(record.id)
+    try:
+        decode_record(store.backend.get(key), record.frame_key)
+    except BlobNotFoundError:
+        return False
+    except DamagedError:
+        mended = mend_record(store, key, record)
+        if mended is not None and mended.is_written:
+            store.index.put_run(mended.record, mended.framed)
+    return True

@@ -14,10 +14,12 @@ from consist.errors import BlobNotFoundError, DamagedError, FormatError, Storage
 from consist.hashing.frame import Kind, decode_frame
 from consist.hashing.hasher import hash_bytes
 from consist.index.records import TREE, RunRecord, decode_events, decode_record
+from consist.store import batches
 from consist.store.config import load
 from consist.store.contents import Finding, look_at_contents, object_key
-from consist.store.expected import Expected, what_to_do
+from consist.store.expected import Expected, what_to_do, what_to_do_about_damage
 from consist.store.lookup import note_missing
+from consist.store.mending import frame_key
 from consist.store.needing import Needing
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class Verified:
     findings : tuple of Finding
         What is damaged or missing.
     unneeded : tuple of Finding
-        Packs that are damaged where no blob needs them: what was in them was written anew, and they are not used again.
+        What is damaged and no problem: packs that no blob needs, as what was in them was written anew, and hints where
+        to look for chunks.
     """
 
     records: int
@@ -54,6 +57,7 @@ class Verified:
     unneeded: tuple[Finding, ...] = ()
 
 
+_HINT = "it only helps the next version to share chunks, and the next new content of its output replaces it"
 _DAMAGED = "damaged"
 """Of a file in a folder: its own object is among the findings, or was found by a reader before."""
 
@@ -75,10 +79,10 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
     -------
     Verified
         Its findings name exactly what is damaged; of a folder, each file. Also named are the records that the index
-        says should be there and are not, with what they need. Objects that nothing refers to and temporary files are
-        no damage.
+        says should be there and are not, and what they and the damaged ones need. Objects that nothing refers to and
+        temporary files are no damage.
     """
-    expected = Expected(store.index)
+    expected, heard = Expected(store.index), store.index.everything.batches()
     findings: list[Finding] = [*_config(store)]
     contents = look_at_contents(store, share=read_data, seen=seen)
     findings.extend(contents.findings)
@@ -91,18 +95,24 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
         findings.extend(_outputs(store, key, record, contents))
         findings.extend(_trees(store, record, contents, trees, needing))
 
-    for key, record in _records(store, findings):
+    damaged: list[tuple[str, str]] = []
+    for key, record in _records(store, findings, damaged):
         records += 1
         expected.meet(record.id)
         look_at(key, record)
+    for key, problem in damaged:
+        what, known = what_to_do_about_damage(store, key)
+        findings.append(Finding(key, f"{problem}; {what}"))
+        if known is not None:
+            look_at(key, known)
     for missing in expected.missing(store):
         note_missing(store, [record.signature for _, record in missing if record.signature is not None])
         contents.look_for(store, [output.digest for _, record in missing for output in record.outputs])
         for key, record in missing:
             findings.append(Finding(key, f"missing; {what_to_do(record)}"))
             look_at(key, record)
-    _framed(store, layout.LOG, decode_events, findings)
-    _framed(store, layout.LATEST, _check_pointer, findings)
+    _log(store, heard, findings)
+    _pointers(store, contents.unneeded)
     return Verified(
         records,
         len(contents.sizes),
@@ -125,25 +135,16 @@ def _config(store: Store) -> Iterator[Finding]:
         yield Finding(layout.CONFIG, problem_of(error))
 
 
-def _records(store: Store, findings: list[Finding]) -> Iterator[tuple[str, RunRecord]]:
+def _records(store: Store, findings: list[Finding], damaged: list[tuple[str, str]]) -> Iterator[tuple[str, RunRecord]]:
+    """Yield the records that are whole, with their keys; note those that are not, and those of a newer consist."""
     for area in (layout.RESULTS, layout.RUNS):
         for found, data in _read(store, area, findings):
             try:
                 yield found.key, decode_record(data, frame_key(found.key))
-            except (DamagedError, FormatError) as error:
+            except FormatError as error:
                 findings.append(Finding(found.key, error.message))
-
-
-def frame_key(key: str) -> bytes:
-    """Return what the frame of the record at a key must be about.
-
-    Raises
-    ------
-    DamagedError
-        If no record lies at such a key.
-    """
-    area, _, name = key.partition("/")
-    return layout.key_digest(key).raw if area == layout.RESULTS else name.encode()
+            except DamagedError as error:
+                damaged.append((found.key, error.message))
 
 
 def _outputs(store: Store, key: str, record: RunRecord, contents: Contents) -> Iterator[Finding]:
@@ -213,14 +214,6 @@ def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
     return _DAMAGED if file.digest in store.blobs.suspects else None
 
 
-def _framed(store: Store, area: str, check: Callable[[bytes, str], object], findings: list[Finding]) -> None:
-    for found, data in _read(store, area, findings):
-        try:
-            check(data, found.key)
-        except (DamagedError, FormatError) as error:
-            findings.append(Finding(found.key, error.message))
-
-
 def _read(store: Store, area: str, findings: list[Finding]) -> Iterator[tuple[ObjectStat, bytes]]:
     """Yield the control objects of an area with their bytes; one that cannot be read is a finding."""
 
@@ -231,6 +224,24 @@ def _read(store: Store, area: str, findings: list[Finding]) -> Iterator[tuple[Ob
     return read_listed(store.backend, store.backend.list(area), unread)
 
 
-def _check_pointer(data: bytes, key: str) -> None:
+def _log(store: Store, known: set[str], findings: list[Finding]) -> None:
+    """Check the batches of events; those that the index has taken in should be there."""
+    left = set(known)
+    for found, data in _read(store, layout.LOG, findings):
+        left.discard(found.key)
+        try:
+            decode_events(data, found.key)
+        except FormatError as error:
+            findings.append(Finding(found.key, error.message))
+        except DamagedError as error:
+            findings.append(Finding(found.key, f"{error.message}; {batches.what_to_do(found.key, known)}"))
+    findings.extend(batches.missing(store.backend, left))
+
+
+def _pointers(store: Store, unneeded: list[Finding]) -> None:
     """Check what points to the newest content; where it points is not followed: it is a hint, and may lead nowhere."""
-    decode_frame(data, Kind.LATEST, layout.key_digest(key).raw)
+    for found, data in _read(store, layout.LATEST, unneeded):
+        try:
+            decode_frame(data, Kind.LATEST, layout.key_digest(found.key).raw)
+        except (DamagedError, FormatError) as error:
+            unneeded.append(Finding(found.key, f"{error.message}; {_HINT}"))

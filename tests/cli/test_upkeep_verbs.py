@@ -187,15 +187,21 @@ def test_without_a_store_a_damaged_index_stays_where_it_is(world, call):
     assert list(world.folder.glob("*.damaged-*")) == []
 
 
-def test_a_rebuild_leaves_damaged_records_out_and_says_so(world, call):
+def test_a_rebuild_leaves_damaged_records_out_or_writes_them_anew_and_says_so(world, call):
     (record,) = [path for path in (world.store / "runs").iterdir() if path.name == world.runs["fail"].id]
     record.chmod(0o600)
     record.write_bytes(harmed(record.read_bytes()))
-    answer = call("index", "rebuild", "--json", "--db-path", world.db_path)
+    other = ("--db-path", world.folder / "other.lmdb", "--store", world.store)
+    answer = call("index", "rebuild", "--json", *other)
     assert answer.code == 1
-    assert json.loads(answer.out) == {"shape": "consist.index-rebuild.v1", "runs": 3, "batches": 1, "damaged": 1}
+    shape = "consist.index-rebuild.v1"
+    assert json.loads(answer.out) == {"shape": shape, "runs": 3, "batches": 1, "damaged": 1, "mended": 0}
     assert answer.err.startswith(f"consist: warning: runs/{record.name} is left out of the index")
-    assert call("verify", "--db-path", world.db_path).code == 1
+    assert call("verify", *other).code == 1
+    answer = call("index", "rebuild", "--db-path", world.db_path)
+    assert (answer.code, answer.out) == (0, "4 runs and 1 batch of events indexed, 0 damaged, 1 written anew\n")
+    assert f"run {record.name} (step fail)" in answer.err
+    assert call("verify", *other).code == 0
 
 
 def test_an_index_that_was_never_filled_is_told_of(world, call, tmp_path):

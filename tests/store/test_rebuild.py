@@ -178,14 +178,16 @@ def test_what_is_damaged_is_left_out_with_a_warning(make_store, by_hand, tmp_pat
     spoilt_id = None if area == "log" else by_hand.unframe(path.read_bytes()).fields[1]
     before = {run.id for run in store.index.runs()}
     spoil(by_hand, path, how)
+    anew = make_store(db="anew.lmdb")
     key = path.relative_to(tmp_path / "store")
     with pytest.warns(errors.DamagedWarning, match=f"{key} is left out of the index: ") as seen:
-        found = rebuild(store)
+        found = rebuild(anew)
     assert (len(seen), found.damaged) == (1, 1)
-    assert {run.id for run in store.index.runs()} == before - {spoilt_id}
+    assert {run.id for run in anew.index.runs()} == before - {spoilt_id}
 
 
-def test_two_records_under_each_others_names_are_left_out(store, by_hand):
+def test_two_records_under_each_others_names_are_left_out(make_store, by_hand):
+    store, anew = make_store(), make_store(db="anew.lmdb")
     one, two = (by_hand.path(store, "results", by_hand.signature(text)) for text in "ab")
     for text in "ab":
         publish(store, by_hand.record(store, signature=by_hand.signature(text)))
@@ -193,8 +195,11 @@ def test_two_records_under_each_others_names_are_left_out(store, by_hand):
     by_hand.overwrite(one, second)
     by_hand.overwrite(two, first)
     with pytest.warns(errors.DamagedWarning):
-        assert rebuild(store) == Rebuilt(runs=0, batches=0, damaged=2)
-    assert list(store.index.runs()) == []
+        assert rebuild(anew) == Rebuilt(runs=0, batches=0, damaged=2)
+    assert list(anew.index.runs()) == []
+    with pytest.warns(errors.DamagedWarning):
+        assert rebuild(store) == Rebuilt(runs=2, batches=0, damaged=0, mended=2)
+    assert [path.read_bytes()[28:60] for path in (one, two)] == [by_hand.signature(text).raw for text in "ab"]
 
 
 def test_foreign_files_are_left_out(store, by_hand, tmp_path):

@@ -56,7 +56,8 @@ def of_area(paths, area):
 
 
 def problems(verified):
-    return {finding.key: finding.problem for finding in verified.findings}
+    """Return all that was said, of what is needed and of what only helps."""
+    return {finding.key: finding.problem for finding in (*verified.findings, *verified.unneeded)}
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
@@ -136,15 +137,31 @@ def test_a_place_that_does_not_answer_ends_it(filled, paths, monkeypatch, number
         rebuild(filled.store)
 
 
-@pytest.mark.parametrize("area", ["results", "runs", "log", "manifests"])
-def test_a_rebuild_leaves_out_what_cannot_be_read(filled, paths, monkeypatch, area):
+def test_a_rebuild_leaves_out_what_cannot_be_read_and_it_never_knew(filled, paths, monkeypatch):
     whole = rebuild(filled.store)
-    refuse_to_read(monkeypatch, of_area(paths, area))
-    with pytest.warns(errors.DamagedWarning, match=f"{area}/.* is left out of the index: .*{os.strerror(errno.EIO)}"):
+    for area in ("results", "runs", "log", "manifests"):
+        filled.store.index.clear()
+        with monkeypatch.context() as patch:
+            refuse_to_read(patch, of_area(paths, area))
+            said = f"{area}/.* is left out of the index: .*{os.strerror(errno.EIO)}"
+            with pytest.warns(errors.DamagedWarning, match=said):
+                found = rebuild(filled.store)
+        assert found.damaged == 1
+        assert whole.runs - found.runs == (area in {"results", "runs"})
+        assert whole.batches - found.batches == (area == "log")
+
+
+@pytest.mark.parametrize("area", ["results", "runs", "log"])
+def test_a_rebuild_keeps_what_it_knew_of_what_cannot_be_read(filled, paths, monkeypatch, area):
+    whole = rebuild(filled.store)
+    path = of_area(paths, area)
+    refuse_to_read(monkeypatch, path)
+    said = f"{area}/.*{os.strerror(errno.EIO)}.* cannot be written anew; the index keeps"
+    with pytest.warns(errors.DamagedWarning, match=said):
         found = rebuild(filled.store)
-    assert found.damaged == 1
-    assert whole.runs - found.runs == (area in {"results", "runs"})
-    assert whole.batches - found.batches == (area == "log")
+    assert (found.runs, found.batches, found.damaged, found.mended) == (whole.runs, whole.batches, 1, 0)
+    monkeypatch.undo()
+    assert rebuild(filled.store) == whole
 
 
 def test_a_rebuild_goes_on_past_a_pack_that_cannot_be_read(filled, paths, monkeypatch):
