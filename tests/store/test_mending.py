@@ -28,7 +28,7 @@ def root(tmp_path):
 
 
 def put_one(store, content=b"one", name="one"):
-    return put(store, io.BytesIO(content), name, origin="", machine={})
+    return put(store, io.BytesIO(content), name, machine={})
 
 
 def spoil(by_hand, path):
