@@ -24,7 +24,18 @@ T = TypeVar("T")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ENETUNREACH, errno.ESTALE})
+_UNREACHABLE = frozenset(
+    {
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENOTCONN,  # of FUSE, whose process has ended
+        errno.ESHUTDOWN,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
 
 _tap: Callable[[str, str, str], None] | None = None
 
@@ -130,4 +141,9 @@ def _in_our_words(operation: str, path: str, error: OSError) -> StorageError:
         return StoragePermissionError(message, hint="give yourself the rights, or choose another folder")
     if error.errno in _UNREACHABLE:
         return UnreachableError(message, hint="check the disk or the network, then call again")
+    if error.errno == errno.EIO and operation == "read":
+        return StorageError(
+            message,
+            hint="look at the disk; what a store lost, `consist verify --read-data` notes, and it heals",
+        )
     return StorageError(message)

@@ -13,7 +13,15 @@ from consist.blobs.copying import telling
 from consist.blobs.damage import damaged_blob
 from consist.blobs.listed import read_listed
 from consist.blobs.manifest import Manifest, decode_manifest, encode_manifest, make_manifest, missing_pack
-from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, DamagedError, FormatError
+from consist.blobs.unreadable import is_lost
+from consist.errors import (
+    AlreadyExistsError,
+    BlobNotFoundError,
+    ChangedError,
+    DamagedError,
+    FormatError,
+    StorageError,
+)
 from consist.hashing.hasher import Hasher
 
 if TYPE_CHECKING:
@@ -320,7 +328,13 @@ class LargeBlobs:
 
     def _meet(self, manifest: Manifest) -> Manifest:
         """Settle with the manifest that is there: return it if it serves, else replace it."""
-        data, version = self._backend.get_versioned(manifest.key)
+        try:
+            data, version = self._backend.get_versioned(manifest.key)
+        except StorageError as error:
+            if not is_lost(error):
+                raise
+            self._backend.delete(manifest.key)  # nobody can read it, so nobody loses it
+            raise ChangedError(f"{manifest.key} could not be read") from error
         there = self._serving(data, manifest)
         if there is not None:
             return there

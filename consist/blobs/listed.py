@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consist.blobs.backend import Range
-from consist.errors import BlobNotFoundError
+from consist.blobs.unreadable import is_of_object
+from consist.errors import BlobNotFoundError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from consist.blobs.backend import Backend, ObjectStat
+
+    Unread = Callable[[ObjectStat, StorageError], object]
 
 FIRST = 16
 """Objects of the first batch, for whoever waits for the first: as many as a backend asks for at once."""
@@ -19,7 +22,9 @@ MOST_BYTES = 8 << 20
 """Bytes of a batch, unless one object alone is larger: what is held in memory."""
 
 
-def read_listed(backend: Backend, listed: Iterable[ObjectStat]) -> Iterator[tuple[ObjectStat, bytes]]:
+def read_listed(
+    backend: Backend, listed: Iterable[ObjectStat], unread: Unread | None = None
+) -> Iterator[tuple[ObjectStat, bytes]]:
     """Yield each object with its bytes, in order; those that went since they were listed are passed over.
 
     Parameters
@@ -28,9 +33,12 @@ def read_listed(backend: Backend, listed: Iterable[ObjectStat]) -> Iterator[tupl
         Where they are.
     listed : iterable of ObjectStat
         What `Backend.list` gave, or some of it; it is asked for more as batches are read.
+    unread : callable, optional
+        Told of an object that is there and cannot be read, and why; without it that ends the reading, as does in any
+        case what is no matter of the object alone (``unreadable.py``).
     """
     for batch in _batches(listed):
-        yield from _read(backend, batch)
+        yield from _read(backend, batch, unread)
 
 
 def _batches(listed: Iterable[ObjectStat]) -> Iterator[list[ObjectStat]]:
@@ -47,18 +55,28 @@ def _batches(listed: Iterable[ObjectStat]) -> Iterator[list[ObjectStat]]:
         yield batch
 
 
-def _read(backend: Backend, batch: list[ObjectStat]) -> Iterator[tuple[ObjectStat, bytes]]:
+def _read(backend: Backend, batch: list[ObjectStat], unread: Unread | None) -> Iterator[tuple[ObjectStat, bytes]]:
     """Read a batch; a byte more is asked for of each, by which one is noticed that was replaced since."""
     parts: list[bytes | memoryview] | list[None]
     try:
         parts = list(backend.get_ranges([Range(found.key, 0, found.size + 1) for found in batch]))
     except BlobNotFoundError:  # one of them went: nobody says which
         parts = [None] * len(batch)
+    except StorageError as error:
+        if unread is None or not is_of_object(error):
+            raise
+        parts = [None] * len(batch)
     for found, part in zip(batch, parts, strict=True):
         if part is not None and len(part) == found.size:
             yield found, bytes(part)
             continue
         try:
-            yield found, backend.get(found.key)
+            data = backend.get(found.key)
         except BlobNotFoundError:
             continue
+        except StorageError as error:
+            if unread is None or not is_of_object(error):
+                raise
+            unread(found, error)
+            continue
+        yield found, data

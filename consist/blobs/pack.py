@@ -29,16 +29,19 @@ from consist.blobs import layout
 from consist.blobs.backend import Range
 from consist.blobs.encoding import RAW, decode_chunk
 from consist.blobs.reader import AT_ONCE, PIECE
-from consist.errors import DamagedError, FormatError
+from consist.blobs.unreadable import is_lost
+from consist.errors import DamagedError, FormatError, StorageError
 from consist.hashing.codec import pack as encode
 from consist.hashing.codec import unpack as decode
 from consist.hashing.digest import Digest
 from consist.hashing.hasher import hash_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from consist.blobs.backend import Backend, Upload
+
+    Span = list[tuple["Piece", bytes]]
 
 PACK_SIZE = 64 << 20
 """Bytes of chunks from which a pack is full; the last chunk may take it a little further."""
@@ -183,7 +186,9 @@ def read_directory(backend: Backend, ref: PackRef) -> Directory:
     return _parse(end[:length], start, what)
 
 
-def verify_pack(backend: Backend, ref: PackRef) -> tuple[bytes, frozenset[int]]:
+def verify_pack(
+    backend: Backend, ref: PackRef, unread: Callable[[StorageError], object] | None = None
+) -> tuple[bytes, frozenset[int]]:
     """Read a pack whole, and compare every byte with what its name says.
 
     Parameters
@@ -192,6 +197,8 @@ def verify_pack(backend: Backend, ref: PackRef) -> tuple[bytes, frozenset[int]]:
         Where it is.
     ref : PackRef
         Its name, and the bytes that it has there.
+    unread : callable, optional
+        Told why chunks cannot be read that the medium lost, which are damaged then; without it that is raised.
 
     Returns
     -------
@@ -210,8 +217,7 @@ def verify_pack(backend: Backend, ref: PackRef) -> tuple[bytes, frozenset[int]]:
     damaged: list[int] = []
     with ThreadPoolExecutor(_HASHERS, thread_name_prefix="consist-hash") as hashing:
         for first in range(0, len(spans), AT_ONCE):
-            some = spans[first : first + AT_ONCE]
-            read = backend.get_ranges([_range(ref.key, span) for span in some])
+            some, read = _read(backend, ref.key, spans[first : first + AT_ONCE], unread)
             damaged.extend(itertools.chain.from_iterable(hashing.map(_damaged, some, read)))
     return directory.rows, frozenset(damaged)
 
@@ -246,9 +252,9 @@ def _parse(directory: bytes, body: int, what: str) -> Directory:
     return Directory(pieces, tuple(seals), rows)
 
 
-def _spans(directory: Directory) -> list[list[tuple[Piece, bytes]]]:
+def _spans(directory: Directory) -> list[Span]:
     """Group pieces, each with its seal, to what one request reads."""
-    spans: list[list[tuple[Piece, bytes]]] = []
+    spans: list[Span] = []
     room = 0
     for piece, seal in zip(directory.pieces, directory.seals, strict=True):
         if not spans or piece.stored > room:
@@ -259,11 +265,34 @@ def _spans(directory: Directory) -> list[list[tuple[Piece, bytes]]]:
     return spans
 
 
-def _range(key: str, span: list[tuple[Piece, bytes]]) -> Range:
+def _read(
+    backend: Backend, key: str, spans: list[Span], unread: Callable[[StorageError], object] | None
+) -> tuple[list[Span], Sequence[bytes | memoryview]]:
+    """Read some spans; where the medium lost a part of them, piece by piece, with nothing for what is lost."""
+    try:
+        return spans, backend.get_ranges([_range(key, span) for span in spans])
+    except StorageError as error:
+        if unread is None or not is_lost(error):
+            raise
+    alone = [[each] for span in spans for each in span]
+    return alone, [_read_one(backend, _range(key, span), unread) for span in alone]
+
+
+def _read_one(backend: Backend, wanted: Range, unread: Callable[[StorageError], object]) -> bytes:
+    try:
+        return backend.get_range(*wanted)
+    except StorageError as error:
+        if not is_lost(error):
+            raise
+        unread(error)
+        return b""
+
+
+def _range(key: str, span: Span) -> Range:
     return Range(key, span[0][0].offset, sum(piece.stored for piece, _ in span))
 
 
-def _damaged(span: list[tuple[Piece, bytes]], stored: bytes | memoryview) -> list[int]:
+def _damaged(span: Span, stored: bytes | memoryview) -> list[int]:
     """Return where the pieces begin that are not what the directory says."""
     view = memoryview(stored)
     start = span[0][0].offset

@@ -10,11 +10,12 @@ from __future__ import annotations
 from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING
 
+from consist.blobs.unreadable import is_of_object
 from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
     ChangedError,
-    StoragePermissionError,
+    StorageError,
 )
 from consist.index.events import HIT
 from consist.index.records import Event, decode_events, encode_events
@@ -52,7 +53,7 @@ def missing(backend: Backend, keys: Iterable[str]) -> Iterator[Finding]:
             )
 
 
-def bring_back(store: Store, lost: list[str], events: Iterable[Event]) -> bool:
+def bring_back(store: Store, lost: list[str], events: Iterable[Event]) -> set[str]:
     """Take in, and write, what the batches of a store do not say any more.
 
     Parameters
@@ -66,17 +67,18 @@ def bring_back(store: Store, lost: list[str], events: Iterable[Event]) -> bool:
 
     Returns
     -------
-    bool
-        Whether the store has it now; else, as it may not be written, it waits in the index.
+    set of str
+        The keys of those that could not be written, and wait in the index.
     """
     news = (new for event in events if (new := _news(store.index, event)) is not None)
     pieces = iter(lambda: tuple(islice(news, BATCH)), ())
-    is_written = True
+    not_written = set()
     for key, piece in _spread(lost, pieces):
         framed = encode_events(key, piece)
         store.index.add_events(key, framed, piece)
-        is_written = _write(store, key, framed) and is_written
-    return is_written
+        if not _write(store, key, framed):
+            not_written.add(key)
+    return not_written
 
 
 def _spread(lost: list[str], pieces: Iterator[tuple[Event, ...]]) -> Iterator[tuple[str, tuple[Event, ...]]]:
@@ -106,7 +108,9 @@ def _write(store: Store, key: str, framed: bytes) -> bool:
             store.backend.create(key, framed)
         except AlreadyExistsError:
             replace_damaged(store.backend, key, framed, lambda data: decode_events(data, key))
-    except StoragePermissionError:
+    except StorageError as error:
+        if not is_of_object(error):
+            raise
         return False
     except (ChangedError, BlobNotFoundError):  # somebody else is at it: what this index has, it has
         return True

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from consist.blobs import layout
 from consist.blobs.blobsource import LARGE
 from consist.blobs.listed import read_listed
-from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.blobs.unreadable import is_lost, is_of_object, problem_of
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.hashing.digest import Digest
 
 if TYPE_CHECKING:
@@ -106,6 +107,22 @@ class Contents:
         self.affected.setdefault(key, set()).add(digest.raw)
         self.findings.append(Finding(key, problem))
 
+    def report_unread(self, store: Store, key: str, error: StorageError, digest: Digest) -> None:
+        """Add a finding about the object of a blob that cannot be read.
+
+        What the medium lost is noted, so that the next run heals it. What there is no right to read may be whole.
+
+        Raises
+        ------
+        StorageError
+            If it is no matter of this object alone.
+        """
+        if not is_of_object(error):
+            raise error
+        if is_lost(error):
+            store.blobs.suspects.add(digest)
+        self.report(key, problem_of(error), digest)
+
 
 def look_at_contents(store: Store, *, share: float, seen: Callable[[int], object]) -> Contents:
     """Look at all whole blobs, packs and manifests.
@@ -172,6 +189,8 @@ def _read_again(store: Store, contents: Contents, manifest: Manifest) -> None:
         store.blobs.verify(manifest.digest, size=manifest.size)
     except DamagedError as error:
         contents.report(manifest.key, error.message, manifest.digest)
+    except StorageError as error:
+        contents.report_unread(store, manifest.key, error, manifest.digest)
     except BlobNotFoundError:
         return
 
@@ -197,6 +216,8 @@ def _blobs(store: Store, contents: Contents, is_read: Callable[[Digest], bool], 
                 store.blobs.verify(digest)
         except DamagedError as error:
             contents.report(found.key, error.message, digest)
+        except StorageError as error:
+            contents.report_unread(store, found.key, error, digest)
         except BlobNotFoundError:  # the list was stale: whoever needs it says that it is missing
             continue
         contents.sizes[digest.raw] = found.size
@@ -206,7 +227,11 @@ def _blobs(store: Store, contents: Contents, is_read: Callable[[Digest], bool], 
 
 def _manifests(store: Store, contents: Contents) -> Iterator[Manifest]:
     listed = (found for _, found in _named(store, layout.MANIFESTS, contents))
-    for found, data in read_listed(store.backend, listed):
+
+    def unread(found: ObjectStat, error: StorageError) -> None:
+        contents.report_unread(store, found.key, error, layout.key_digest(found.key))
+
+    for found, data in read_listed(store.backend, listed, unread):
         digest = layout.key_digest(found.key)
         try:
             yield store.blobs.large.decode(digest, data)

@@ -10,11 +10,12 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
+from consist.blobs.unreadable import is_lost, is_of_object
 from consist.errors import (
     BlobNotFoundError,
     ChangedError,
     DamagedError,
-    StoragePermissionError,
+    StorageError,
     UnsupportedError,
 )
 from consist.index.records import decode_record, encode_record
@@ -91,13 +92,17 @@ def mend_record(store: Store, key: str, known: RunRecord) -> Mended | None:
     framed = encode_record(record)
     try:
         replace_damaged(store.backend, key, framed, lambda data: decode_record(data, frame_key(key)))
-    except (StoragePermissionError, UnsupportedError, ChangedError, BlobNotFoundError):
+    except (UnsupportedError, ChangedError, BlobNotFoundError):
+        return Mended(record, framed, is_written=False)
+    except StorageError as error:
+        if not is_of_object(error):
+            raise
         return Mended(record, framed, is_written=False)
     return Mended(record, framed, is_written=True)
 
 
 def replace_damaged(backend: Backend, key: str, framed: bytes, check: Callable[[bytes], object]) -> None:
-    """Replace an object, if it is damaged still: somebody else may have mended it, and differently.
+    """Replace an object, if it is damaged or lost still: somebody else may have mended it, and differently.
 
     Parameters
     ----------
@@ -114,7 +119,13 @@ def replace_damaged(backend: Backend, key: str, framed: bytes, check: Callable[[
         If it is a record that a signature leads to, and the place has no compare-and-swap. Any other of its key is as
         good as this one.
     """
-    data, version = backend.get_versioned(key)
+    try:
+        data, version = backend.get_versioned(key)
+    except StorageError as error:
+        if not is_lost(error) or key.startswith(layout.RESULTS):
+            raise
+        backend.put(key, framed)
+        return
     try:
         check(data)
     except DamagedError:

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from consist.blobs.pack import PackRef, row_of, split_rows, verify_pack
-from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.blobs.unreadable import is_lost, is_of_object, problem_of
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +35,8 @@ class PackState:
     rows : bytes or None
         What its directory lists, if it was read.
     is_unknown : bool
-        A newer consist wrote it: it cannot be checked, and is not damaged.
+        It cannot be checked, and is not damaged for all that is known: a newer consist wrote it, or there is no right
+        to read it.
     """
 
     size: int
@@ -93,17 +95,27 @@ def harmed_and_foreign(
 
 
 def _read(backend: Backend, ref: PackRef, state: PackState) -> None:
+    unread: list[StorageError] = []
     try:
-        state.rows, state.damaged = verify_pack(backend, ref)
+        state.rows, state.damaged = verify_pack(backend, ref, unread.append)
     except DamagedError:
         state.problem, state.damaged = "its directory is not what its name says", None
     except FormatError as error:
         state.problem, state.is_unknown = error.message, True
     except BlobNotFoundError:
         _call_missing(state)
+    except StorageError as error:
+        if not is_of_object(error):
+            raise
+        state.problem = problem_of(error)
+        if is_lost(error):
+            state.damaged = None
+        else:
+            state.is_unknown = True
     else:
         if state.damaged:
-            state.problem = f"its bytes are not what its name says: {len(state.damaged)} of its chunks"
+            why = unread[0].message if unread else "its bytes are not what its name says"
+            state.problem = f"{why}: {len(state.damaged)} of its chunks"
 
 
 def _state_of(backend: Backend, ref: PackRef, states: dict[bytes, PackState]) -> PackState:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from consist.blobs import layout
 from consist.blobs.listed import read_listed
-from consist.errors import BlobNotFoundError, DamagedError, DamagedWarning, FormatError, StoragePermissionError, warn
+from consist.blobs.unreadable import is_of_object
+from consist.errors import (
+    BlobNotFoundError,
+    ConsistError,
+    DamagedError,
+    DamagedWarning,
+    FormatError,
+    StorageError,
+    StoragePermissionError,
+    warn,
+)
 from consist.index.records import decode_events, decode_record
 from consist.store.aside import Aside
 from consist.store.batches import bring_back
@@ -84,7 +94,7 @@ class _Records:
         self.batches = 0
         self.damaged = 0
         self.mended = 0
-        self.not_whole: dict[str, DamagedError] = {}
+        self.not_whole: dict[str, ConsistError] = {}
 
     def __iter__(self) -> Iterator[tuple[RunRecord, bytes]]:
         for area in (layout.RUNS, layout.RESULTS):
@@ -100,12 +110,21 @@ class _Records:
                 self.count += 1
                 yield record, read
 
+    def take_not_whole(self) -> dict[str, ConsistError]:
+        """Return why each object that was read since the last time could not be taken in, by its key."""
+        taken, self.not_whole = self.not_whole, {}
+        return taken
+
     def read(self, listed: Iterable[ObjectStat]) -> Iterator[tuple[str, bytes]]:
-        for found, read in read_listed(self._store.backend, listed):
+        for found, read in read_listed(self._store.backend, listed, self.unread):
             self._seen(1)
             yield found.key, read
 
-    def complain(self, key: str, error: DamagedError | FormatError) -> None:
+    def unread(self, found: ObjectStat, error: StorageError) -> None:
+        self._seen(1)
+        self.not_whole[found.key] = error
+
+    def complain(self, key: str, error: ConsistError) -> None:
         self.damaged += 1
         warn(f"{key} is left out of the index: {error.message}", DamagedWarning)
 
@@ -119,16 +138,15 @@ class _Records:
 
 def _mend_records(store: Store, found: _Records, aside: Aside) -> None:
     """Take in the runs whose records are damaged from what the index had of them, and write those records anew."""
-    if found.not_whole:
-        for key, known in aside.records_at(set(found.not_whole)):
-            mended = mend_record(store, key, known)
-            if mended is None:
-                continue
-            error = found.not_whole.pop(key)
+    left = found.take_not_whole()
+    for key, known in aside.records_at(set(left)) if left else ():
+        mended = mend_record(store, key, known)
+        if mended is not None:
+            error = left.pop(key)
             store.index.put_run(mended.record, mended.framed)
             found.count += 1
             found.mend(f"{key} ({error.message})", f"run {known.id} (step {known.step})", is_written=mended.is_written)
-    for key, error in found.not_whole.items():
+    for key, error in left.items():
         found.complain(key, error)
 
 
@@ -138,21 +156,22 @@ def _apply_log(store: Store, found: _Records, aside: Aside) -> None:
     others: list[ObjectStat] = []
     for listed in sorted(store.backend.list(layout.LOG)):
         (known if listed.key in aside.batches else others).append(listed)
-    damaged = _apply(store, found, known)
-    lost = sorted({*damaged, *aside.batches.difference(listed.key for listed in known)})
+    _apply(store, found, known)
+    bad = found.take_not_whole()
+    lost = sorted({*bad, *aside.batches.difference(listed.key for listed in known)})
     if lost:
-        is_written = bring_back(store, lost, aside.events())
+        not_written = bring_back(store, lost, aside.events())
         for key in lost:
-            what = f"{key} ({damaged[key].message if key in damaged else 'missing'})"
-            found.mend(what, "its events", is_written=is_written)
+            what = f"{key} ({bad[key].message if key in bad else 'missing'})"
+            found.mend(what, "its events", is_written=key not in not_written)
         found.batches += len(lost)
-    for key, error in _apply(store, found, others).items():
+    _apply(store, found, others)
+    for key, error in found.take_not_whole().items():
         found.complain(key, error)
 
 
-def _apply(store: Store, found: _Records, listed: list[ObjectStat]) -> dict[str, DamagedError]:
-    """Apply batches, and return what is wrong with those that are damaged, by key."""
-    damaged = {}
+def _apply(store: Store, found: _Records, listed: list[ObjectStat]) -> None:
+    """Apply batches, and note those that are damaged."""
     for key, data in found.read(listed):
         try:
             store.index.apply_log(key, decode_events(data, key))
@@ -160,8 +179,7 @@ def _apply(store: Store, found: _Records, listed: list[ObjectStat]) -> dict[str,
         except FormatError as error:
             found.complain(key, error)
         except DamagedError as error:
-            damaged[key] = error
-    return damaged
+            found.not_whole[key] = error
 
 
 def _chunks(store: Store, found: _Records) -> None:
@@ -174,7 +192,8 @@ def _chunks(store: Store, found: _Records) -> None:
     from consist.blobs.pack import PackRef, read_directory
 
     named: set[bytes] = set()
-    for listed, data in read_listed(store.backend, store.backend.list(layout.MANIFESTS)):
+    manifests = store.backend.list(layout.MANIFESTS)
+    for listed, data in read_listed(store.backend, manifests, lambda bad, error: found.complain(bad.key, error)):
         try:
             manifest = store.blobs.large.decode(layout.key_digest(listed.key), data)
         except (DamagedError, FormatError) as error:
@@ -183,9 +202,16 @@ def _chunks(store: Store, found: _Records) -> None:
         named.update(ref.digest for ref in manifest.packs)
         store.index.chunks.add(entries_of_manifest(manifest))
     for listed in store.backend.list(layout.PACKS):
-        with contextlib.suppress(BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
+        try:
             ref = PackRef(layout.key_digest(listed.key).raw, listed.size)
-            if ref.digest not in named:
-                entries = entries_of_pack(ref, read_directory(store.backend, ref).pieces)
-                known = store.index.chunks.find_many([digest for digest, _ in entries])
-                store.index.chunks.add([new for new, old in zip(entries, known, strict=True) if old is None])
+            if ref.digest in named:
+                continue
+            entries = entries_of_pack(ref, read_directory(store.backend, ref).pieces)
+        except (BlobNotFoundError, DamagedError, FormatError):  # a hint less: `verify` names it
+            continue
+        except StorageError as error:
+            if not is_of_object(error):
+                raise
+            continue
+        known = store.index.chunks.find_many([digest for digest, _ in entries])
+        store.index.chunks.add([new for new, old in zip(entries, known, strict=True) if old is None])

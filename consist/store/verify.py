@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
 from consist.blobs.listed import read_listed
+from consist.blobs.tree import Tree
 from consist.blobs.treeget import read_tree
-from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.blobs.unreadable import is_lost, is_of_object, problem_of
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.hashing.frame import Kind, decode_frame
 from consist.hashing.hasher import hash_bytes
 from consist.index.records import TREE, RunRecord, decode_events, decode_record
@@ -23,6 +26,7 @@ from consist.store.needing import Needing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from consist.blobs.backend import ObjectStat
     from consist.blobs.tree import TreeFile
     from consist.hashing.digest import Digest
     from consist.store.contents import Contents
@@ -108,8 +112,8 @@ def verify(store: Store, *, read_data: float = 0.0, seen: Callable[[int], object
         for key, record in missing:
             findings.append(Finding(key, f"missing; {what_to_do(record)}"))
             look_at(key, record)
-    findings.extend(_log(store, heard))
-    contents.unneeded.extend(_pointers(store))
+    _log(store, heard, findings)
+    _pointers(store, contents.unneeded)
     return Verified(
         records,
         len(contents.sizes),
@@ -126,18 +130,28 @@ def _config(store: Store) -> Iterator[Finding]:
             yield Finding(layout.CONFIG, "missing, or not what it was when the store was opened")
     except (DamagedError, FormatError) as error:
         yield Finding(layout.CONFIG, error.message)
+    except StorageError as error:
+        if not is_of_object(error):
+            raise
+        yield Finding(layout.CONFIG, problem_of(error))
 
 
 def _records(store: Store, findings: list[Finding], damaged: list[tuple[str, str]]) -> Iterator[tuple[str, RunRecord]]:
     """Yield the records that are whole, with their keys; note those that are not, and those of a newer consist."""
     for area in (layout.RESULTS, layout.RUNS):
-        for found, data in read_listed(store.backend, store.backend.list(area)):
+        for found, data in _read(store, area, findings, partial(_of_unread_record, store)):
             try:
                 yield found.key, decode_record(data, frame_key(found.key))
             except FormatError as error:
                 findings.append(Finding(found.key, error.message))
             except DamagedError as error:
                 damaged.append((found.key, error.message))
+
+
+def _of_unread_record(store: Store, key: str) -> str:
+    if key.startswith(layout.RESULTS):  # nobody can compare it with what is to take its place
+        return "if it stays so, delete the file, and verify again"
+    return what_to_do_about_damage(store, key)[0]
 
 
 def _outputs(store: Store, key: str, record: RunRecord, contents: Contents) -> Iterator[Finding]:
@@ -167,25 +181,38 @@ def _trees(
         if output.format != TREE or output.digest in done or contents.is_absent(output.digest):
             continue
         done.add(output.digest)
-        try:
-            tree = read_tree(store.blobs, output.digest)
-        except BlobNotFoundError:  # named with the outputs
-            continue
-        except DamagedError as error:
-            if not contents.is_reported(output.digest):
-                yield Finding(object_key(output.digest, output.size), error.message)
-            continue
-        for file in tree.files:
+        tree = _tree(store, output.digest)
+        if isinstance(tree, str) and not contents.is_reported(output.digest):
+            yield Finding(object_key(output.digest, output.size), tree)
+        for file in tree.files if isinstance(tree, Tree) else ():
             needing.note(file.digest, record, f"{file.path!r} of output {output.key!r}")
             problem = _problem(store, file, contents)
             if problem is not None:
                 store.blobs.suspects.add(output.digest)
-                if problem != _DAMAGED and not contents.is_reported(file.digest):
+                if problem != _DAMAGED:
                     where = f"{file.path!r} of output {output.key!r} of run {record.id} needs it"
                     yield Finding(object_key(file.digest, file.size), f"{problem}; {where}")
 
 
+def _tree(store: Store, digest: Digest) -> Tree | str | None:
+    """Read a folder, or say what is wrong with it; of one that is missing that was said with the outputs."""
+    try:
+        return read_tree(store.blobs, digest)
+    except BlobNotFoundError:
+        return None
+    except DamagedError as error:
+        return error.message
+    except StorageError as error:
+        if not is_of_object(error):
+            raise
+        if is_lost(error):
+            store.blobs.suspects.add(digest)
+        return problem_of(error)
+
+
 def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
+    if contents.is_reported(file.digest):  # it may be whole, if there was no right to read it
+        return _DAMAGED if file.digest in store.blobs.suspects else None
     size = contents.size(store, file.digest)
     if size is None:
         return "missing"
@@ -194,24 +221,41 @@ def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
     return _DAMAGED if file.digest in store.blobs.suspects else None
 
 
-def _log(store: Store, known: set[str]) -> Iterator[Finding]:
+def _log(store: Store, known: set[str], findings: list[Finding]) -> None:
     """Check the batches of events; those that the index has taken in should be there."""
     left = set(known)
-    for found, data in read_listed(store.backend, store.backend.list(layout.LOG)):
+
+    def advice(key: str) -> str:
+        left.discard(key)
+        return batches.what_to_do(key, known)
+
+    for found, data in _read(store, layout.LOG, findings, advice):
         left.discard(found.key)
         try:
             decode_events(data, found.key)
         except FormatError as error:
-            yield Finding(found.key, error.message)
+            findings.append(Finding(found.key, error.message))
         except DamagedError as error:
-            yield Finding(found.key, f"{error.message}; {batches.what_to_do(found.key, known)}")
-    yield from batches.missing(store.backend, left)
+            findings.append(Finding(found.key, f"{error.message}; {batches.what_to_do(found.key, known)}"))
+    findings.extend(batches.missing(store.backend, left))
 
 
-def _pointers(store: Store) -> Iterator[Finding]:
+def _read(
+    store: Store, area: str, findings: list[Finding], advice: Callable[[str], str]
+) -> Iterator[tuple[ObjectStat, bytes]]:
+    """Yield the control objects of an area with their bytes; one that cannot be read is a finding, with advice."""
+
+    def unread(found: ObjectStat, error: StorageError) -> None:
+        said = f"; {advice(found.key)}" if is_lost(error) else ""
+        findings.append(Finding(found.key, f"{problem_of(error)}{said}"))
+
+    return read_listed(store.backend, store.backend.list(area), unread)
+
+
+def _pointers(store: Store, findings: list[Finding]) -> None:
     """Check what points to the newest content; where it points is not followed: it is a hint, and may lead nowhere."""
-    for found, data in read_listed(store.backend, store.backend.list(layout.LATEST)):
+    for found, data in _read(store, layout.LATEST, findings, lambda _key: _HINT):
         try:
             decode_frame(data, Kind.LATEST, layout.key_digest(found.key).raw)
         except (DamagedError, FormatError) as error:
-            yield Finding(found.key, f"{error.message}; {_HINT}")
+            findings.append(Finding(found.key, f"{error.message}; {_HINT}"))
