@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
-from consist.errors import BlobNotFoundError, DamagedError
+from consist.errors import BlobNotFoundError, DamagedError, FormatError
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, decode_record, new_run_id
 from consist.store.latest import earlier_tree, earlier_version, note_latest
@@ -201,6 +201,8 @@ def _is_there(store: Store, record: RunRecord) -> bool:
         decode_record(store.backend.get(key), record.frame_key)
     except BlobNotFoundError:
         return False
+    except FormatError:  # a newer consist's
+        return True
     except DamagedError:
         mended = mend_record(store, key, record)
         if mended is not None and mended.is_written:
