@@ -213,12 +213,23 @@ def small(monkeypatch):
     return Small()
 
 
+def threads_now():
+    """Return the threads that there are, but for those that end by themselves a second after the last request."""
+    return {thread for thread in threading.enumerate() if thread.name != "consist-waiting"}
+
+
+@pytest.fixture
+def threads():
+    """Give what returns the threads that should not outlast a call."""
+    return threads_now
+
+
 @pytest.fixture
 def no_thread_left():
     """See that all threads which a test's calls started have ended."""
-    before = set(threading.enumerate())
+    before = threads_now()
     yield
-    assert set(threading.enumerate()) <= before
+    assert threads_now() <= before
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import collections
 import io
 import os
 import random
-import threading
 
 import blake3
 import msgpack
@@ -232,7 +231,7 @@ PAIRS = [(deed, effect) for deed in DEEDS for effect in EFFECTS if can_befall(ef
 
 @pytest.mark.parametrize(("deed", "effect"), PAIRS)
 @pytest.mark.parametrize("where", PLACES)
-def test_matrix(new_place, tiny, tmp_path, page, where, deed, effect):  # noqa: PLR0913, PLR0917
+def test_matrix(new_place, tiny, tmp_path, page, threads, where, deed, effect):  # noqa: PLR0913, PLR0917
     deed = DEEDS[deed]
     kind, paths = PLACES[where]
 
@@ -249,9 +248,9 @@ def test_matrix(new_place, tiny, tmp_path, page, where, deed, effect):  # noqa: 
     for number, spot in enumerate(tried):
         place, backend = begin([EFFECTS[effect](*spot)])
         blobs = tiny.store(backend)
-        threads = set(threading.enumerate())
+        before = threads()
         outcome = Outcome(lambda blobs=blobs, number=number: deed.do(blobs, tmp_path / f"first {number}"))
-        assert set(threading.enumerate()) <= threads
+        assert threads() <= before
         assert backend.struck, spot
         check_outcome(outcome, deed, effect)
         torn = backend.struck[0].keys if KINDS[effect] == TORN else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,10 @@ class UnderWay:
         self._say = say
         self._began: dict[int, float] = {}
         self._watching: threading.Thread | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave here what is under way: a backend travels, the threads that ask it do not."""
+        return {**self.__dict__, "_began": {}, "_watching": None}
 
     def begin(self, now: float) -> None:
         """Note that this thread asks something: a µs, and the start of a thread where there was nothing under way."""
