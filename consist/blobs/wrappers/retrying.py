@@ -18,6 +18,7 @@ from consist.blobs.backend import BatchError, Capabilities, LazyCapabilities
 from consist.blobs.remote.errors import brief_cause, nobody
 from consist.blobs.wrappers.base import Wrapper
 from consist.blobs.wrappers.given import Ordered, Unordered
+from consist.blobs.wrappers.slow import UnderWay
 from consist.errors import (
     AlreadyExistsError,
     BlobNotFoundError,
@@ -50,6 +51,8 @@ FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 SAID_AFTER = 5.0
 """Seconds of silence after which it is said, once, that a place is waited for."""
+QUICK = 2 << 20
+"""Bytes up to which a request should have its answer by then; what moves more may take long, and nothing is wrong."""
 _REFUSALS = (NotFoundError, ConflictError, StoragePermissionError, StorageFullError)
 """What is raised for an answer of the place."""
 
@@ -73,6 +76,8 @@ class Retrying(Wrapper):
         self._first: _Patience | None = None
         self._silence: _Silence | None = None
         self._heard_at = -math.inf
+        self._said_at = -math.inf
+        self._under_way = UnderWay(SAID_AFTER, self._say_of)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -91,11 +96,11 @@ class Retrying(Wrapper):
 
     def put(self, key: str, data: bytes) -> None:
         """Put, until it is answered."""
-        self.again(lambda: self.inner.put(key, data))
+        self.again(lambda: self.inner.put(key, data), moved=len(data))
 
     def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
         """Put all, then those again that had no answer."""
-        self._batch(self._put_many, items)
+        self._batch(self._put_many, items, sum(len(data) for _, data in items))
 
     def upload(self) -> Upload:
         """Begin an upload whose publication is tried again."""
@@ -111,11 +116,11 @@ class Retrying(Wrapper):
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Get, until it is answered."""
-        return self.again(lambda: self.inner.get_range(key, start, length))
+        return self.again(lambda: self.inner.get_range(key, start, length), moved=length)
 
     def get_ranges(self, ranges: Sequence[Range]) -> Sequence[bytes | memoryview]:
         """Get all, then those again that had no answer."""
-        return self._batch(self.inner.get_ranges, ranges)
+        return self._batch(self.inner.get_ranges, ranges, sum(wanted.length for wanted in ranges))
 
     def stat(self, key: str) -> ObjectStat | None:
         """Look, until it is answered."""
@@ -177,12 +182,15 @@ class Retrying(Wrapper):
 
     # Parts ---------------------------------------------------------------------------------------------------------
 
-    def again(self, call: Callable[[], T], *, answers: bool = True) -> T:
-        """Make a call until it is answered, or the deadline has passed; without `answers` it may have asked nobody."""
+    def again(self, call: Callable[[], T], *, answers: bool = True, moved: int = 0) -> T:
+        """Make a call until it is answered, or the deadline has passed.
+
+        Without `answers` it may have asked nobody. `moved` is how many bytes are sent, or asked for, at the most.
+        """
         patience = self._patience()
         while True:
             try:
-                return self._listen(call, patience, answers=answers)
+                return self._listen(call, patience, answers=answers, moved=moved)
             except UnreachableError as error:
                 self._wait(patience, error)
 
@@ -206,7 +214,7 @@ class Retrying(Wrapper):
         except BlobNotFoundError:
             return False
 
-    def _batch(self, call: Callable[[Sequence[A]], Sequence[Any]], items: Sequence[A]) -> Sequence[Any]:
+    def _batch(self, call: Callable[[Sequence[A]], Sequence[Any]], items: Sequence[A], moved: int = 0) -> Sequence[Any]:
         """Make a batch, then what is left of it; every attempt that gets on begins a new deadline."""
         if not items:
             return []  # nobody was asked
@@ -215,7 +223,7 @@ class Retrying(Wrapper):
         patience = self._patience()
         while True:
             try:
-                found = self._listen(partial(call, [items[position] for position in left]), patience)
+                found = self._listen(partial(call, [items[position] for position in left]), patience, moved=moved)
             except BatchError as error:
                 undone = {left[position] for position in error.undone}
                 answers.update(zip(left, error.answers, strict=True))
@@ -234,9 +242,11 @@ class Retrying(Wrapper):
         self.inner.put_many(items)
         return [None] * len(items)
 
-    def _listen(self, call: Callable[[], T], patience: _Patience, *, answers: bool = True) -> T:
+    def _listen(self, call: Callable[[], T], patience: _Patience, *, answers: bool = True, moved: int = 0) -> T:
         """Make a call, and note if somebody was heard: a refusal is an answer, too."""
         patience.asked = time.monotonic()
+        if moved <= QUICK:
+            self._under_way.begin(patience.asked)
         try:
             found = call()
         except _REFUSALS as error:
@@ -244,6 +254,8 @@ class Retrying(Wrapper):
             if isinstance(error, StoragePermissionError):  # what it was raised from has been read by now
                 error.__cause__ = brief_cause(error) or error.__cause__
             raise
+        finally:
+            self._under_way.end()
         if answers:
             self._heard()
         return found
@@ -252,6 +264,17 @@ class Retrying(Wrapper):
         self._answered = True
         self._silence = None
         self._heard_at = time.monotonic()
+
+    def _say_of(self, began: float) -> None:
+        """Say that a place is waited for, of which nothing was heard since a request began; once in a silence."""
+        silence, now = self._silence, time.monotonic()
+        since = max(began, self._heard_at)
+        if now - since < SAID_AFTER or self._said_at >= since or (silence is not None and silence.is_said):
+            return
+        self._said_at = now
+        if silence is not None:
+            silence.is_said = True
+        notice(f"{self.inner.url} takes longer than {SAID_AFTER:g} s to answer; it is waited for")
 
     def _wait(self, patience: _Patience, error: UnreachableError) -> None:
         """Pause before another attempt, as long as the place has not been silent for too long, whoever asked it.
@@ -264,7 +287,7 @@ class Retrying(Wrapper):
         began = max(patience.asked, self._heard_at)  # the silence, which the attempt is a part of
         silence = self._silence
         if silence is None or began - silence.last > self._deadline:  # what was long ago says nothing of now
-            silence = self._silence = _Silence(began, began)
+            silence = self._silence = _Silence(began, began, is_said=self._said_at >= began)
         silence.last = time.monotonic()
         patience.wait(error, silence, self.inner.url)
 
@@ -344,12 +367,14 @@ class _RetriedUpload:
     def __init__(self, retrying: Retrying, inner: Upload) -> None:
         self._retrying = retrying
         self._inner = inner
+        self._size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._inner.write(data)
+        self._size += len(data)
 
     def publish(self, key: str) -> None:
-        self._retrying.again(lambda: self._inner.publish(key))
+        self._retrying.again(lambda: self._inner.publish(key), moved=self._size)
 
     def __enter__(self) -> Self:
         self._inner.__enter__()
