@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
-from consist.errors import BlobNotFoundError, DamagedError
+from consist.blobs.unreadable import is_lost
+from consist.errors import BlobNotFoundError, DamagedError, StorageError
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, decode_record, new_run_id
 from consist.store.latest import earlier_tree, earlier_version, note_latest
@@ -202,7 +203,15 @@ def _is_there(store: Store, record: RunRecord) -> bool:
     except BlobNotFoundError:
         return False
     except DamagedError:
-        mended = mend_record(store, key, record)
-        if mended is not None and mended.is_written:
-            store.index.put_run(mended.record, mended.framed)
+        _mend(store, key, record)
+    except StorageError as error:
+        if not is_lost(error):
+            raise
+        _mend(store, key, record)
     return True
+
+
+def _mend(store: Store, key: str, record: RunRecord) -> None:
+    mended = mend_record(store, key, record)
+    if mended is not None and mended.is_written:
+        store.index.put_run(mended.record, mended.framed)
