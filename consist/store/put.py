@@ -11,7 +11,7 @@ from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
 from consist.blobs.unreadable import is_lost
-from consist.errors import BlobNotFoundError, DamagedError, StorageError
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, decode_record, new_run_id
 from consist.store.latest import earlier_tree, earlier_version, note_latest
@@ -202,6 +202,8 @@ def _is_there(store: Store, record: RunRecord) -> bool:
         decode_record(store.backend.get(key), record.frame_key)
     except BlobNotFoundError:
         return False
+    except FormatError:  # a newer consist's
+        return True
     except DamagedError:
         _mend(store, key, record)
     except StorageError as error:

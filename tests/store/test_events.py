@@ -90,7 +90,7 @@ def test_members_are_gathered_once_each(store, logged):
 
 
 def test_more_events_than_a_log_object_may_hold_are_several(store, logged, monkeypatch):
-    monkeypatch.setattr(store_events, "_BATCH", 3)
+    monkeypatch.setattr(store_events, "BATCH", 3)
     for number in range(8):
         store.events.hit(f"{number:020x}")
     store.events.flush()

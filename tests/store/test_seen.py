@@ -24,7 +24,7 @@ def place(request, make_store, tmp_path):
 
 def test_a_put_and_a_restore_tell_every_byte_on_the_way(place, tmp_path):
     told = []
-    run = put(place, io.BytesIO(BODY), "body", origin="", machine={}, seen=told.append)
+    run = put(place, io.BytesIO(BODY), "body", machine={}, seen=told.append)
     assert sum(told) == len(BODY)
     assert max(told) <= 4 * MIB
     told.clear()
@@ -51,13 +51,13 @@ def test_a_folder_tells_every_byte(place, tmp_path):
 
 def test_a_small_content_is_told_too(place):
     told = []
-    put(place, io.BytesIO(b"small"), "small", origin="", machine={}, seen=told.append)
+    put(place, io.BytesIO(b"small"), "small", machine={}, seen=told.append)
     assert sum(told) == 5
 
 
 def test_verify_tells_what_it_may_read_and_a_rebuild_every_record(place):
     for number in range(3):
-        put(place, io.BytesIO(b"%d" % number * 5000), f"name-{number}", origin="", machine={})
+        put(place, io.BytesIO(b"%d" % number * 5000), f"name-{number}", machine={})
     told = []
     assert verify(place, read_data=1.0, seen=told.append).bytes == sum(told) == 15_000
     told.clear()

@@ -70,7 +70,7 @@ def keep_all(store):
 
     def keep_all(*contents):
         return [
-            put(store, io.BytesIO(content), f"content-{number}", origin="", machine={}).outputs[0].digest
+            put(store, io.BytesIO(content), f"content-{number}", machine={}).outputs[0].digest
             for number, content in enumerate(contents)
         ]
 
@@ -198,7 +198,7 @@ def test_an_empty_store_has_no_ratio_but_that_of_its_settings(make_store):
 def test_a_store_that_is_no_folder_is_measured_alike(make_store):
     store = make_store("memory://usage")
     for number, content in enumerate(versions(2)):
-        put(store, io.BytesIO(content), f"content-{number}", origin="", machine={})
+        put(store, io.BytesIO(content), f"content-{number}", machine={})
     found = usage(store)
     assert found.logical == 2 * SIZE
     assert SIZE < found.unique < SIZE + 2 * MIB
