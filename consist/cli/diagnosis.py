@@ -188,7 +188,13 @@ def _store(place: Located, *, write: bool) -> Generator[Check, None, Found | Non
 
 
 def _known(backend: Backend, config: StoreConfig | None) -> Iterator[Check]:
+    from consist.store.config import lost_config
+
     if config is None:
+        lost = lost_config(backend)
+        if lost is not None:
+            yield failed(STORE, "config", lost)
+            return
         advice = "check the place, if there should be one; a Tracker or `consist put --create` makes it"
         yield Check(STORE, "config", WARNING, f"there is no store at {backend.url} yet", advice=advice)
         return

@@ -12,7 +12,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from consist.errors import NotFoundError, SettingsError
+from consist.errors import SettingsError
 from consist.store import places
 from consist.store.settings import DEFAULTS, index_above, resolve
 
@@ -113,15 +113,12 @@ def require_store(place: Located) -> None:
         As `open_place`, which looks at the index as well.
     """
     from consist.blobs.opening import open_backend
-    from consist.store.config import load
+    from consist.store.config import load, no_store
 
     heed_interrupts(place)
     backend = open_backend(place.store, storage_options=place.storage_options)
     if load(backend) is None:
-        raise NotFoundError(
-            f"there is no store at {backend.url}",
-            hint="check the place, or name where it was moved to; a Tracker makes a store",
-        )
+        raise no_store(backend)
 
 
 def open_place(place: Located, *, making: str | None = None) -> Store:

@@ -47,8 +47,8 @@ def verify(
     The store itself is read. The index is only asked which records and batches of events should be there: one that is
     gone is named, a record with its run. A store without an index can be checked too, but for that. Content that is
     damaged heals when the step that made it runs again; of a record or a batch the finding says what to do. What is
-    damaged and only helped to share chunks, or is a pack that no blob needs any more, is named, and is no problem. What
-    is there and cannot be read is named as well, and the rest is looked at; a place that does not answer ends it.
+    damaged and only helped to share chunks, or is a pack that no blob needs any more, is named, and is no problem.
+    What is there and cannot be read is named as well, and the rest is looked at; a place that does not answer ends it.
     """
     from consist.cli.codes import OK, PROBLEM
     from consist.cli.opening import find_place

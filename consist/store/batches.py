@@ -11,12 +11,7 @@ from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING
 
 from consist.blobs.unreadable import is_of_object
-from consist.errors import (
-    AlreadyExistsError,
-    BlobNotFoundError,
-    ChangedError,
-    StorageError,
-)
+from consist.errors import AlreadyExistsError, BlobNotFoundError, ChangedError, StorageError
 from consist.index.events import HIT
 from consist.index.records import Event, decode_events, encode_events
 from consist.store.contents import Finding
@@ -53,7 +48,7 @@ def missing(backend: Backend, keys: Iterable[str]) -> Iterator[Finding]:
             )
 
 
-def bring_back(store: Store, lost: list[str], events: Iterable[Event]) -> set[str]:
+def bring_back(store: Store, lost: list[str], events: Iterable[Event]) -> bool:
     """Take in, and write, what the batches of a store do not say any more.
 
     Parameters
@@ -67,18 +62,17 @@ def bring_back(store: Store, lost: list[str], events: Iterable[Event]) -> set[st
 
     Returns
     -------
-    set of str
-        The keys of those that could not be written, and wait in the index.
+    bool
+        Whether the store has it now; else, as it may not be written, it waits in the index.
     """
     news = (new for event in events if (new := _news(store.index, event)) is not None)
     pieces = iter(lambda: tuple(islice(news, BATCH)), ())
-    not_written = set()
+    is_written = True
     for key, piece in _spread(lost, pieces):
         framed = encode_events(key, piece)
         store.index.add_events(key, framed, piece)
-        if not _write(store, key, framed):
-            not_written.add(key)
-    return not_written
+        is_written = _write(store, key, framed) and is_written
+    return is_written
 
 
 def _spread(lost: list[str], pieces: Iterator[tuple[Event, ...]]) -> Iterator[tuple[str, tuple[Event, ...]]]:
@@ -108,10 +102,6 @@ def _write(store: Store, key: str, framed: bytes) -> bool:
             store.backend.create(key, framed)
         except AlreadyExistsError:
             replace_damaged(store.backend, key, framed, lambda data: decode_events(data, key))
-    except StorageError as error:
-        if not is_of_object(error):
-            raise
-        return False
     except (ChangedError, BlobNotFoundError):  # somebody else is at it: what this index has, it has
         return True
     store.index.confirm_events(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from consist.blobs import layout
 from consist.blobs.sharing import PRIVATE, SHARINGS
-from consist.errors import AlreadyExistsError, BlobNotFoundError, DamagedError, FormatError
+from consist.errors import (
+    AlreadyExistsError,
+    BlobNotFoundError,
+    ConsistError,
+    DamagedError,
+    FormatError,
+    NotFoundError,
+)
 from consist.hashing.chunker import Chunking
 from consist.hashing.hasher import hash_bytes
 
@@ -18,6 +26,11 @@ if TYPE_CHECKING:
 
 FORMAT = 0
 """0 until the first release, with no promise to readers; then 1."""
+
+MAKE_ANEW = (
+    "let `consist put FILE --create` (--sharing as before) or a Tracker make a new one, then `consist index rebuild`"
+)
+"""What to do about a config that is gone, where the content of its store is not."""
 
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -51,13 +64,26 @@ class StoreConfig(NamedTuple):
     chunking: dict[str, Any]
 
 
-def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreConfig, bool]:
-    """Read a store's config; make it if there is none, which makes the store.
+class Loaded(NamedTuple):
+    """A store's config, and how it was come by.
 
-    Returns
-    -------
-    tuple of (StoreConfig, bool)
-        The config, and whether this call made the store.
+    Attributes
+    ----------
+    config : StoreConfig
+        What the store is.
+    is_new : bool
+        It was made now.
+    has_content : bool
+        It was made now in a folder with the content of a store, whose config is gone.
+    """
+
+    config: StoreConfig
+    is_new: bool = False
+    has_content: bool = False
+
+
+def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> Loaded:
+    """Read a store's config; make it if there is none, which makes the store.
 
     Raises
     ------
@@ -68,7 +94,8 @@ def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreCo
     """
     found = load(backend)
     if found is not None:
-        return found, False
+        return Loaded(found)
+    has_content = backend.capabilities.files and holds_content(backend)  # a bucket would be asked for nothing, mostly
     config = StoreConfig(FORMAT, os.urandom(16).hex(), "blake3", sharing, Chunking().as_json())
     try:
         backend.create(layout.CONFIG, encode(config))
@@ -77,8 +104,32 @@ def load_or_create(backend: Backend, *, sharing: str = PRIVATE) -> tuple[StoreCo
         found = load(backend)
         if found is None:
             raise
-        return found, False
-    return config, True
+        return Loaded(found)
+    return Loaded(config, is_new=True, has_content=has_content)
+
+
+def holds_content(backend: Backend) -> bool:
+    """Tell whether there is content of a store, whether or not it has a config."""
+    return any(next(iter(backend.list(area)), None) is not None for area in (layout.RESULTS, layout.RUNS, layout.BLOBS))
+
+
+def lost_config(backend: Backend) -> NotFoundError | None:
+    """Return what to raise where there is no config, but the content of a store."""
+    with contextlib.suppress(ConsistError):  # a place that may not be listed, or does not answer any more
+        if holds_content(backend):
+            return NotFoundError(
+                f"there is no {layout.CONFIG} in {backend.url}, which has the content of a store",
+                hint=f"restore it from a copy of the store, or {MAKE_ANEW}",
+            )
+    return None
+
+
+def no_store(backend: Backend) -> NotFoundError:
+    """Return what to raise where there is no config: perhaps that alone is gone."""
+    return lost_config(backend) or NotFoundError(
+        f"there is no store at {backend.url}",
+        hint="check the place, or name where it was moved to; a Tracker makes a store",
+    )
 
 
 def load(backend: Backend) -> StoreConfig | None:
@@ -116,9 +167,8 @@ def parse(data: bytes, where: str) -> StoreConfig:
         config = StoreConfig(**fields)
         _check(config)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedError(
-            f"{where} cannot be read: {error}", hint="restore it from another machine's copy of the store"
-        ) from error
+        hint = f"restore it from a copy of the store, or move it away and {MAKE_ANEW}"
+        raise DamagedError(f"{where} cannot be read: {error}", hint=hint) from error
     if config.hash != "blake3":
         raise FormatError(
             f"{where} names content by {config.hash!r}, which this consist does not know", hint="upgrade consist"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from consist.blobs import layout
 from consist.blobs.unreadable import is_lost, is_of_object
 from consist.errors import (
+    AlreadyExistsError,
     BlobNotFoundError,
     ChangedError,
     DamagedError,
@@ -101,8 +102,17 @@ def mend_record(store: Store, key: str, known: RunRecord) -> Mended | None:
     return Mended(record, framed, is_written=True)
 
 
+def _put_in_place(backend: Backend, key: str, framed: bytes) -> None:
+    """Write an object where there is one that nobody can read, and so has no version."""
+    backend.delete(key)
+    try:
+        backend.create(key, framed)
+    except AlreadyExistsError as error:
+        raise ChangedError(f"{key} was written anew meanwhile") from error
+
+
 def replace_damaged(backend: Backend, key: str, framed: bytes, check: Callable[[bytes], object]) -> None:
-    """Replace an object, if it is damaged or lost still: somebody else may have mended it, and differently.
+    """Replace an object, if it is damaged still: somebody else may have mended it, and differently.
 
     Parameters
     ----------
@@ -122,9 +132,9 @@ def replace_damaged(backend: Backend, key: str, framed: bytes, check: Callable[[
     try:
         data, version = backend.get_versioned(key)
     except StorageError as error:
-        if not is_lost(error) or key.startswith(layout.RESULTS):
+        if not is_lost(error) or key.startswith(layout.RESULTS):  # which may be another run's by now
             raise
-        backend.put(key, framed)
+        _put_in_place(backend, key, framed)
         return
     try:
         check(data)

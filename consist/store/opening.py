@@ -12,7 +12,6 @@ from consist.blobs.sharing import PRIVATE
 from consist.blobs.urls import is_remote, normalise_url
 from consist.errors import (
     ConsistWarning,
-    NotFoundError,
     SettingsError,
     StoragePermissionError,
     UnreachableError,
@@ -90,24 +89,27 @@ def open_store(  # noqa: PLR0913 - all but two are keywords with defaults
     place: dict[str, Any] = {"storage_options": storage_options, "durable": durable, "memory": Findings(environment)}
     backend = open_backend(url, **place, sharing=sharing)
     if not create and _is_missing(backend):
-        raise NotFoundError(
-            f"there is no store at {backend.url}",
-            hint="check the place, or name where it was moved to; a Tracker makes a store",
-        )
+        raise store_config.no_store(backend)
     trusted = _open_index(environment)  # before anything is made: a wrong db_path must leave no store behind
     try:
         _refuse_unwritable(environment, backend)
-        config, is_new = store_config.load_or_create(backend, sharing=sharing)
+        config, is_new, has_content = store_config.load_or_create(backend, sharing=sharing)
     except UnreachableError as error:
         from consist.store.offline import kept_config
 
-        config, is_new = kept_config(url, environment, error), False
+        config, is_new, has_content = kept_config(url, environment, error), False, False
     if config.sharing != sharing:
         backend = open_backend(url, **place, sharing=config.sharing)
     index = Index(environment, config.id)
     if not environment.is_read_only:
         index.remember_store(normalise_url(url))
-    if is_new:
+    if has_content:
+        warn(
+            f"a new {layout.CONFIG} was made in {url}, which has the content of a store (take it into the index by"
+            " `consist index rebuild`)",
+            ConsistWarning,
+        )
+    elif is_new:
         index.mark_rebuilt()
         _tell_of_others(index, normalise_url(url))
     store = _assembled(config, backend, index, compression=compression, cache_limit=cache_limit)

@@ -110,19 +110,19 @@ class _Records:
                 self.count += 1
                 yield record, read
 
-    def take_not_whole(self) -> dict[str, ConsistError]:
-        """Return why each object that was read since the last time could not be taken in, by its key."""
-        taken, self.not_whole = self.not_whole, {}
-        return taken
+    def read(self, listed: Iterable[ObjectStat], not_whole: dict[str, ConsistError]) -> Iterator[tuple[str, bytes]]:
+        """Yield objects, key and bytes; note those that cannot be read."""
 
-    def read(self, listed: Iterable[ObjectStat]) -> Iterator[tuple[str, bytes]]:
-        for found, read in read_listed(self._store.backend, listed, self.unread):
+        def unread(found: ObjectStat, error: StorageError) -> None:
+            not_whole[found.key] = error
+
+        for found, read in read_listed(self._store.backend, listed, unread):
             self._seen(1)
             yield found.key, read
 
     def unread(self, found: ObjectStat, error: StorageError) -> None:
-        self._seen(1)
-        self.not_whole[found.key] = error
+        """Say of what no index has another copy that it cannot be read."""
+        self.complain(found.key, error)
 
     def complain(self, key: str, error: ConsistError) -> None:
         self.damaged += 1
@@ -138,15 +138,16 @@ class _Records:
 
 def _mend_records(store: Store, found: _Records, aside: Aside) -> None:
     """Take in the runs whose records are damaged from what the index had of them, and write those records anew."""
-    left = found.take_not_whole()
-    for key, known in aside.records_at(set(left)) if left else ():
-        mended = mend_record(store, key, known)
-        if mended is not None:
-            error = left.pop(key)
+    if found.not_whole:
+        for key, known in aside.records_at(set(found.not_whole)):
+            mended = mend_record(store, key, known)
+            if mended is None:
+                continue
+            error = found.not_whole.pop(key)
             store.index.put_run(mended.record, mended.framed)
             found.count += 1
             found.mend(f"{key} ({error.message})", f"run {known.id} (step {known.step})", is_written=mended.is_written)
-    for key, error in left.items():
+    for key, error in found.not_whole.items():
         found.complain(key, error)
 
 
@@ -156,30 +157,30 @@ def _apply_log(store: Store, found: _Records, aside: Aside) -> None:
     others: list[ObjectStat] = []
     for listed in sorted(store.backend.list(layout.LOG)):
         (known if listed.key in aside.batches else others).append(listed)
-    _apply(store, found, known)
-    bad = found.take_not_whole()
-    lost = sorted({*bad, *aside.batches.difference(listed.key for listed in known)})
+    damaged = _apply(store, found, known)
+    lost = sorted({*damaged, *aside.batches.difference(listed.key for listed in known)})
     if lost:
-        not_written = bring_back(store, lost, aside.events())
+        is_written = bring_back(store, lost, aside.events())
         for key in lost:
-            what = f"{key} ({bad[key].message if key in bad else 'missing'})"
-            found.mend(what, "its events", is_written=key not in not_written)
+            what = f"{key} ({damaged[key].message if key in damaged else 'missing'})"
+            found.mend(what, "its events", is_written=is_written)
         found.batches += len(lost)
-    _apply(store, found, others)
-    for key, error in found.take_not_whole().items():
+    for key, error in _apply(store, found, others).items():
         found.complain(key, error)
 
 
-def _apply(store: Store, found: _Records, listed: list[ObjectStat]) -> None:
-    """Apply batches, and note those that are damaged."""
-    for key, data in found.read(listed):
+def _apply(store: Store, found: _Records, listed: list[ObjectStat]) -> dict[str, ConsistError]:
+    """Apply batches, and return what is wrong with those that are damaged or cannot be read, by key."""
+    damaged: dict[str, ConsistError] = {}
+    for key, data in found.read(listed, damaged):
         try:
             store.index.apply_log(key, decode_events(data, key))
             found.batches += 1
         except FormatError as error:
             found.complain(key, error)
         except DamagedError as error:
-            found.not_whole[key] = error
+            damaged[key] = error
+    return damaged
 
 
 def _chunks(store: Store, found: _Records) -> None:
@@ -192,8 +193,7 @@ def _chunks(store: Store, found: _Records) -> None:
     from consist.blobs.pack import PackRef, read_directory
 
     named: set[bytes] = set()
-    manifests = store.backend.list(layout.MANIFESTS)
-    for listed, data in read_listed(store.backend, manifests, lambda bad, error: found.complain(bad.key, error)):
+    for listed, data in read_listed(store.backend, store.backend.list(layout.MANIFESTS), found.unread):
         try:
             manifest = store.blobs.large.decode(layout.key_digest(listed.key), data)
         except (DamagedError, FormatError) as error:

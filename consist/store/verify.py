@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from consist.blobs import layout
@@ -139,19 +138,13 @@ def _config(store: Store) -> Iterator[Finding]:
 def _records(store: Store, findings: list[Finding], damaged: list[tuple[str, str]]) -> Iterator[tuple[str, RunRecord]]:
     """Yield the records that are whole, with their keys; note those that are not, and those of a newer consist."""
     for area in (layout.RESULTS, layout.RUNS):
-        for found, data in _read(store, area, findings, partial(_of_unread_record, store)):
+        for found, data in _read(store, area, findings, damaged):
             try:
                 yield found.key, decode_record(data, frame_key(found.key))
             except FormatError as error:
                 findings.append(Finding(found.key, error.message))
             except DamagedError as error:
                 damaged.append((found.key, error.message))
-
-
-def _of_unread_record(store: Store, key: str) -> str:
-    if key.startswith(layout.RESULTS):  # nobody can compare it with what is to take its place
-        return "if it stays so, delete the file, and verify again"
-    return what_to_do_about_damage(store, key)[0]
 
 
 def _outputs(store: Store, key: str, record: RunRecord, contents: Contents) -> Iterator[Finding]:
@@ -221,41 +214,45 @@ def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
     return _DAMAGED if file.digest in store.blobs.suspects else None
 
 
+def _read(
+    store: Store, area: str, findings: list[Finding], damaged: list[tuple[str, str]]
+) -> Iterator[tuple[ObjectStat, bytes]]:
+    """Yield the control objects of an area with their bytes; what the medium lost is damaged, the rest a finding."""
+
+    def unread(found: ObjectStat, error: StorageError) -> None:
+        problem = problem_of(error)
+        if is_lost(error) and area != layout.RESULTS:
+            damaged.append((found.key, problem))
+            return
+        if is_lost(error):  # nothing is written in its place: it may be another run's by now
+            problem += "; if it stays so, delete the file, and its run's next call writes it anew"
+        findings.append(Finding(found.key, problem))
+
+    return read_listed(store.backend, store.backend.list(area), unread)
+
+
 def _log(store: Store, known: set[str], findings: list[Finding]) -> None:
     """Check the batches of events; those that the index has taken in should be there."""
     left = set(known)
-
-    def advice(key: str) -> str:
-        left.discard(key)
-        return batches.what_to_do(key, known)
-
-    for found, data in _read(store, layout.LOG, findings, advice):
+    damaged: list[tuple[str, str]] = []
+    for found, data in _read(store, layout.LOG, findings, damaged):
         left.discard(found.key)
         try:
             decode_events(data, found.key)
         except FormatError as error:
             findings.append(Finding(found.key, error.message))
         except DamagedError as error:
-            findings.append(Finding(found.key, f"{error.message}; {batches.what_to_do(found.key, known)}"))
+            damaged.append((found.key, error.message))
+    findings.extend(Finding(key, f"{problem}; {batches.what_to_do(key, known)}") for key, problem in damaged)
     findings.extend(batches.missing(store.backend, left))
 
 
-def _read(
-    store: Store, area: str, findings: list[Finding], advice: Callable[[str], str]
-) -> Iterator[tuple[ObjectStat, bytes]]:
-    """Yield the control objects of an area with their bytes; one that cannot be read is a finding, with advice."""
-
-    def unread(found: ObjectStat, error: StorageError) -> None:
-        said = f"; {advice(found.key)}" if is_lost(error) else ""
-        findings.append(Finding(found.key, f"{problem_of(error)}{said}"))
-
-    return read_listed(store.backend, store.backend.list(area), unread)
-
-
-def _pointers(store: Store, findings: list[Finding]) -> None:
+def _pointers(store: Store, unneeded: list[Finding]) -> None:
     """Check what points to the newest content; where it points is not followed: it is a hint, and may lead nowhere."""
-    for found, data in _read(store, layout.LATEST, findings, lambda _key: _HINT):
+    damaged: list[tuple[str, str]] = []
+    for found, data in _read(store, layout.LATEST, unneeded, damaged):
         try:
             decode_frame(data, Kind.LATEST, layout.key_digest(found.key).raw)
         except (DamagedError, FormatError) as error:
-            findings.append(Finding(found.key, f"{error.message}; {_HINT}"))
+            damaged.append((found.key, error.message))
+    unneeded.extend(Finding(key, f"{problem}; {_HINT}") for key, problem in damaged)

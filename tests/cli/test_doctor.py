@@ -166,6 +166,14 @@ def test_a_store_that_cannot_be_read_is_a_problem(world, look, spoilt):
     assert bad(checks) == {("store", "config"): "problem"}
 
 
+def test_of_a_store_whose_config_is_gone_it_is_said_that_its_content_is_there(world, look):
+    (world.store / "consist.json").unlink()
+    answer, _, checks = look("--db-path", world.db_path)
+    assert (answer.code, checks["store", "config"]["level"]) == (1, "problem")
+    assert "which has the content of a store" in checks["store", "config"]["value"]
+    assert "consist index rebuild" in checks["store", "config"]["advice"]
+
+
 def test_a_wrong_settings_file_is_a_problem_and_versions_are_shown(away, look):
     (away / "consist.toml").write_text("stroe = 'x'\n")
     answer, _, checks = look()

@@ -38,7 +38,7 @@ def put(root: Path, text: str | bytes) -> LocalBackend:
 
 
 def test_a_new_store_says_what_it_is(tmp_path):
-    config, is_new = store_config.load_or_create(LocalBackend(str(tmp_path / "s")))
+    config, is_new, _ = store_config.load_or_create(LocalBackend(str(tmp_path / "s")))
     assert is_new
     written = json.loads((tmp_path / "s/consist.json").read_text())
     assert written == {**GOOD, "id": config.id, "check": check_of({**GOOD, "id": config.id})}
@@ -48,10 +48,25 @@ def test_a_new_store_says_what_it_is(tmp_path):
 
 def test_the_second_opening_reads_and_changes_nothing(tmp_path):
     backend = LocalBackend(str(tmp_path / "s"))
-    config, _ = store_config.load_or_create(backend)
+    config, *_ = store_config.load_or_create(backend)
     before = (tmp_path / "s/consist.json").read_bytes()
-    assert store_config.load_or_create(backend, sharing="group") == (config, False)
+    assert store_config.load_or_create(backend, sharing="group") == (config, False, False)
     assert (tmp_path / "s/consist.json").read_bytes() == before
+
+
+def test_of_a_folder_with_the_content_of_a_store_it_is_said_that_only_its_config_is_gone(tmp_path):
+    backend = LocalBackend(str(tmp_path / "s"))
+    assert "there is no store at" in store_config.no_store(backend).message
+    first = store_config.load_or_create(backend)
+    assert "there is no store at" in store_config.no_store(backend).message
+    backend.put("runs/0123456789abcdef0123", b"a record")
+    (tmp_path / "s/consist.json").unlink()
+    error = store_config.no_store(backend)
+    assert error.message == f"there is no consist.json in {tmp_path}/s, which has the content of a store"
+    assert "restore it" in error.hint
+    assert "consist index rebuild" in error.hint
+    second = store_config.load_or_create(backend)
+    assert [each[1:] for each in (first, second)] == [(True, False), (True, True)]
 
 
 def test_two_stores_have_two_ids(tmp_path):
@@ -64,8 +79,8 @@ def test_of_many_that_make_a_store_at_once_one_does(tmp_path, together):
     for number in range(10):
         root = str(tmp_path / str(number))
         answers = together([lambda root=root: store_config.load_or_create(LocalBackend(root, durable=False))] * 6)
-        assert len({config.id for config, _ in answers}) == 1
-        assert [is_new for _, is_new in answers].count(True) == 1
+        assert len({config.id for config, *_ in answers}) == 1
+        assert [is_new for _, is_new, _ in answers].count(True) == 1
         assert json.loads((Path(root) / "consist.json").read_text())["id"] == answers[0][0].id
 
 
@@ -92,7 +107,7 @@ def test_a_newer_format_with_its_check_is_refused(tmp_path):
 
 
 def test_a_flipped_bit_is_damage_and_never_another_format(tmp_path):
-    good, _ = store_config.load_or_create(LocalBackend(str(tmp_path / "s")))
+    good, *_ = store_config.load_or_create(LocalBackend(str(tmp_path / "s")))
     data = (tmp_path / "s/consist.json").read_bytes()
     assert json.loads(data)["format"] == 0
     for position in range(len(data)):

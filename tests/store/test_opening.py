@@ -253,6 +253,26 @@ def test_a_store_in_memory_works_from_end_to_end(tmp_path, request):
     tracker.store.index.close()
 
 
+def test_a_store_whose_config_is_gone_gets_a_new_one_and_an_index_that_knows_that_it_lacks_runs(tmp_path):
+    with Tracker(run_dir="runs", db_path="index.lmdb", store="store", durable=False) as tracker:
+        made = tracker.run(double, config={"value": 1})
+        tracker.store.index.close()
+    (tmp_path / "store/consist.json").unlink()
+    with pytest.raises(errors.NotFoundError, match=r"there is no consist\.json in .*store, which has the content"):
+        open_store("store", "index.lmdb", create=False)
+    tracker = Tracker(run_dir="runs", db_path="index.lmdb", store="store", durable=False)
+    with pytest.warns(errors.ConsistWarning, match=r"a new consist\.json was made in .*consist index rebuild"):
+        store = tracker.store
+    assert store.index.needs_rebuild
+    with tracker:
+        assert tracker.run(double, config={"value": 1}).run.id == made.run.id
+        rebuild(tracker.store)
+        assert not tracker.store.index.needs_rebuild
+        assert [run.id for run in tracker.find_runs()] == [made.run.id]
+        assert verify(tracker.store, read_data=True).findings == ()
+    tracker.store.index.close()
+
+
 def test_a_store_that_is_gone_is_not_replaced_without_a_word(make_store, tmp_path):
     make_store().index.close()
     (tmp_path / "store").rename(tmp_path / "away")

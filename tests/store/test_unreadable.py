@@ -56,6 +56,7 @@ def of_area(paths, area):
 
 
 def problems(verified):
+    """Return all that was said, of what is needed and of what only helps."""
     return {finding.key: finding.problem for finding in (*verified.findings, *verified.unneeded)}
 
 
@@ -136,33 +137,50 @@ def test_a_place_that_does_not_answer_ends_it(filled, paths, monkeypatch, number
         rebuild(filled.store)
 
 
-@pytest.mark.parametrize("area", ["results", "runs", "log", "manifests"])
-def test_a_rebuild_leaves_out_what_cannot_be_read(filled, paths, make_store, monkeypatch, area):
+def test_a_rebuild_leaves_out_what_cannot_be_read_and_it_never_knew(filled, paths, monkeypatch):
     whole = rebuild(filled.store)
-    refuse_to_read(monkeypatch, of_area(paths, area))
-    anew = make_store(filled.store.backend.url, db="anew.lmdb")
-    with pytest.warns(errors.DamagedWarning, match=f"{area}/.* is left out of the index: .*{os.strerror(errno.EIO)}"):
-        found = rebuild(anew)
-    assert found.damaged == 1
-    assert whole.runs - found.runs == (area in {"results", "runs"})
-    assert whole.batches - found.batches == (area == "log")
+    for area in ("results", "runs", "log", "manifests"):
+        filled.store.index.clear()
+        with monkeypatch.context() as patch:
+            refuse_to_read(patch, of_area(paths, area))
+            said = f"{area}/.* is left out of the index: .*{os.strerror(errno.EIO)}"
+            with pytest.warns(errors.DamagedWarning, match=said):
+                found = rebuild(filled.store)
+        assert found.damaged == 1
+        assert whole.runs - found.runs == (area in {"results", "runs"})
+        assert whole.batches - found.batches == (area == "log")
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
-@pytest.mark.parametrize("area", ["results", "runs", "log"])
-def test_of_what_cannot_be_read_a_rebuild_keeps_what_the_index_had(filled, paths, monkeypatch, area, number):
-    """What the medium lost is written anew but for what a signature leads to, which somebody may have replaced."""
+@pytest.mark.parametrize("area", ["runs", "log"])
+def test_a_rebuild_writes_anew_what_the_medium_lost_and_it_knew(filled, paths, monkeypatch, area):
     whole = rebuild(filled.store)
-    refuse_to_read(monkeypatch, of_area(paths, area), number=number)
-    is_written = number == errno.EIO and area != "results"
-    if is_written:
-        (said,) = problems(verify(filled.store)).values()
-        assert "`consist index rebuild` writes" in said
-    with pytest.warns(errors.DamagedWarning, match="written anew"):
+    key, path = next((key, path) for key, path in paths.items() if key.startswith(f"{area}/"))
+    refuse_to_read(monkeypatch, path)
+    assert "`consist index rebuild` writes" in problems(verify(filled.store))[key]
+    with pytest.warns(errors.DamagedWarning, match=f"{area}/.*{os.strerror(errno.EIO)}.* written anew"):
         found = rebuild(filled.store)
-    assert (found.runs, found.batches) == (whole.runs, whole.batches)
-    assert (found.mended, found.damaged) == (is_written, not is_written)
-    assert bool(problems(verify(filled.store))) != is_written
+    assert (found.runs, found.batches, found.damaged, found.mended) == (whole.runs, whole.batches, 0, 1)
+    assert problems(verify(filled.store)) == {}
+    assert rebuild(filled.store) == whole
+
+
+def test_a_put_writes_its_record_anew_that_the_medium_lost(filled, paths, monkeypatch, tmp_path):
+    refuse_to_read(monkeypatch, of_area(paths, "runs"))
+    put_folder(filled.store, str(tmp_path / "folder"), "folder", machine={})
+    assert problems(verify(filled.store)) == {}
+
+
+@pytest.mark.parametrize(("area", "number"), [("results", errno.EIO), ("runs", errno.EACCES)])
+def test_a_rebuild_keeps_what_it_knew_of_what_cannot_be_read(filled, paths, monkeypatch, area, number):
+    whole = rebuild(filled.store)
+    path = of_area(paths, area)
+    refuse_to_read(monkeypatch, path, number=number)
+    said = f"{area}/.*{os.strerror(number)}.* cannot be written anew; the index keeps"
+    with pytest.warns(errors.DamagedWarning, match=said):
+        found = rebuild(filled.store)
+    assert (found.runs, found.batches, found.damaged, found.mended) == (whole.runs, whole.batches, 1, 0)
+    monkeypatch.undo()
+    assert rebuild(filled.store) == whole
 
 
 def test_a_rebuild_goes_on_past_a_pack_that_cannot_be_read(filled, paths, monkeypatch):
