@@ -104,5 +104,9 @@ def _write(store: Store, key: str, framed: bytes) -> bool:
             replace_damaged(store.backend, key, framed, lambda data: decode_events(data, key))
     except (ChangedError, BlobNotFoundError):  # somebody else is at it: what this index has, it has
         return True
+    except StorageError as error:
+        if not is_of_object(error):
+            raise
+        return False
     store.index.confirm_events(key)
     return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
-from consist.blobs.unreadable import is_lost
+from consist.blobs.unreadable import is_of_object
 from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, decode_record, new_run_id
@@ -204,16 +204,10 @@ def _is_there(store: Store, record: RunRecord) -> bool:
         return False
     except FormatError:  # a newer consist's
         return True
-    except DamagedError:
-        _mend(store, key, record)
-    except StorageError as error:
-        if not is_lost(error):
+    except (DamagedError, StorageError) as error:
+        if isinstance(error, StorageError) and not is_of_object(error):
             raise
-        _mend(store, key, record)
+        mended = mend_record(store, key, record)  # which leaves what there is no right to read
+        if mended is not None and mended.is_written:
+            store.index.put_run(mended.record, mended.framed)
     return True
-
-
-def _mend(store: Store, key: str, record: RunRecord) -> None:
-    mended = mend_record(store, key, record)
-    if mended is not None and mended.is_written:
-        store.index.put_run(mended.record, mended.framed)

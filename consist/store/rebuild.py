@@ -98,7 +98,7 @@ class _Records:
 
     def __iter__(self) -> Iterator[tuple[RunRecord, bytes]]:
         for area in (layout.RUNS, layout.RESULTS):
-            for key, read in self.read(self._store.backend.list(area)):
+            for key, read in self.read(self._store.backend.list(area), self.not_whole):
                 try:
                     record = decode_record(read, frame_key(key))
                 except FormatError as error:
