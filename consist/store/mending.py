@@ -10,8 +10,9 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from consist.blobs import layout
-from consist.blobs.unreadable import is_of_object
+from consist.blobs.unreadable import is_lost, is_of_object
 from consist.errors import (
+    AlreadyExistsError,
     BlobNotFoundError,
     ChangedError,
     DamagedError,
@@ -101,6 +102,15 @@ def mend_record(store: Store, key: str, known: RunRecord) -> Mended | None:
     return Mended(record, framed, is_written=True)
 
 
+def _put_in_place(backend: Backend, key: str, framed: bytes) -> None:
+    """Write an object where there is one that nobody can read, and so has no version."""
+    backend.delete(key)
+    try:
+        backend.create(key, framed)
+    except AlreadyExistsError as error:
+        raise ChangedError(f"{key} was written anew meanwhile") from error
+
+
 def replace_damaged(backend: Backend, key: str, framed: bytes, check: Callable[[bytes], object]) -> None:
     """Replace an object, if it is damaged still: somebody else may have mended it, and differently.
 
@@ -119,7 +129,13 @@ def replace_damaged(backend: Backend, key: str, framed: bytes, check: Callable[[
         If it is a record that a signature leads to, and the place has no compare-and-swap. Any other of its key is as
         good as this one.
     """
-    data, version = backend.get_versioned(key)
+    try:
+        data, version = backend.get_versioned(key)
+    except StorageError as error:
+        if not is_lost(error) or key.startswith(layout.RESULTS):  # which may be another run's by now
+            raise
+        _put_in_place(backend, key, framed)
+        return
     try:
         check(data)
     except DamagedError:

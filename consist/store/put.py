@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from consist.blobs import layout
 from consist.blobs.folderscan import REFUSE
 from consist.blobs.treeput import put_tree
-from consist.errors import BlobNotFoundError, DamagedError, FormatError
+from consist.blobs.unreadable import is_of_object
+from consist.errors import BlobNotFoundError, DamagedError, FormatError, StorageError
 from consist.identity.names import as_text, check_name
 from consist.index.records import COMPLETED, TREE, ArtifactRecord, Event, RunRecord, decode_record, new_run_id
 from consist.store.latest import earlier_tree, earlier_version, note_latest
@@ -203,8 +204,10 @@ def _is_there(store: Store, record: RunRecord) -> bool:
         return False
     except FormatError:  # a newer consist's
         return True
-    except DamagedError:
-        mended = mend_record(store, key, record)
+    except (DamagedError, StorageError) as error:
+        if isinstance(error, StorageError) and not is_of_object(error):
+            raise
+        mended = mend_record(store, key, record)  # which leaves what there is no right to read
         if mended is not None and mended.is_written:
             store.index.put_run(mended.record, mended.framed)
     return True

@@ -138,7 +138,7 @@ def _config(store: Store) -> Iterator[Finding]:
 def _records(store: Store, findings: list[Finding], damaged: list[tuple[str, str]]) -> Iterator[tuple[str, RunRecord]]:
     """Yield the records that are whole, with their keys; note those that are not, and those of a newer consist."""
     for area in (layout.RESULTS, layout.RUNS):
-        for found, data in _read(store, area, findings):
+        for found, data in _read(store, area, findings, damaged):
             try:
                 yield found.key, decode_record(data, frame_key(found.key))
             except FormatError as error:
@@ -214,12 +214,19 @@ def _problem(store: Store, file: TreeFile, contents: Contents) -> str | None:
     return _DAMAGED if file.digest in store.blobs.suspects else None
 
 
-def _read(store: Store, area: str, findings: list[Finding]) -> Iterator[tuple[ObjectStat, bytes]]:
-    """Yield the control objects of an area with their bytes; one that cannot be read is a finding."""
+def _read(
+    store: Store, area: str, findings: list[Finding], damaged: list[tuple[str, str]]
+) -> Iterator[tuple[ObjectStat, bytes]]:
+    """Yield the control objects of an area with their bytes; what the medium lost is damaged, the rest a finding."""
 
     def unread(found: ObjectStat, error: StorageError) -> None:
-        advice = "; if it stays so, delete the file, and verify again" if is_lost(error) else ""
-        findings.append(Finding(found.key, f"{problem_of(error)}{advice}"))
+        problem = problem_of(error)
+        if is_lost(error) and area != layout.RESULTS:
+            damaged.append((found.key, problem))
+            return
+        if is_lost(error):  # nothing is written in its place: it may be another run's by now
+            problem += "; if it stays so, delete the file, and its run's next call writes it anew"
+        findings.append(Finding(found.key, problem))
 
     return read_listed(store.backend, store.backend.list(area), unread)
 
@@ -227,21 +234,25 @@ def _read(store: Store, area: str, findings: list[Finding]) -> Iterator[tuple[Ob
 def _log(store: Store, known: set[str], findings: list[Finding]) -> None:
     """Check the batches of events; those that the index has taken in should be there."""
     left = set(known)
-    for found, data in _read(store, layout.LOG, findings):
+    damaged: list[tuple[str, str]] = []
+    for found, data in _read(store, layout.LOG, findings, damaged):
         left.discard(found.key)
         try:
             decode_events(data, found.key)
         except FormatError as error:
             findings.append(Finding(found.key, error.message))
         except DamagedError as error:
-            findings.append(Finding(found.key, f"{error.message}; {batches.what_to_do(found.key, known)}"))
+            damaged.append((found.key, error.message))
+    findings.extend(Finding(key, f"{problem}; {batches.what_to_do(key, known)}") for key, problem in damaged)
     findings.extend(batches.missing(store.backend, left))
 
 
 def _pointers(store: Store, unneeded: list[Finding]) -> None:
     """Check what points to the newest content; where it points is not followed: it is a hint, and may lead nowhere."""
-    for found, data in _read(store, layout.LATEST, unneeded):
+    damaged: list[tuple[str, str]] = []
+    for found, data in _read(store, layout.LATEST, unneeded, damaged):
         try:
             decode_frame(data, Kind.LATEST, layout.key_digest(found.key).raw)
         except (DamagedError, FormatError) as error:
-            unneeded.append(Finding(found.key, f"{error.message}; {_HINT}"))
+            damaged.append((found.key, error.message))
+    unneeded.extend(Finding(key, f"{problem}; {_HINT}") for key, problem in damaged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -17,7 +18,7 @@ from consist.store.publish import keep, publish
 from consist.store.put import put
 from consist.store.rebuild import Rebuilt, rebuild
 from consist.store.verify import verify
-from tests.harm import harmed
+from tests.harm import harmed, refuse_to_read
 
 MENDED = pytest.mark.filterwarnings("ignore:.*is written anew:consist.errors.DamagedWarning")
 
@@ -67,6 +68,14 @@ def test_putting_the_content_again_writes_its_damaged_record_anew(store, by_hand
     assert what_is_known(store, run.id) == before
     assert rebuild(store).damaged == 0
     assert what_is_known(store, run.id) == before
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+def test_putting_content_again_does_not_stumble_over_a_record_that_cannot_be_read(store, root, monkeypatch, number):
+    run = put_one(store)
+    refuse_to_read(monkeypatch, root / "runs" / run.id, number=number)
+    assert put_one(store) == run
+    assert bool(problems(store)) == (number == errno.EACCES), "what there is no right to read is not written over"
 
 
 def test_a_rebuild_writes_a_damaged_record_anew_from_what_the_index_had(store, by_hand, root):

@@ -151,12 +151,31 @@ def test_a_rebuild_leaves_out_what_cannot_be_read_and_it_never_knew(filled, path
         assert whole.batches - found.batches == (area == "log")
 
 
-@pytest.mark.parametrize("area", ["results", "runs", "log"])
-def test_a_rebuild_keeps_what_it_knew_of_what_cannot_be_read(filled, paths, monkeypatch, area):
+@pytest.mark.parametrize("area", ["runs", "log"])
+def test_a_rebuild_writes_anew_what_the_medium_lost_and_it_knew(filled, paths, monkeypatch, area):
+    whole = rebuild(filled.store)
+    key, path = next((key, path) for key, path in paths.items() if key.startswith(f"{area}/"))
+    refuse_to_read(monkeypatch, path)
+    assert "`consist index rebuild` writes" in problems(verify(filled.store))[key]
+    with pytest.warns(errors.DamagedWarning, match=f"{area}/.*{os.strerror(errno.EIO)}.* written anew"):
+        found = rebuild(filled.store)
+    assert (found.runs, found.batches, found.damaged, found.mended) == (whole.runs, whole.batches, 0, 1)
+    assert problems(verify(filled.store)) == {}
+    assert rebuild(filled.store) == whole
+
+
+def test_a_put_writes_its_record_anew_that_the_medium_lost(filled, paths, monkeypatch, tmp_path):
+    refuse_to_read(monkeypatch, of_area(paths, "runs"))
+    put_folder(filled.store, str(tmp_path / "folder"), "folder", machine={})
+    assert problems(verify(filled.store)) == {}
+
+
+@pytest.mark.parametrize(("area", "number"), [("results", errno.EIO), ("runs", errno.EACCES)])
+def test_a_rebuild_keeps_what_it_knew_of_what_cannot_be_read(filled, paths, monkeypatch, area, number):
     whole = rebuild(filled.store)
     path = of_area(paths, area)
-    refuse_to_read(monkeypatch, path)
-    said = f"{area}/.*{os.strerror(errno.EIO)}.* cannot be written anew; the index keeps"
+    refuse_to_read(monkeypatch, path, number=number)
+    said = f"{area}/.*{os.strerror(number)}.* cannot be written anew; the index keeps"
     with pytest.warns(errors.DamagedWarning, match=said):
         found = rebuild(filled.store)
     assert (found.runs, found.batches, found.damaged, found.mended) == (whole.runs, whole.batches, 1, 0)
