@@ -66,13 +66,18 @@ def test_a_verb_about_all_runs_passes_over_one_that_is_cut(world, call, tmp_path
 
 
 @pytest.mark.parametrize("length", [0, 7, 200])
-def test_a_record_that_is_cut_in_the_store_is_found_and_left_out(world, call, length):
+def test_a_record_that_is_cut_in_the_store_is_found_and_left_out_or_written_anew(world, call, tmp_path, length):
     cut_in_store(world, length)
     answer = call("verify", "--db-path", world.db_path)
     assert (answer.code, answer.err) == (1, "")
     assert answer.lines[0].startswith(f"results/{world.runs['clean'].record.signature.hex[:2]}/")
-    answer = call("index", "rebuild", "--db-path", world.db_path)
-    assert (answer.code, answer.err.count("\n")) == (1, 1)
-    assert "is left out of the index" in answer.err
-    listed = call("runs", "--db-path", world.db_path)
-    assert [row["model"] for row in listed.rows()] == ["fail", "big", "summarise"]
+    ignorant = tmp_path / "ignorant.lmdb"
+    for db_path, code, done, known in (
+        (ignorant, 1, "is left out of the index", ["fail", "big", "summarise"]),
+        (world.db_path, 0, "is written anew from the index", ["fail", "big", "summarise", "clean"]),
+    ):
+        place = ("--db-path", db_path, "--store", world.store)
+        answer = call("index", "rebuild", *place)
+        assert (answer.code, answer.err.count("\n")) == (code, 1)
+        assert done in answer.err
+        assert [row["model"] for row in call("runs", *place).rows()] == known
