@@ -144,6 +144,17 @@ def test_a_name_that_nobody_has_is_not_taken_for_a_server_that_is_down(backend):
         Retrying(backend).get("blobs/1")
 
 
+@pytest.mark.timeout(30)
+def test_an_error_that_was_raised_from_itself_is_told_as_any_other(backend):
+    """A chain of causes without an end: walked to its end, it took all memory."""
+    first, second = PermissionError("no right"), PermissionError("refused")
+    first.__cause__, second.__cause__ = second, first
+    SulkyFileSystem.mood = first
+    with pytest.raises(StoragePermissionError, match="not allowed") as raised:
+        Retrying(backend).get("blobs/1")
+    assert str(raised.value.__cause__) == "PermissionError: refused"
+
+
 @pytest.mark.parametrize("mood", [KeyboardInterrupt(), SystemExit()])
 def test_an_interrupt_passes_through(backend, mood):
     SulkyFileSystem.mood = mood

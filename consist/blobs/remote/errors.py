@@ -175,10 +175,13 @@ def answer_of(error: BaseException) -> Answer:
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an exception and what it was raised from.
 
-    Not what was being handled when it was raised: that may be any other error, of an earlier request too.
+    Not what was being handled when it was raised: that may be any other error, of an earlier request too. Each once:
+    Python lets an exception be raised from itself, or from one that was raised from it.
     """
+    met: set[int] = set()
     link: BaseException | None = error
-    while link is not None:
+    while link is not None and id(link) not in met:
+        met.add(id(link))
         yield link
         link = link.__cause__
 

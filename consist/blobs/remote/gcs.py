@@ -192,7 +192,10 @@ class Gcs(Conditional):
                 self._look_for_bucket("get", key)
             raise
         except StoragePermissionError as error:
-            raise self._meant(key, error) from error
+            meant = self._meant(key, error)
+            if meant is error:  # raised from itself, its chain of causes would have no end
+                raise
+            raise meant from error
         self._bucket_is_there = True
         return found
 
