@@ -36,8 +36,7 @@ def rebuild(
     number that is free); a file of another program is refused.
 
     What the store has lost and the index had is written anew, and said: records that are damaged, events (tags, pins,
-    counts of hits) that are damaged or gone. Exits 1 if something in the store is damaged
-    still, or cannot be read.
+    counts of hits) that are damaged or gone. Exits 1 if something in the store is damaged still, or cannot be read.
     """
     from dataclasses import asdict
 

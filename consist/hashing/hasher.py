@@ -175,27 +175,3 @@ def hash_stream(stream: BinaryIO, seen: Callable[[int], object] = int, *, expect
         hasher.update(room[:count])
         seen(count)
     return hasher.result()
-
-
-def hash_file(path: str, seen: Callable[[int], object] = int) -> Hashed:
-    """Digest and size of a file.
-
-    Parameters
-    ----------
-    path : str
-        A local file.
-    seen : callable
-        Told the bytes of each piece that was read, to show how far it has come.
-
-    Returns
-    -------
-    Hashed
-        What `b3sum` prints for it, and its size in bytes.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read; the caller knows what the file was for, and says so.
-    """
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a plain path, on a hot path
-        return hash_stream(stream, seen, expected=os.fstat(stream.fileno()).st_size)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consist.hashing.hasher import BLOCK, Hasher, domain_digest, hash_bytes, hash_file, hash_stream
+from consist.hashing.hasher import BLOCK, Hasher, domain_digest, hash_bytes, hash_stream
+from consist.hashing.steady import hash_steadily
 from consist.testing.together import fork
 
 SIZES = [0, 1, 1023, 1024, 1025, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 17]
@@ -29,7 +30,7 @@ def test_every_way_of_hashing_gives_one_digest(size, tmp_path):
     path.write_bytes(data)
     assert hash_bytes(data).raw == expected(data)
     assert hash_bytes(bytearray(data)) == hash_bytes(memoryview(data)) == hash_bytes(data)
-    for hashed in (hash_stream(io.BytesIO(data)), hash_file(str(path))):
+    for hashed in (hash_stream(io.BytesIO(data)), hash_steadily(str(path))):
         assert (hashed.digest.raw, hashed.size) == (expected(data), size)
 
 
@@ -63,13 +64,6 @@ def test_a_stream_that_gives_little_at_a_time_is_hashed_whole():
         hashed = hash_stream(stream)
     thread.join()
     assert (hashed.digest.raw, hashed.size) == (expected(data), len(data))
-
-
-def test_a_file_that_cannot_be_read_raises_what_the_system_says(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        hash_file(str(tmp_path / "none"))
-    with pytest.raises(IsADirectoryError):
-        hash_file(str(tmp_path))
 
 
 @given(st.binary(max_size=50))

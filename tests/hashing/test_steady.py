@@ -6,7 +6,7 @@ import pytest
 
 from consist.errors import InputError
 from consist.hashing.hasher import Hashed, hash_bytes
-from consist.hashing.steady import READS, bytes_steadily, digest_steadily
+from consist.hashing.steady import READS, bytes_steadily, digest_steadily, hash_steadily
 from tests.meddling import meddle
 
 
@@ -51,6 +51,13 @@ def test_another_file_that_takes_the_name_is_noticed(file, tmp_path, monkeypatch
 def test_a_file_whose_size_says_nothing_is_named_as_that():
     with pytest.raises(InputError, match=r"/proc/self/status has 0 bytes and gives .*write it to a plain file first"):
         digest_steadily("/proc/self/status")
+
+
+def test_a_file_that_cannot_be_read_raises_what_the_system_says(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        hash_steadily(str(tmp_path / "none"))
+    with pytest.raises(IsADirectoryError):
+        hash_steadily(str(tmp_path))
 
 
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path):

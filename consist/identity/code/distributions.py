@@ -20,7 +20,8 @@ from enum import Enum
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from consist.hashing.hasher import hash_bytes, hash_file
+from consist.hashing.hasher import hash_bytes
+from consist.hashing.steady import hash_steadily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -275,4 +276,4 @@ def native_digest(file: str) -> Digest:
 
 @functools.lru_cache(maxsize=256)
 def _native_digest(file: str, _modified: int) -> Digest:
-    return hash_file(file).digest
+    return hash_steadily(file).digest
