@@ -3,8 +3,9 @@
 What is promised, and looked at in the bare files:
 
 1. Every pack is whole, and no manifest names the content before all of its packs are there.
-2. The next put writes what is missing and nothing else: of the packs that are there it makes at most one again, whose
-   writer died before it could enter it in the chunk table. With an index made anew from the store it makes none again.
+2. The next put writes what is missing and nothing else: of the packs that are there it makes again at most the two that
+   were on their way at once, if their writer died before it could enter them in the chunk table. With an index made anew
+   from the store it makes none again.
 3. In the end the store has the packs and the manifest that a put leaves which nobody disturbed.
 """
 
@@ -115,11 +116,11 @@ def test_the_next_put_goes_on_from_the_packs_that_are_there(new_folder, clean):
             anew.add(len(packs))
             check_with_a_new_index(shutil.copytree(folder, new_folder(), dirs_exist_ok=True), clean, missing)
         again = Put(folder).all() - missing
-        assert again in {0, 1}
+        assert again in {0, 1, 2}
         seen.add((len(packs), again))
         check_end(folder, clean)
     assert {there for there, _ in seen} == {*range(len(clean) + 1)}, "it was killed after each of the packs"
-    assert {again for _, again in seen} == {0, 1}
+    assert {again for _, again in seen} >= {0, 1}, "it was killed before it entered a pack in the table, and after"
     assert anew == {*range(1, len(clean) + 1)}
 
 
