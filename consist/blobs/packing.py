@@ -2,8 +2,8 @@
 
 `Packing` takes the chunks of a content, some at a time, in order, from one thread. Each full pack goes to a thread of
 its own for publishing, so that the disk or the network is busy while the next one is filled; that one goes on its way
-as soon as it is full, too. A published pack is
-entered in the chunk table at once: an upload that was interrupted goes on from there.
+as soon as it is full, too. A published pack is entered in the chunk table at once: an upload that was interrupted goes
+on from there.
 
 It does not read, cut or digest the content: ``large.py`` does. The manifest is published by ``largeblobs.py``, which
 knows whether it is wanted.

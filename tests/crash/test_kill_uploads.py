@@ -3,9 +3,9 @@
 What is promised, and looked at in the bare files:
 
 1. Every pack is whole, and no manifest names the content before all of its packs are there.
-2. The next put writes what is missing and nothing else: of the packs that are there it makes again at most the two that
-   were on their way at once, if their writer died before it could enter them in the chunk table. With an index made anew
-   from the store it makes none again.
+2. The next put writes what is missing and nothing else. Of the packs that are there it makes at most two again: those
+   that were on their way at once, and whose writer died before it could enter them in the chunk table. With an index
+   made anew from the store it makes none again.
 3. In the end the store has the packs and the manifest that a put leaves which nobody disturbed.
 """
 
