@@ -11,7 +11,7 @@ knows whether it is wanted.
 
 from __future__ import annotations
 
-from collections import ChainMap, deque
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
@@ -128,7 +128,8 @@ class Packing:
         digests : sequence of bytes
             Theirs, in their order.
         """
-        here = dict(ChainMap(self._filling, *self._sealed))  # by now: a pack may be published before the window ends
+        packs = (self._filling, *self._sealed)  # by now: one may be published before the window ends
+        here = {digest: pack[digest] for pack in packs for digest in digests if digest in pack}
         known = self._reuse.find([digest for digest in dict.fromkeys(digests) if digest not in here])
         have = known.keys() | here.keys()
         new = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in have}
