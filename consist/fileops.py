@@ -125,8 +125,6 @@ def storage_error(operation: str, path: str, error: OSError) -> StorageError:
     >>> storage_error("write", "/data/x", OSError(28, "No space left on device")).kind
     'storage-full'
     """
-    if isinstance(error, StorageError):
-        return error
     ours = _in_our_words(operation, path, error)
     ours.filename = path
     return ours
