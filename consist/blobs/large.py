@@ -80,7 +80,7 @@ def cut_through(
             cut = ends[-1] if ends else 0
             if ends:
                 chunks = [slot[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-                digests = hashing.submit(_digests, chunks, whole)
+                digests = hashing.submit(_digests, chunks, slot[:cut], whole)
                 pending[number % _SLOTS] = packing.submit(_feed, feed, chunks, digests)
             rest = slot[cut:filled]
             number += 1
@@ -89,13 +89,14 @@ def cut_through(
     return whole.result()
 
 
-def _digests(chunks: Sequence[memoryview], whole: Hasher) -> list[bytes]:
-    """Digest each chunk, and the whole further by it while it is in the core's cache: 12 % less CPU time for a put."""
-    digests = []
-    for chunk in chunks:
-        digests.append(hash_raw(chunk))
-        whole.update(chunk)
-    return digests
+def _digests(chunks: Sequence[memoryview], window: memoryview, whole: Hasher) -> list[bytes]:
+    """Digest each chunk of a window, and the whole further by the window.
+
+    Not by chunk after chunk, though each is in the core's cache then: every call lets go of the interpreter and has to
+    get it back. With half as many a put took 0.92 of the time, a put again 0.85, for the same CPU time.
+    """
+    whole.update(window)
+    return [hash_raw(chunk) for chunk in chunks]
 
 
 def _feed(
