@@ -1,7 +1,7 @@
-"""BLAKE3 over bytes, streams and files: one read gives digest and size together.
+"""BLAKE3 over bytes and streams: one read gives digest and size together.
 
-Files are read, not mapped: a file that shrinks while it is mapped kills the process (SIGBUS), and reading costs
-little beside hashing.
+Files are streams (``steady.py``), not mapped: a file that shrinks while it is mapped kills the process (SIGBUS), and
+reading costs little beside hashing.
 """
 
 from __future__ import annotations
